@@ -1,0 +1,9 @@
+"""Articles: the bytes of one file in, one `Article` out.
+
+Not inside: reading files, cleaning HTML, deciding ids, the clock. An article that cannot be read
+raises `ArticleError`; a field that cannot be read is passed over and named in `Article.problems`.
+"""
+
+from feedsvc.articles.parse import POLICY, parse
+
+__all__ = ["POLICY", "parse"]

@@ -1,0 +1,207 @@
+"""One file's bytes to one `Article`. Pure."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from pathlib import PurePosixPath
+
+from feedsvc import weburl, xmltext
+from feedsvc.articles import dates, frontmatter
+from feedsvc.errors import ArticleError
+from feedsvc.model import Article, Markup, Person, Problem
+
+POLICY = "1"
+"""Changes whenever the same bytes come to be read as another Article."""
+
+_MARKUP: Mapping[str, Markup] = {
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".html": "html",
+    ".htm": "html",
+}
+_LONGEST_LINE = 1000
+_MOST_TERMS = 100
+_YES = {"true", "yes", "on", "1"}
+_NO = {"false", "no", "off", "0"}
+_LANGUAGE = re.compile(r"^[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*$")  # RFC 5646 2.1, near enough
+
+
+def parse(source: str, data: bytes, *, zone: tzinfo) -> Article:
+    """Read the article in `data`, the bytes of the file `source`.
+
+    `zone` is for dates that name none. Raises ArticleError when the file cannot be read at all;
+    whatever else is wrong is in the article's `problems`.
+    """
+    text = _decode(data)
+    matter, body = frontmatter.split(text)
+    reader = _Fields(source=source, matter=matter)
+    path = PurePosixPath(source)
+    return Article(
+        source=source,
+        title=reader.line("title") or xmltext.line(path.stem) or "untitled",
+        markup=_markup(path.suffix.lower(), body),
+        body=xmltext.legal(body),
+        terms=reader.terms("categories", "category", "tags"),
+        authors=reader.people("authors", "author"),
+        published=reader.date("date", zone=zone),
+        updated=reader.date("updated", "modified", "lastmod", zone=zone),
+        lead_image=reader.address("headimg", "thumbnail", "cover", "image"),
+        link=reader.url("link", "from", "source_url"),
+        id=reader.line("id", "guid"),
+        summary=reader.line("description", "summary", "excerpt", longest=10_000),
+        language=reader.language("lang", "language"),
+        draft=reader.flag("draft", default=False) or not reader.flag("published", default=True),
+        problems=tuple(reader.problems),
+    )
+
+
+def _decode(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ArticleError(
+            f"the file is not UTF-8 (byte {error.start + 1})",
+            cure="save it as UTF-8",
+            line=data.count(b"\n", 0, error.start) + 1,
+        ) from error
+
+
+def _markup(suffix: str, body: str) -> Markup:
+    if suffix in _MARKUP:
+        return _MARKUP[suffix]
+    return "html" if re.search(r"</?[A-Za-z][^<>]*>", body) else "text"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Fields:
+    """Reads fields by any of their names and notes what it had to pass over."""
+
+    source: str
+    matter: Mapping[str, frontmatter.Field]
+    problems: list[Problem] = field(default_factory=list)
+
+    def line(self, *names: str, longest: int = _LONGEST_LINE) -> str | None:
+        """Return the first of these fields that holds text, as one line."""
+        for name, given in self._given(names):
+            if isinstance(given.value, str):
+                if text := xmltext.line(given.value)[:longest]:
+                    return text
+            elif isinstance(given.value, datetime):
+                return given.value.isoformat()
+            else:
+                self._pass_over(name, given, "is not text", cure="write one line of text")
+        return None
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """Return a yes or no; a date under `published` (as some write it) is no such flag."""
+        given = self.matter.get(name)
+        word = given.value.strip().lower() if given and isinstance(given.value, str) else ""
+        return True if word in _YES else False if word in _NO else default
+
+    def date(self, *names: str, zone: tzinfo) -> datetime | None:
+        """Return the first of these dates that can be read."""
+        for name, given in self._given(names):
+            if isinstance(given.value, str | datetime):
+                try:
+                    return dates.parse(given.value, zone)
+                except ValueError as error:
+                    self._pass_over(name, given, str(error), cure="write it as 2022-02-23 21:06:12")
+            else:
+                self._pass_over(name, given, "is not a date", cure="write it as 2022-02-23 21:06:12")
+        return None
+
+    def url(self, *names: str) -> str | None:
+        """Return the first of these fields that is an address on the web."""
+        for name, given in self._given(names):
+            if isinstance(given.value, str) and (address := weburl.absolute(given.value)):
+                return address
+            self._pass_over(
+                name, given, "is not an address", cure="write it in full, from https:// on"
+            )
+        return None
+
+    def address(self, *names: str) -> str | None:
+        """Return the first of these fields that can be an image's address, relative or not."""
+        for name, given in self._given(names):
+            if isinstance(given.value, str):
+                return xmltext.line(given.value)[:4096] or None
+            self._pass_over(name, given, "is not an address", cure="write one address")
+        return None
+
+    def language(self, *names: str) -> str | None:
+        """Return the first of these fields that can be a language tag (RFC 5646)."""
+        for name, given in self._given(names):
+            if isinstance(given.value, str) and _LANGUAGE.match(tag := given.value.strip()):
+                return tag.replace("_", "-")
+            self._pass_over(name, given, "is not a language tag", cure="write one such as zh-CN")
+        return None
+
+    def terms(self, *names: str) -> tuple[str, ...]:
+        """Return all terms of these fields, flattened, each once, in the order given."""
+        found = dict.fromkeys(
+            term
+            for _, given in self._given(names)
+            for text in _texts(given.value)
+            for part in re.split("[,，]", text)
+            if (term := xmltext.line(part)[:_LONGEST_LINE])
+        )
+        return tuple(found)[:_MOST_TERMS]
+
+    def people(self, *names: str) -> tuple[Person, ...]:
+        """Return all authors of these fields, each name once."""
+        found: dict[str, Person] = {}
+        for _, given in self._given(names):
+            for person in _people(given.value):
+                found.setdefault(person.name, person)
+        return tuple(found.values())[:_MOST_TERMS]
+
+    def _given(self, names: Iterable[str]) -> Iterator[tuple[str, frontmatter.Field]]:
+        for name in names:
+            given = self.matter.get(name)
+            if given is not None and given.value is not None and given.value not in ("", [], {}):
+                yield name, given
+
+    def _pass_over(self, name: str, given: frontmatter.Field, reason: str, *, cure: str) -> None:
+        self.problems.append(
+            Problem(
+                source=self.source,
+                line=given.line,
+                field=name,
+                reason=reason,
+                cure=cure,
+                published=True,
+            )
+        )
+
+
+def _texts(value: frontmatter.Value) -> Iterator[str]:
+    """Yield the texts in a value, however its lists are nested (Hexo nests them by level)."""
+    match value:
+        case str():
+            yield value
+        case list():
+            for item in value:
+                yield from _texts(item)
+        case dict():
+            for key, item in value.items():
+                yield key
+                yield from _texts(item)
+
+
+def _people(value: frontmatter.Value) -> Iterator[Person]:
+    match value:
+        case str():
+            # "Name <address>": the address is nobody's business but the article's.
+            if name := xmltext.line(re.sub(r"<[^<>]*@[^<>]*>", "", value))[:_LONGEST_LINE]:
+                yield Person(name=name)
+        case list():
+            for item in value:
+                yield from _people(item)
+        case dict():
+            name = value.get("name")
+            uri = next((value[k] for k in ("url", "uri", "link") if value.get(k)), None)
+            if isinstance(name, str) and (text := xmltext.line(name)[:_LONGEST_LINE]):
+                yield Person(
+                    name=text, uri=weburl.absolute(uri) if isinstance(uri, str) else None
+                )

@@ -1,0 +1,166 @@
+"""What a person types: `feedsvc serve`, `refresh`, `check`."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from feedsvc import __version__
+from feedsvc import config as configuration
+from feedsvc.config import Config
+from feedsvc.errors import ConfigError, FeedsvcError
+from feedsvc.model import Problem, Refresh
+from feedsvc.republisher import Progress, check as check_articles
+from feedsvc.serve import log_to_stderr, open_republisher, serve as run_service
+from feedsvc.watch import trigger
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_PROBLEMS, _CONFIG = 1, 2  # exit codes
+
+
+def _config_option(command: F) -> F:
+    return click.option(
+        "--config",
+        "config_file",
+        type=click.Path(path_type=Path),
+        help="The configuration. Else $FEEDSVC_CONFIG, ./config.yaml, or the defaults.",
+    )(command)
+
+
+@click.group()
+@click.version_option(__version__, prog_name="feedsvc")
+def main() -> None:
+    """Turn a directory of article files into Atom, RSS and JSON feeds."""
+
+
+@main.command()
+@_config_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
+def serve(config_file: Path | None, host: str, port: int, workers: int) -> None:
+    """Serve the feeds and watch the articles, until stopped."""
+    with _errors():
+        config = _load(config_file)
+        log_to_stderr()
+        run_service(config, host=host, port=port, workers=workers)
+
+
+@main.command()
+@_config_option
+@click.option("--json", "as_json", is_flag=True, help="Report as one JSON object.")
+def refresh(config_file: Path | None, as_json: bool) -> None:
+    """Make one pass over the articles and report it."""
+    with _errors():
+        republisher = open_republisher(_load(config_file))
+        try:
+            with _progress() as progress:
+                report = republisher.refresh(progress)
+        finally:
+            republisher.close()
+    click.echo(_as_json(report) if as_json else _as_text(report))
+
+
+@main.command()
+@_config_option
+def check(config_file: Path | None) -> None:
+    """Check the configuration and every article; change nothing.
+
+    Exits with 0 when all is well, 1 when articles have problems, 2 when the configuration has.
+    """
+    with _errors():
+        config = _load(config_file)
+        trigger(config.articles.rescan, config.site.timezone)
+        with _progress() as progress:
+            problems = check_articles(config, progress)
+    for problem in problems:
+        click.echo(_problem(problem))
+    if problems:
+        click.echo(f"{len(problems)} problems", err=True)
+        sys.exit(_PROBLEMS)
+    click.echo("no problems")
+
+
+def _load(file: Path | None) -> Config:
+    return configuration.find(file, os.environ)
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Say what feedsvc raises on purpose in words; anything else is a bug and shows itself."""
+    try:
+        yield
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        sys.exit(_CONFIG)
+    except FeedsvcError as error:
+        click.echo(f"feedsvc: {error}", err=True)
+        sys.exit(_PROBLEMS)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress | None]:
+    """Show a progress bar on a terminal while there is much to do."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    bars: list[Any] = []
+
+    def progress(done: int, total: int) -> None:
+        if not bars and done < total:
+            bars.append(click.progressbar(length=total, label="articles", file=sys.stderr))
+            bars[0].__enter__()
+        if bars:
+            bars[0].update(done - bars[0].pos)
+
+    try:
+        yield progress
+    finally:
+        if bars:
+            bars[0].__exit__(None, None, None)
+
+
+def _problem(problem: Problem) -> str:
+    return f"{'warning' if problem.published else 'error'}: {problem}"
+
+
+def _as_text(report: Refresh) -> str:
+    changes = report.changes
+    lines = [_problem(problem) for problem in report.problems]
+    lines.append(
+        f"{len(changes.added)} added, {len(changes.modified)} modified,"
+        f" {len(changes.removed)} removed; {report.articles} articles,"
+        f" {len(report.problems)} problems; {report.seconds:.2f} s"
+    )
+    return "\n".join(lines)
+
+
+def _as_json(report: Refresh) -> str:
+    changes = report.changes
+    return json.dumps(
+        {
+            "added": len(changes.added),
+            "modified": len(changes.modified),
+            "removed": len(changes.removed),
+            "articles": report.articles,
+            "seconds": round(report.seconds, 3),
+            "problems": [
+                {
+                    "source": one.source,
+                    "line": one.line,
+                    "field": one.field,
+                    "reason": one.reason,
+                    "cure": one.cure,
+                    "published": one.published,
+                }
+                for one in report.problems
+            ],
+        },
+        ensure_ascii=False,
+    )

@@ -1,0 +1,184 @@
+"""The configuration: the shape of config.yaml as frozen values, each key with its default.
+
+All mistakes are found at once, each with its line and path (`ConfigError.mistakes`). Settings are
+read here and nowhere else; only `load` touches the disk.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal, get_args
+from zoneinfo import ZoneInfo
+
+from feedsvc import xmltext
+from feedsvc.config import document
+from feedsvc.config.reader import Reader
+from feedsvc.errors import ConfigError, Mistake
+from feedsvc.model import Category
+
+__all__ = ["Articles", "Config", "Content", "Feeds", "Site", "State", "find", "load", "parse"]
+
+EntryContent = Literal["full", "summary"]
+ReferrerPolicy = Literal[
+    "no-referrer", "origin", "same-origin", "strict-origin", "strict-origin-when-cross-origin",
+    "origin-when-cross-origin", "no-referrer-when-downgrade", "unsafe-url",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """`site:` what this publication is called and where it lives."""
+
+    id: str = "feedsvc"
+    title: str = "feedsvc"
+    description: str = ""
+    base_url: str = "http://127.0.0.1:8080"  # no slash at its end
+    language: str = "en"
+    timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Articles:
+    """`articles:` where the files are and when to look. `rescan` is a period or a cron expression."""
+
+    directory: Path = Path("seeds")
+    include: tuple[str, ...] = ("**/*.md", "**/*.markdown", "**/*.html", "**/*.htm", "**/*.txt")
+    rescan: timedelta | str = timedelta(seconds=60)
+    events: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feeds:
+    """`feeds:` what every feed has in common."""
+
+    limit: int = 50
+    content: EntryContent = "full"
+    max_age: timedelta = timedelta(minutes=15)
+    auto_categories: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """`content:` how articles are cleaned."""
+
+    referrerpolicy: ReferrerPolicy = "no-referrer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """`state:` where feedsvc keeps what it knows."""
+
+    url: str = "sqlite:///state/feedsvc.db"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The whole configuration."""
+
+    site: Site = field(default_factory=Site)
+    articles: Articles = field(default_factory=Articles)
+    feeds: Feeds = field(default_factory=Feeds)
+    content: Content = field(default_factory=Content)
+    categories: tuple[Category, ...] = ()
+    state: State = field(default_factory=State)
+
+
+def find(chosen: Path | None, environ: Mapping[str, str]) -> Config:
+    """Read the file `chosen`, else the one that FEEDSVC_CONFIG names, else ./config.yaml.
+
+    Where there is none of them, the defaults apply, with paths relative to the current folder.
+    """
+    if chosen is None and environ.get("FEEDSVC_CONFIG"):
+        chosen = Path(environ["FEEDSVC_CONFIG"])
+    if chosen is None and not (chosen := Path("config.yaml")).exists():
+        return parse({})
+    return load(chosen)
+
+
+def load(path: Path) -> Config:
+    """Read the configuration file at `path`; paths in it are relative to its folder.
+
+    Raises ConfigError with every mistake in it.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "is not UTF-8"
+        raise ConfigError((Mistake(where=str(path), path="", reason=reason),)) from error
+    mapping, lines = document.read(text, str(path))
+    return parse(mapping, lines=lines, file=str(path), folder=path.parent)
+
+
+def parse(
+    mapping: Mapping[str, Any],
+    *,
+    lines: Mapping[document.Path, int] | None = None,
+    file: str | None = None,
+    folder: Path = Path(),
+) -> Config:
+    """Make a Config of a plain mapping. Raises ConfigError with every mistake in it.
+
+    `lines` maps paths such as `("categories", 2, "terms")` to lines of `file`.
+    """
+    top = Reader(mapping, lines=lines or {}, file=file)
+    site, articles, feeds = (top.section(name) for name in ("site", "articles", "feeds"))
+    content, state = top.section("content"), top.section("state")
+    default = Config()
+    config = Config(
+        site=Site(
+            id=site.line("id", default.site.id),
+            title=site.line("title", default.site.title),
+            description=site.line("description", default.site.description, empty=True),
+            base_url=site.base_url("base_url", default.site.base_url),
+            language=site.language("language", default.site.language),
+            timezone=site.timezone("timezone", default.site.timezone),
+        ),
+        articles=Articles(
+            directory=folder / articles.line("directory", str(default.articles.directory)),
+            include=articles.lines("include", default.articles.include),
+            rescan=articles.schedule("rescan", default.articles.rescan),
+            events=articles.flag("events", default.articles.events),
+        ),
+        feeds=Feeds(
+            limit=feeds.number("limit", default.feeds.limit, least=1, most=1000),
+            content=feeds.choice("content", default.feeds.content, get_args(EntryContent)),
+            max_age=feeds.duration("max_age", default.feeds.max_age, most=timedelta(days=365)),
+            auto_categories=feeds.flag("auto_categories", default.feeds.auto_categories),
+        ),
+        content=Content(
+            referrerpolicy=content.choice(
+                "referrerpolicy", default.content.referrerpolicy, get_args(ReferrerPolicy)
+            )
+        ),
+        categories=_categories(top),
+        state=State(url=_state_url(state.line("url", default.state.url), folder)),
+    )
+    top.finish()
+    return config
+
+
+def _categories(top: Reader) -> tuple[Category, ...]:
+    categories: list[Category] = []
+    for one in top.items("categories"):
+        slug = one.slug("slug", taken=[category.slug for category in categories])
+        categories.append(
+            Category(
+                slug=slug,
+                title=one.line("title", slug),
+                description=one.line("description", "", empty=True),
+                terms=tuple(map(xmltext.line, one.lines("terms", ()))),
+                title_matches=one.pattern("title_matches"),
+                exclude_terms=tuple(map(xmltext.line, one.lines("exclude_terms", ()))),
+            )
+        )
+    return tuple(categories)
+
+
+def _state_url(url: str, folder: Path) -> str:
+    """Make the path of a SQLite file relative to the configuration's folder."""
+    found = re.fullmatch(r"(sqlite(?:\+\w+)?:///)(?!/)([^?]+)(\?.*)?", url)
+    if found is None or found[2] == ":memory:":
+        return url
+    return f"{found[1]}{(folder / found[2]).absolute()}{found[3] or ''}"

@@ -1,0 +1,273 @@
+"""Reads typed values out of a mapping and collects every mistake on the way. Pure.
+
+A schema library would do, but it would say things in its own words and without line numbers, and
+cost every process its import; what an operator reads here is the point.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
+from difflib import get_close_matches
+from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from feedsvc import weburl, xmltext
+from feedsvc.config.document import Path
+from feedsvc.errors import ConfigError, Mistake
+
+T = TypeVar("T")
+
+_DURATION = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?")
+_CRON = re.compile(r"[\w*/,#-]+(?:\s+[\w*/,#-]+){4}")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
+_SLUG = re.compile(r"[^\s/\\?#%&:;<>\"'`|*{}^\[\].-][^\s/\\?#%&:;<>\"'`|*{}^\[\]]{0,79}")
+_FORMAT_SUFFIX = re.compile(r"\.(?:atom|rss|json|xml|html?)$", re.IGNORECASE)
+
+
+class Reader:
+    """One mapping of the configuration: the keys asked for are the keys that exist."""
+
+    def __init__(
+        self,
+        mapping: Any,
+        *,
+        lines: Mapping[Path, int],
+        file: str | None,
+        path: Path = (),
+        parent: "Reader | None" = None,
+    ) -> None:
+        self._lines = lines
+        self._file = file
+        self._path = path
+        self._mistakes: list[tuple[int, Mistake]] = []
+        self._children: list[Reader] = []
+        self._asked: set[str] = set()
+        self._mapping: Mapping[str, Any] = {}
+        if parent is not None:
+            parent._children.append(self)
+        if isinstance(mapping, Mapping):
+            self._mapping = mapping
+        elif mapping is not None:  # None is a section whose keys are all commented out
+            self._say(path, f"expected `name: value` lines, got {_kind(mapping)}")
+
+    def finish(self) -> None:
+        """Raise ConfigError if anything was wrong, here or in a section, in the file's order."""
+        found = sorted(self._found(), key=lambda one: one[0])
+        if found:
+            raise ConfigError(tuple(mistake for _, mistake in found))
+
+    def section(self, key: str) -> "Reader":
+        """Return the reader of the mapping under `key`."""
+        return self._child(self._get(key), (*self._path, key))
+
+    def items(self, key: str) -> Iterator["Reader"]:
+        """Yield a reader for each mapping of the list under `key`."""
+        value = self._get(key)
+        if value is not None and not isinstance(value, list):
+            self._say((*self._path, key), f"expected a list, got {_kind(value)}")
+            return
+        for n, item in enumerate(value or ()):
+            yield self._child(item, (*self._path, key, n))
+
+    def line(self, key: str, default: str, *, empty: bool = False) -> str:
+        """Return one line of text."""
+        value = self._typed(key, str, "text")
+        if value is None:
+            return default
+        text = xmltext.line(value)
+        if text or empty:
+            return text
+        return self._wrong(key, "expected some text, got none", default)
+
+    def lines(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        """Return a list of text."""
+        value = self._get(key)
+        if value is None:
+            return default
+        if not isinstance(value, list):
+            return self._wrong(key, f"expected a list of text, got {_kind(value)}", default)
+        for n, item in enumerate(value):
+            if not isinstance(item, str) or not item.strip():
+                kind = _kind(item) if not isinstance(item, str) else "none"
+                self._say((*self._path, key, n), f"expected text, got {kind}")
+        return tuple(item for item in value if isinstance(item, str))
+
+    def flag(self, key: str, default: bool) -> bool:
+        """Return true or false."""
+        value = self._typed(key, bool, "true or false")
+        return default if value is None else value
+
+    def number(self, key: str, default: int, *, least: int, most: int) -> int:
+        """Return a whole number from `least` to `most`."""
+        value = self._get(key)
+        if value is None:
+            return default
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            got = value if isinstance(value, int | float) else _kind(value)
+            return self._wrong(key, f"expected a number from {least} to {most}, got {got}", default)
+        return value
+
+    def choice(self, key: str, default: T, choices: Iterable[T]) -> T:
+        """Return one of a few words."""
+        value = self._get(key)
+        if value is None or value in choices:
+            return default if value is None else cast("T", value)
+        words = ", ".join(map(str, choices))
+        return self._wrong(key, f"expected one of {words}, got {_shown(value)}", default)
+
+    def duration(self, key: str, default: timedelta, *, most: timedelta) -> timedelta:
+        """Return a span of time such as `90s`, `5m`, `1h30m` or `7d`."""
+        value = self._get(key)
+        if value is None:
+            return default
+        span = _duration(value)
+        if span is None or span > most:
+            return self._wrong(
+                key, f"expected a duration such as 60s, 5m or 1h, got {_shown(value)}", default
+            )
+        return span
+
+    def schedule(self, key: str, default: timedelta | str) -> timedelta | str:
+        """Return a period of a second or more, or a cron expression of five fields."""
+        value = self._get(key)
+        if value is None:
+            return default
+        span = _duration(value)
+        if span is not None and timedelta(seconds=1) <= span <= timedelta(days=365):
+            return span
+        if isinstance(value, str) and _CRON.fullmatch(value.strip()):
+            return value.strip()
+        return self._wrong(
+            key,
+            "expected a duration such as 60s or 5m, or a cron expression such as"
+            f" '*/5 * * * *', got {_shown(value)}",
+            default,
+        )
+
+    def base_url(self, key: str, default: str) -> str:
+        """Return an http(s) address, without a slash at its end."""
+        value = self._typed(key, str, "an address")
+        if value is None:
+            return default
+        address = weburl.absolute(value)
+        if address is None or urlsplit(address).query or urlsplit(address).fragment:
+            return self._wrong(
+                key, f"expected an address such as https://feeds.example.org, got {value}", default
+            )
+        return address.rstrip("/")
+
+    def language(self, key: str, default: str) -> str:
+        """Return a language tag (RFC 5646)."""
+        value = self._typed(key, str, "a language tag such as zh-CN")
+        if value is None or _LANGUAGE.fullmatch(value):
+            return value or default
+        return self._wrong(key, f"expected a language tag such as zh-CN, got {value}", default)
+
+    def timezone(self, key: str, default: ZoneInfo) -> ZoneInfo:
+        """Return a time zone by its name."""
+        value = self._typed(key, str, "a time zone such as Asia/Shanghai")
+        if value is None:
+            return default
+        try:
+            return ZoneInfo(value)
+        except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
+            pass
+        except KeyError:
+            pass
+        return self._wrong(key, f"expected a time zone such as Asia/Shanghai, got {value}", default)
+
+    def pattern(self, key: str) -> re.Pattern[str] | None:
+        """Return a regular expression."""
+        value = self._typed(key, str, "a regular expression")
+        if value is None:
+            return None
+        try:
+            return re.compile(value)
+        except re.error as error:
+            return self._wrong(key, f"is no regular expression: {error}", None)
+
+    def slug(self, key: str, taken: Iterable[str]) -> str:
+        """Return the name of a feed in addresses, unlike the others."""
+        value = self._typed(key, str, "text")
+        if value is None:
+            if self._get(key) is None:
+                self._say((*self._path, key), "is missing: the feed's name in its address")
+            return ""
+        slug = xmltext.line(value)
+        if not _SLUG.fullmatch(slug) or _FORMAT_SUFFIX.search(slug):
+            return self._wrong(
+                key, "expected a name without spaces, slashes or a format's suffix", slug
+            )
+        if slug == "all":
+            return self._wrong(key, "is taken by the feed of all articles", slug)
+        if slug in taken:
+            return self._wrong(key, f"{slug} is taken by another category", slug)
+        return slug
+
+    def _child(self, value: Any, path: Path) -> "Reader":
+        return Reader(value, lines=self._lines, file=self._file, path=path, parent=self)
+
+    def _get(self, key: str) -> Any:
+        self._asked.add(key)
+        return self._mapping.get(key)
+
+    def _typed(self, key: str, type: type[T], words: str) -> T | None:
+        value = self._get(key)
+        if value is None or isinstance(value, type):
+            return value
+        return self._wrong(key, f"expected {words}, got {_kind(value)}", None)
+
+    def _wrong(self, key: str, reason: str, default: T) -> T:
+        self._say((*self._path, key), reason)
+        return default
+
+    def _say(self, path: Path, reason: str) -> None:
+        line = next((self._lines[p] for p in _ancestors(path) if p in self._lines), 0)
+        where = f"{self._file}:{line}" if self._file and line else self._file or ""
+        dotted = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).lstrip(".")
+        self._mistakes.append((line, Mistake(where=where, path=dotted, reason=reason)))
+
+    def _found(self) -> Iterator[tuple[int, Mistake]]:
+        for key in self._mapping:
+            if key not in self._asked:
+                close = get_close_matches(str(key), self._asked, n=1)
+                hint = f"; did you mean {close[0]}?" if close else ""
+                known = f" (known: {', '.join(sorted(self._asked))})" if not close else ""
+                self._say((*self._path, str(key)), f"unknown key{hint}{known}")
+        yield from self._mistakes
+        for child in self._children:
+            yield from child._found()
+
+
+def _ancestors(path: Path) -> Iterator[Path]:
+    for end in range(len(path), -1, -1):
+        yield path[:end]
+
+
+def _duration(value: Any) -> timedelta | None:
+    found = _DURATION.fullmatch(value.replace(" ", "")) if isinstance(value, str) else None
+    if found is None or not any(found.groups()):
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "text"
+        case list():
+            return "a list"
+        case Mapping():
+            return "a mapping"
+        case _:
+            return f"a {type(value).__name__}"
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else _kind(value) if not isinstance(value, int) else str(value)

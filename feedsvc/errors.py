@@ -1,0 +1,73 @@
+"""The exceptions that feedsvc raises.
+
+    FeedsvcError
+    ├── ConfigError      config.yaml is wrong; carries every mistake found
+    ├── ArticleError     one article file cannot be read; the others go on
+    ├── ScanError        the articles directory itself cannot be read
+    ├── StateError       the index cannot be opened, read or written
+    ├── NotReadyError    the first pass over the articles is still under way
+    └── NotFoundError    no such feed or article
+        └── GoneError    there was one, and it has been withdrawn
+"""
+
+from dataclasses import dataclass
+
+
+class FeedsvcError(Exception):
+    """The base of everything feedsvc raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """One thing wrong in a configuration: where it stands and what would be right."""
+
+    where: str  # "config.yaml:12", or the key alone where there is no file
+    path: str  # "categories[2].terms", or "" for the file as a whole
+    reason: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.where, self.path, self.reason) if part)
+
+
+class ConfigError(FeedsvcError):
+    """The configuration is wrong; `mistakes` lists all of it, not only the first."""
+
+    def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
+        super().__init__("\n".join(map(str, mistakes)))
+        self.mistakes = mistakes
+
+
+class ArticleError(FeedsvcError):
+    """One article cannot be published: `reason`, the line where it shows, and the cure.
+
+    `line` counts from 1 in the file, None where the file as a whole is meant.
+    """
+
+    def __init__(
+        self, reason: str, *, cure: str, line: int | None = None, field: str | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.cure = cure
+        self.line = line
+        self.field = field
+
+
+class ScanError(FeedsvcError):
+    """The articles directory cannot be read; what is known of it stays as it is."""
+
+
+class StateError(FeedsvcError):
+    """The index at `state.url` cannot be opened, read or written."""
+
+
+class NotReadyError(FeedsvcError):
+    """Nothing can be served yet: an empty feed would tell readers that all is gone."""
+
+
+class NotFoundError(FeedsvcError):
+    """There is no such feed or article."""
+
+
+class GoneError(NotFoundError):
+    """There was such an article; it has been withdrawn."""

@@ -1,0 +1,158 @@
+"""Feeds: which articles belong to a category, in what order, cut where; and their names. Pure."""
+
+import hashlib
+import mimetypes
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from urllib.parse import quote, urlsplit
+
+from feedsvc import xmltext
+from feedsvc.model import Article, Category, Enclosure, Entry, Feed, Person, Published, SafeHTML
+
+POLICY = "1"
+"""Changes whenever the same articles come to belong to other feeds, or feeds to have other names."""
+
+ALL = "all"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_UNSAFE = re.compile(r"[/\\?#%&:;<>\"'`|*{}^\[\]_]+")
+# `/feeds/x.atom` is the Atom feed of `x`, so no slug may end like that.
+_FORMAT_SUFFIX = re.compile(r"\.(?=(?:atom|rss|json|xml|html?)$)", re.IGNORECASE)
+_DIGEST_SUFFIX = re.compile(r"-[0-9a-f]{8}$")
+_LONGEST_SLUG = 60
+_MEDIA_TYPES = mimetypes.MimeTypes()  # the standard library's own table, not the machine's
+
+
+def slug(term: str, taken: Iterable[str] = ()) -> str:
+    """Return the name in addresses of the feed of one term.
+
+    It depends on the term alone (and on `taken`, the configured slugs), never on the other terms,
+    so no new article can change it. A space becomes `_`; where anything else had to change, eight
+    hexadecimal digits of the term's digest keep it unlike any other.
+
+    >>> slug("新浪财经－国內"), slug("Machine Learning"), slug("a/b"), slug("A/B")
+    ('新浪财经－国內', 'Machine_Learning', 'a-b-c14cddc0', 'A-B-99a92fb3')
+    """
+    term = xmltext.line(term)
+    name = _FORMAT_SUFFIX.sub("-", _UNSAFE.sub("-", term).strip("-. "))[:_LONGEST_SLUG].strip()
+    if name != term or name in {*taken, ALL} or _DIGEST_SUFFIX.search(name):
+        name = f"{name or 'term'}-{hashlib.sha256(term.encode()).hexdigest()[:8]}"
+    return name.replace(" ", "_")
+
+
+def everything(title: str, description: str) -> Category:
+    """Return the category of all articles."""
+    return Category(slug=ALL, title=title, description=description, everything=True)
+
+
+def of_term(slug: str, term: str) -> Category:
+    """Return the category of the articles with exactly this term."""
+    return Category(slug=slug, title=term, term=term)
+
+
+def matches(category: Category, article: Article) -> bool:
+    """Tell whether an article belongs to a configured category.
+
+    It does with any of the category's terms, or when its title matches; not with any of
+    `exclude_terms`. Terms are compared without regard to case.
+    """
+    terms = {term.casefold() for term in article.terms}
+    if any(term.casefold() in terms for term in category.exclude_terms):
+        return False
+    if any(term.casefold() in terms for term in category.terms):
+        return True
+    pattern = category.title_matches
+    return pattern is not None and pattern.search(article.title) is not None
+
+
+def memberships(
+    article: Article, categories: Iterable[Category], *, auto: bool
+) -> dict[str, str | None]:
+    """Return the slugs of all feeds that an article belongs to, each with its term if it is of one.
+
+    With `auto`, every term has a feed. A term whose slug a configured category bears that is
+    about this very term has that category's feed.
+    """
+    categories = tuple(categories)
+    taken = {category.slug: category for category in categories}
+    found: dict[str, str | None] = {ALL: None}
+    found.update((category.slug, None) for category in categories if matches(category, article))
+    if auto:
+        for term in article.terms:
+            owner = taken.get(slug(term))
+            if owner is None or term not in owner.terms:
+                found[slug(term, taken)] = term
+    return found
+
+
+def entry(
+    published: Published, *, link: str, summary: str, content: SafeHTML | None, lead_image: str | None
+) -> Entry:
+    """Join an article with its cleaned content and its addresses."""
+    article = published.article
+    return Entry(
+        id=published.id,
+        key=published.key,
+        title=article.title,
+        link=link,
+        published=published.published,
+        updated=published.updated,
+        summary=article.summary or summary,
+        content=content,
+        authors=article.authors,
+        categories=article.terms,
+        lead_image=lead_image,
+        enclosures=_enclosures(lead_image),
+        language=article.language,
+    )
+
+
+def _enclosures(address: str | None) -> tuple[Enclosure, ...]:
+    type, _ = _MEDIA_TYPES.guess_type(urlsplit(address).path) if address else (None, None)
+    if address is None or type is None or not type.startswith(("image/", "audio/", "video/")):
+        return ()
+    return (Enclosure(href=address, type=type),)
+
+
+def build(
+    category: Category,
+    entries: Iterable[Entry],
+    *,
+    id: str,
+    site_title: str,
+    base_url: str,
+    language: str,
+    limit: int,
+) -> Feed:
+    """Put the entries of one category in order, newest first, and cut them at `limit`.
+
+    Ties are broken by id, so that equal input gives equal bytes.
+    """
+    chosen = sorted(entries, key=lambda entry: entry.id)
+    chosen.sort(key=lambda entry: entry.published, reverse=True)
+    chosen = chosen[:limit]
+    return Feed(
+        slug=category.slug,
+        id=id,
+        # Readers list feeds of many sites side by side, so a category's name alone says too little.
+        title=site_title if category.everything else f"{category.title} · {site_title}",
+        subtitle=category.description,
+        link=address(base_url, category.slug),
+        # RFC 4287 4.1.1: a feed has an author unless each of its entries has one.
+        author=Person(name=site_title, uri=base_url + "/"),
+        language=language,
+        # RFC 4287 4.2.15: the most recent change that the publisher considers significant, so
+        # never the clock. A feed that is still empty has had none.
+        updated=max((entry.updated for entry in chosen), default=EPOCH),
+        entries=tuple(chosen),
+    )
+
+
+def address(base_url: str, slug: str) -> str:
+    """Return the address of a feed's page; that of a format of it has `.atom` and the like more.
+
+    >>> address("https://example.org", "财经")
+    'https://example.org/feeds/%E8%B4%A2%E7%BB%8F'
+    """
+    return f"{base_url}/feeds/{quote(slug, safe='')}"

@@ -1,0 +1,52 @@
+"""JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/)."""
+
+import json
+from typing import Any
+
+from feedsvc.model import Entry, Feed, Person
+
+
+def render(feed: Feed) -> bytes:
+    """Return `feed` as a JSON Feed document in UTF-8."""
+    document = _filled(
+        version="https://jsonfeed.org/version/1.1",
+        title=feed.title,
+        home_page_url=feed.link,
+        feed_url=f"{feed.link}.json",
+        description=feed.subtitle,
+        language=feed.language,
+        authors=[_author(feed.author)],
+    )
+    document["items"] = [_item(entry) for entry in feed.entries]  # required, even when empty
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _item(entry: Entry) -> dict[str, Any]:
+    item = _filled(
+        id=entry.id,
+        url=entry.link,
+        title=entry.title,
+        content_html=entry.content,
+        summary=entry.summary,
+        image=entry.lead_image,
+        date_published=entry.published.isoformat(),
+        date_modified=entry.updated.isoformat(),
+        authors=[_author(person) for person in entry.authors],
+        tags=list(entry.categories),
+        language=entry.language,
+        attachments=[
+            _filled(url=e.href, mime_type=e.type, size_in_bytes=e.length) for e in entry.enclosures
+        ],
+    )
+    if "content_html" not in item:
+        # "content_html and content_text are each optional - but one or both must be present."
+        item["content_text"] = entry.summary or entry.title
+    return item
+
+
+def _author(person: Person) -> dict[str, Any]:
+    return _filled(name=person.name, url=person.uri)
+
+
+def _filled(**members: Any) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value not in (None, "", [])}

@@ -1,0 +1,10 @@
+"""RSS 2.0, with `content:encoded`, `dc:creator` and Media RSS."""
+
+from feedsvc.formats import _feedgen
+from feedsvc.model import Feed
+
+
+def render(feed: Feed) -> bytes:
+    """Return `feed` as an RSS document in UTF-8."""
+    with _feedgen.LOCK:
+        return bytes(_feedgen.generator(feed, "rss", "application/rss+xml").rss_str())

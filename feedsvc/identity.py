@@ -1,0 +1,150 @@
+"""Which permanent id each article has. Pure.
+
+An entry's id outlives everything about its file. In this order: the id that the front matter
+declares; the id that the ledger remembers for the file; the id of the entry whose file had the same
+bytes (a rename, a move, a copy); a new one, made from the file's source and the site's own id.
+Never from a date, the host, or chance.
+
+Several files may claim one id (copies). The ledger names the one that speaks for it, and that
+stays so until the file goes.
+"""
+
+import hashlib
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from feedsvc import xmltext
+from feedsvc.model import Article, Identity
+
+_NAMESPACE = uuid.UUID("8f2c6a0e-5d0b-5c57-9d0c-3f6f0f6b6f11")
+# RFC 4287 4.2.6 wants an IRI. Feed readers resolve anything without a scheme against the feed's
+# address, so that it would change with the host.
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """An article just read: its bytes' digest and its file's time."""
+
+    article: Article
+    file_digest: str
+    mtime: datetime
+
+
+def feed_id(site_id: str, slug: str) -> str:
+    """Return the permanent id of a feed, the same at every address."""
+    return _urn(site_id, "feed", slug)
+
+
+def key(id: str) -> str:
+    """Return the name of an entry in our own addresses: 20 hexadecimal digits."""
+    return hashlib.sha256(id.encode()).hexdigest()[:20]
+
+
+def seen_digest(article: Article) -> str:
+    """Return a digest of what a reader sees of an article, its declared `updated` aside."""
+    seen = (
+        article.title,
+        article.markup,
+        article.body.strip(),
+        article.terms,
+        tuple((person.name, person.uri) for person in article.authors),
+        article.published.isoformat() if article.published else None,
+        article.lead_image,
+        article.link,
+        article.summary,
+        article.language,
+    )
+    return hashlib.sha256(repr(seen).encode()).hexdigest()[:32]
+
+
+def assign(
+    found: Iterable[Found], known: Iterable[Identity], *, site_id: str, now: datetime
+) -> dict[str, Identity]:
+    """Decide the identity of each article in `found`, by source.
+
+    `known` holds the ledger's rows that `candidates` asks for. Where the identity returned names
+    another source than the article's own, that other file speaks for the entry.
+    """
+    ledger = {identity.id: identity for identity in known}
+    by_source = {identity.source: identity for identity in ledger.values()}
+    by_digest = {identity.file_digest: identity for identity in ledger.values()}
+    assigned: dict[str, Identity] = {}
+    for one in sorted(found, key=lambda one: one.article.source):
+        article = one.article
+        id = _declared(article, site_id)
+        before = (
+            ledger.get(id)
+            if id
+            else by_source.get(article.source) or by_digest.get(one.file_digest)
+        )
+        if before is not None and before.present and before.source != article.source:
+            assigned[article.source] = before
+            continue
+        id = id or (before.id if before else _new_id(one, ledger, site_id))
+        identity = _settle(one, id, before, now)
+        ledger[id] = by_source[article.source] = by_digest[one.file_digest] = identity
+        assigned[article.source] = identity
+    return assigned
+
+
+def candidates(found: Iterable[Found], site_id: str) -> Mapping[str, set[str]]:
+    """Return what to look for in the ledger before `assign`: ids, sources and file digests."""
+    found = list(found)
+    sources = {one.article.source for one in found}
+    return {
+        "id": {_declared(one.article, site_id) or "" for one in found}
+        | {_urn(site_id, "source", source) for source in sources},
+        "source": sources,
+        "file_digest": {one.file_digest for one in found},
+    }
+
+
+def _declared(article: Article, site_id: str) -> str | None:
+    if article.id is None:
+        return None
+    return article.id if _URI.fullmatch(article.id) else _urn(site_id, "declared", article.id)
+
+
+def _new_id(one: Found, ledger: Mapping[str, Identity], site_id: str) -> str:
+    source = one.article.source
+    id = _urn(site_id, "source", source)
+    # The id of this source went with the file when it was renamed, and another file has its name now.
+    return id if id not in ledger else _urn(site_id, "source", source, one.file_digest)
+
+
+def _settle(one: Found, id: str, before: Identity | None, now: datetime) -> Identity:
+    article, seen = one.article, seen_digest(one.article)
+    mtime = min(one.mtime, now)
+    if before is None:
+        first_seen = mtime
+        published = article.published or first_seen
+        updated = max(article.updated or published, published)
+    else:
+        first_seen = before.first_seen
+        updated = before.updated
+        if seen != before.seen_digest:
+            # RFC 4287 4.2.15: `updated` moves with every change that the publisher considers
+            # significant; here, any that a reader can see. It never moves back.
+            moments = [article.updated, mtime, now]
+            updated = next(
+                (moment for moment in moments if moment and moment > before.updated),
+                before.updated + timedelta(seconds=1),
+            )
+    return Identity(
+        id=id,
+        key=key(id),
+        source=article.source,
+        file_digest=one.file_digest,
+        seen_digest=seen,
+        first_seen=first_seen,
+        updated=updated,
+    )
+
+
+def _urn(site_id: str, *parts: str) -> str:
+    site = uuid.uuid5(_NAMESPACE, xmltext.line(site_id))
+    return uuid.uuid5(site, "\n".join(parts)).urn

@@ -1,0 +1,265 @@
+"""The index: what feedsvc knows, in one database. SQLAlchemy Core; SQLite unless told otherwise.
+
+`Index` reads; `Index.writing()` gives a `Writer` inside the one transaction of a refresh. Not
+inside: what to write, and why.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, and_, create_engine, event, func, select
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+
+from feedsvc.errors import StateError
+from feedsvc.index import rows, schema
+from feedsvc.index.writer import Writer
+from feedsvc.model import Problem, Published, Signature
+
+__all__ = ["FeedState", "Index", "Writer"]
+
+_BUSY_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedState:
+    """What is remembered of a feed: the term it is of, what it shows, since when."""
+
+    slug: str
+    term: str | None
+    fingerprint: str
+    changed: datetime
+
+
+class Index:
+    """Everything known about the articles; safe to share between threads, not across a fork."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, url: str) -> "Index":
+        """Open the index at a database URL, made or brought up to date as needed.
+
+        Raises StateError, which names the database but never its password.
+        """
+        try:
+            parsed = make_url(url)
+            engine = _engine(parsed)
+        except (ArgumentError, NoSuchModuleError, ImportError) as error:
+            raise StateError("state.url is no database address that can be used here") from error
+        try:
+            with engine.connect().execution_options(feedsvc_writes=True) as connection:
+                schema.migrate(connection)
+        except (DBAPIError, OSError) as error:
+            engine.dispose()
+            raise StateError(_words(parsed, error)) from error
+        return cls(engine)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def writing(self) -> Iterator[Writer]:
+        """Open the one transaction of a refresh; it is rolled back if the block raises.
+
+        Only one process is in such a block at a time; others wait.
+        """
+        try:
+            with (
+                self._engine.connect().execution_options(feedsvc_writes=True) as connection,
+                connection.begin(),
+            ):
+                yield Writer(connection)
+        except DBAPIError as error:
+            raise StateError(_words(self._engine.url, error)) from error
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise StateError(_words(self._engine.url, error)) from error
+
+    def meta(self, key: str) -> str | None:
+        """Return one remembered value."""
+        with self._reading() as connection:
+            return connection.execute(
+                select(schema.meta.c.value).where(schema.meta.c.key == key)
+            ).scalar()
+
+    def signatures(self) -> dict[str, Signature]:
+        """Return the signature of every file as last read, by source."""
+        files = schema.files.c
+        with self._reading() as connection:
+            return {
+                source: Signature(mtime_ns=mtime_ns, size=size)
+                for source, mtime_ns, size in connection.execute(
+                    select(files.source, files.mtime_ns, files.size)
+                )
+            }
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Return every open problem, unpublished articles first."""
+        table = schema.problems.c
+        with self._reading() as connection:
+            found = connection.execute(
+                select(schema.problems).order_by(table.published, table.source, table.ordinal)
+            )
+            return tuple(rows.problem(row) for row in found)
+
+    def count(self) -> int:
+        """Return how many articles are published."""
+        with self._reading() as connection:
+            return connection.execute(
+                select(func.count()).select_from(schema.articles.join(schema.ledger, _SPEAKS))
+            ).scalar_one()
+
+    def feed(self, slug: str) -> FeedState | None:
+        """Return the state of one feed, None where there has never been such a feed."""
+        with self._reading() as connection:
+            row = connection.execute(
+                select(schema.feeds).where(schema.feeds.c.slug == slug)
+            ).first()
+        return None if row is None else _feed_state(row)
+
+    def term_feeds(self) -> tuple[tuple[FeedState, int], ...]:
+        """Return the feeds of terms that articles name now, each with its number of articles."""
+        feeds, memberships = schema.feeds.c, schema.memberships.c
+        counts = (
+            select(memberships.slug, func.count().label("articles"))
+            .group_by(memberships.slug)
+            .subquery()
+        )
+        with self._reading() as connection:
+            found = connection.execute(
+                select(schema.feeds, counts.c.articles)
+                .join(counts, counts.c.slug == feeds.slug)
+                .where(feeds.term.is_not(None))
+                .order_by(counts.c.articles.desc(), feeds.slug)
+            )
+            return tuple((_feed_state(row), row.articles) for row in found)
+
+    def published(self, slug: str, limit: int) -> tuple[Published, ...]:
+        """Return the newest articles of one feed, newest first, ties by id."""
+        memberships = schema.memberships
+        query = (
+            _published_query()
+            .join(memberships, memberships.c.source == schema.articles.c.source)
+            .where(memberships.c.slug == slug)
+            .order_by(memberships.c.published.desc(), memberships.c.id)
+            .limit(limit)
+        )
+        with self._reading() as connection:
+            return tuple(rows.published(row) for row in connection.execute(query))
+
+    def article(self, key: str) -> Published | None:
+        """Return the article of one key, None where none is published."""
+        query = _published_query().where(schema.ledger.c.key == key)
+        with self._reading() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else rows.published(row)
+
+    def was_known(self, key: str) -> bool:
+        """Tell whether an article ever had this key."""
+        with self._reading() as connection:
+            query = select(schema.ledger.c.id).where(schema.ledger.c.key == key)
+            return connection.execute(query).first() is not None
+
+    def contents(self, sources: list[str]) -> dict[str, tuple[str, str, str]]:
+        """Return the kept content of these sources: digest, HTML, summary."""
+        table = schema.contents.c
+        with self._reading() as connection:
+            return {
+                row.source: (row.digest, row.html, row.summary)
+                for row in connection.execute(
+                    select(schema.contents).where(table.source.in_(sources))
+                )
+            }
+
+    def keep_contents(self, kept: dict[str, tuple[str, str, str]]) -> None:
+        """Keep cleaned content, so that no process cleans it again.
+
+        Keeping only saves work: while a refresh holds the database, nothing is kept.
+        """
+        table = schema.contents
+        values = [
+            {"source": source, "digest": digest, "html": html, "summary": summary}
+            for source, (digest, html, summary) in kept.items()
+        ]
+        with (
+            suppress(OperationalError),
+            self._engine.connect().execution_options(
+                feedsvc_writes=True, feedsvc_patience=0.2
+            ) as connection,
+            connection.begin(),
+        ):
+            connection.execute(table.delete().where(table.c.source.in_(list(kept))))
+            connection.execute(table.insert(), values)
+
+
+# The file that the ledger names speaks for the entry; its copies are known and not shown.
+_SPEAKS = and_(
+    schema.ledger.c.id == schema.articles.c.id, schema.ledger.c.source == schema.articles.c.source
+)
+
+
+def _published_query() -> Any:
+    return (
+        select(schema.articles, schema.bodies.c.body, schema.ledger.c.key)
+        .join(schema.ledger, _SPEAKS)
+        .join(schema.bodies, schema.bodies.c.source == schema.articles.c.source)
+    )
+
+
+def _feed_state(row: Any) -> FeedState:
+    return FeedState(
+        slug=row.slug,
+        term=row.term,
+        fingerprint=row.fingerprint,
+        changed=rows.moment(row.changed),
+    )
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url)
+    if url.database and url.database != ":memory:":
+        with suppress(OSError):  # opening the file says it better
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _record: object) -> None:
+        # sqlite3 would open transactions by itself, and never for reading or for DDL.
+        connection.isolation_level = None
+        # Readers go on while a refresh writes, and it writes once instead of twice.
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        patience = options.get("feedsvc_patience", _BUSY_SECONDS)
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(patience * 1000)}")
+        # A transaction that begins by reading and goes on to write fails at once when another one
+        # wrote in between; one that begins as a writer waits for its turn.
+        connection.exec_driver_sql(
+            "BEGIN IMMEDIATE" if options.get("feedsvc_writes") else "BEGIN"
+        )
+
+    return engine
+
+
+def _words(url: URL, error: Exception) -> str:
+    cause = str(getattr(error, "orig", None) or error)
+    return (
+        f"the state at {url.render_as_string(hide_password=True)} cannot be used: {cause};"
+        " check that its folder exists, can be written to and has room"
+    )

@@ -1,0 +1,151 @@
+"""The tables, and the append-only list of steps that made them.
+
+A step, once released, is never edited: a new one follows it. Each runs in a transaction of its own.
+The ledger is the one table that cannot be rebuilt from the files: no step may drop a row of it.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Integer, MetaData, Table, Text
+
+from feedsvc.errors import StateError
+
+metadata = MetaData()
+
+# What each key means is said where it is used; values are text.
+meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text))
+
+# Every article file met, whether or not it could be read.
+files = Table(
+    "files",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("mtime_ns", BigInteger),
+    Column("size", BigInteger),
+)
+
+problems = Table(
+    "problems",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("line", Integer),
+    Column("field", Text),
+    Column("reason", Text),
+    Column("cure", Text),
+    Column("published", Boolean),
+)
+
+# The last good version of each file; `facts` is the Article but for its body, as JSON.
+articles = Table(
+    "articles",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("id", Text),
+    Column("published", BigInteger),  # seconds since 1970, as all instants here
+    Column("updated", BigInteger),
+    Column("version", Text),
+    Column("facts", Text),
+)
+
+bodies = Table(
+    "bodies", metadata, Column("source", Text, primary_key=True), Column("body", Text)
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("slug", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("published", BigInteger),
+    Column("id", Text),
+)
+
+# The state of each feed ever served; `term` where it is of a term that articles name.
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("slug", Text, primary_key=True),
+    Column("term", Text),
+    Column("fingerprint", Text),
+    Column("changed", BigInteger),
+)
+
+# Cleaned content, kept until the article or the policy changes.
+contents = Table(
+    "contents",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("digest", Text),
+    Column("html", Text),
+    Column("summary", Text),
+)
+
+# Every id ever given, with what is needed to give it again.
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("key", Text),
+    Column("source", Text),
+    Column("file_digest", Text),
+    Column("seen_digest", Text),
+    Column("first_seen", BigInteger),
+    Column("updated", BigInteger),
+)
+
+STEPS: Sequence[Sequence[str]] = (
+    (
+        "CREATE TABLE files (source TEXT PRIMARY KEY, mtime_ns BIGINT NOT NULL,"
+        " size BIGINT NOT NULL)",
+        "CREATE TABLE problems (source TEXT NOT NULL, ordinal INTEGER NOT NULL, line INTEGER,"
+        " field TEXT, reason TEXT NOT NULL, cure TEXT NOT NULL, published BOOLEAN NOT NULL,"
+        " PRIMARY KEY (source, ordinal))",
+        "CREATE TABLE articles (source TEXT PRIMARY KEY, id TEXT NOT NULL,"
+        " published BIGINT NOT NULL, updated BIGINT NOT NULL, version TEXT NOT NULL,"
+        " facts TEXT NOT NULL)",
+        "CREATE INDEX articles_id ON articles (id)",
+        "CREATE TABLE bodies (source TEXT PRIMARY KEY, body TEXT NOT NULL)",
+        "CREATE TABLE memberships (slug TEXT NOT NULL, source TEXT NOT NULL,"
+        " published BIGINT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (source, slug))",
+        "CREATE INDEX memberships_order ON memberships (slug, published, id)",
+        "CREATE TABLE feeds (slug TEXT PRIMARY KEY, term TEXT, fingerprint TEXT NOT NULL,"
+        " changed BIGINT NOT NULL)",
+        "CREATE TABLE contents (source TEXT PRIMARY KEY, digest TEXT NOT NULL,"
+        " html TEXT NOT NULL, summary TEXT NOT NULL)",
+        "CREATE TABLE ledger (id TEXT PRIMARY KEY, key TEXT NOT NULL, source TEXT NOT NULL,"
+        " file_digest TEXT NOT NULL, seen_digest TEXT NOT NULL, first_seen BIGINT NOT NULL,"
+        " updated BIGINT NOT NULL)",
+        "CREATE UNIQUE INDEX ledger_key ON ledger (key)",
+        "CREATE INDEX ledger_source ON ledger (source)",
+        "CREATE INDEX ledger_file_digest ON ledger (file_digest)",
+    ),
+)
+
+
+def migrate(connection: Connection, steps: Sequence[Sequence[str]] = STEPS) -> None:
+    """Take the database to the last of `steps`.
+
+    Raises StateError where a newer feedsvc has been here: its tables are not ours to guess at.
+    """
+    with connection.begin():
+        connection.exec_driver_sql(
+            "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
+        )
+        done = connection.execute(meta.select().where(meta.c.key == "schema")).first()
+    version = int(done.value) if done else 0
+    if version > len(steps):
+        raise StateError(
+            f"the state is of a newer feedsvc (schema {version}, this one knows {len(steps)});"
+            " run that version, or point state.url elsewhere"
+        )
+    for number, step in enumerate(steps[version:], start=version + 1):
+        with connection.begin():
+            # Another process may have come first; this transaction is the only writer.
+            now = connection.execute(meta.select().where(meta.c.key == "schema")).first()
+            if now is not None and int(now.value) >= number:
+                continue
+            for statement in step:
+                connection.exec_driver_sql(statement)
+            connection.execute(meta.delete().where(meta.c.key == "schema"))
+            connection.execute(meta.insert().values(key="schema", value=str(number)))

@@ -1,0 +1,288 @@
+"""What a refresh writes, inside its one transaction."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from sqlalchemy import Column, Connection, Table, and_, case, func, literal, select
+
+from feedsvc.index import rows, schema
+from feedsvc.model import Identity, Problem, Published, Signature
+
+T = TypeVar("T")
+_CHUNK = 500  # parameters in one statement; databases stop somewhere above a thousand
+
+
+class Writer:
+    """Changes to the index, and the memory of which feeds they touch."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.touched: set[str] = set()  # slugs
+        self._touched_ids: set[str] = set()
+
+    def meta(self, key: str) -> str | None:
+        """Return one remembered value."""
+        query = select(schema.meta.c.value).where(schema.meta.c.key == key)
+        return self._connection.execute(query).scalar()
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Remember one value."""
+        self._replace(schema.meta, schema.meta.c.key, [{"key": key, "value": value}])
+
+    def identities(self, wanted: Mapping[str, Iterable[str]]) -> list[Identity]:
+        """Return the ledger's rows that have any of the `wanted` values, by column."""
+        ledger, articles = schema.ledger, schema.articles
+        query = select(ledger, articles.c.source.is_not(None).label("present")).outerjoin(
+            articles, and_(articles.c.id == ledger.c.id, articles.c.source == ledger.c.source)
+        )
+        found: dict[str, Identity] = {}
+        for column, values in wanted.items():
+            for chunk in _chunks(sorted(values)):
+                for row in self._connection.execute(query.where(ledger.c[column].in_(chunk))):
+                    found[row.id] = rows.identity(row)
+        return list(found.values())
+
+    def write_files(self, signatures: Mapping[str, Signature]) -> None:
+        """Remember the signatures of files that have been dealt with."""
+        self._replace(
+            schema.files,
+            schema.files.c.source,
+            [
+                {"source": source, "mtime_ns": one.mtime_ns, "size": one.size}
+                for source, one in signatures.items()
+            ],
+        )
+
+    def write_problems(self, found: Mapping[str, Sequence[Problem]]) -> None:
+        """Put `found` in the place of the problems of these sources."""
+        self._delete(schema.problems, schema.problems.c.source, found)
+        self._insert(
+            schema.problems,
+            [
+                {
+                    "source": source,
+                    "ordinal": ordinal,
+                    "line": problem.line,
+                    "field": problem.field,
+                    "reason": problem.reason,
+                    "cure": problem.cure,
+                    "published": problem.published,
+                }
+                for source, problems in found.items()
+                for ordinal, problem in enumerate(problems)
+            ],
+        )
+
+    def write_identities(self, identities: Iterable[Identity]) -> None:
+        """Write these identities to the ledger."""
+        values = [rows.ledger(identity) for identity in identities]
+        self._touched_ids.update(row["id"] for row in values)
+        self._replace(schema.ledger, schema.ledger.c.id, values)
+
+    def write_articles(
+        self, found: Sequence[tuple[Published, Mapping[str, str | None]]]
+    ) -> None:
+        """Write these articles, each with the slugs of its feeds and their terms."""
+        sources = [published.article.source for published, _ in found]
+        self._forget(sources)
+        self._insert(
+            schema.articles,
+            [
+                {
+                    "source": published.article.source,
+                    "id": published.id,
+                    "published": rows.seconds(published.published),
+                    "updated": rows.seconds(published.updated),
+                    "version": published.version,
+                    "facts": rows.facts(published.article),
+                }
+                for published, _ in found
+            ],
+        )
+        self._insert(
+            schema.bodies,
+            [{"source": p.article.source, "body": p.article.body} for p, _ in found],
+        )
+        self.write_memberships(found)
+
+    def write_memberships(
+        self, found: Sequence[tuple[Published, Mapping[str, str | None]]]
+    ) -> None:
+        """Put these articles into their feeds, and out of those they were in before."""
+        sources = [published.article.source for published, _ in found]
+        self._forget_memberships(sources)
+        values = [
+            {
+                "slug": slug,
+                "source": published.article.source,
+                "published": rows.seconds(published.published),
+                "id": published.id,
+            }
+            for published, slugs in found
+            for slug in slugs
+        ]
+        self._insert(schema.memberships, values)
+        self.touched.update(row["slug"] for row in values)
+        terms = {slug: term for _, slugs in found for slug, term in slugs.items() if term}
+        self._know_terms(terms)
+
+    def remove_articles(self, sources: Iterable[str]) -> None:
+        """Take these articles out of everything but the ledger and the list of files."""
+        sources = list(sources)
+        self._forget(sources)
+        self._delete(schema.contents, schema.contents.c.source, sources)
+
+    def remove_files(self, sources: Iterable[str]) -> None:
+        """Forget files that are gone, and their articles; the ledger remembers their ids."""
+        sources = list(sources)
+        self.remove_articles(sources)
+        self._delete(schema.files, schema.files.c.source, sources)
+        self._delete(schema.problems, schema.problems.c.source, sources)
+
+    def heirs(self) -> list[str]:
+        """Return the sources that should speak for entries whose own file went in this refresh.
+
+        An heir is a copy: another file with the same id. The first by name is chosen.
+        """
+        ledger, articles = schema.ledger.c, schema.articles.c
+        found = []
+        for chunk in _chunks(sorted(self._touched_ids)):
+            query = (
+                select(func.min(articles.source))
+                .join_from(schema.ledger, schema.articles, articles.id == ledger.id)
+                .where(ledger.id.in_(chunk))
+                .group_by(ledger.id, ledger.source)
+                .having(func.max(case((articles.source == ledger.source, 1), else_=0)) == 0)
+            )
+            found += list(self._connection.execute(query).scalars())
+        self._touched_ids.clear()
+        return found
+
+    def all_articles(self) -> Iterator[Published]:
+        """Yield every article without its body, in an unspecified order."""
+        query = select(
+            schema.articles, schema.ledger.c.key, literal("").label("body")
+        ).join(schema.ledger, schema.ledger.c.id == schema.articles.c.id)
+        for row in self._connection.execute(query).all():
+            yield rows.published(row)
+
+    def known_articles(self, sources: Iterable[str]) -> set[str]:
+        """Return which of these sources have a last good version."""
+        return {
+            source
+            for chunk in _chunks(list(sources))
+            for source in self._connection.execute(
+                select(schema.articles.c.source).where(schema.articles.c.source.in_(chunk))
+            ).scalars()
+        }
+
+    def versions(self, slug: str, limit: int) -> list[str]:
+        """Return the versions of the newest articles of one feed, newest first."""
+        memberships, articles, ledger = schema.memberships.c, schema.articles.c, schema.ledger.c
+        query = (
+            select(articles.version)
+            .join(schema.memberships, memberships.source == articles.source)
+            .join(schema.ledger, and_(ledger.id == articles.id, ledger.source == articles.source))
+            .where(memberships.slug == slug)
+            .order_by(memberships.published.desc(), memberships.id)
+            .limit(limit)
+        )
+        return list(self._connection.execute(query).scalars())
+
+    def term_slugs(self) -> list[tuple[str, str]]:
+        """Return the slug and term of each feed of a term that articles name now."""
+        feeds, memberships = schema.feeds.c, schema.memberships.c
+        named = select(memberships.slug).where(memberships.slug == feeds.slug).exists()
+        query = select(feeds.slug, feeds.term).where(feeds.term.is_not(None), named)
+        return [(row.slug, row.term) for row in self._connection.execute(query.order_by(feeds.slug))]
+
+    def all_slugs(self) -> set[str]:
+        """Return the slugs of all feeds that there have ever been."""
+        return set(self._connection.execute(select(schema.feeds.c.slug)).scalars())
+
+    def settle_feeds(self, fingerprints: Mapping[str, str], now: datetime) -> int:
+        """Note what these feeds show now; one that shows something else has changed. Return how many.
+
+        `changed` is the first whole second by which the change is out, and always later than the
+        one before: a reader that compares dates alone must see every change.
+        """
+        feeds = schema.feeds.c
+        known = {
+            row.slug: row
+            for chunk in _chunks(list(fingerprints))
+            for row in self._connection.execute(
+                select(schema.feeds).where(feeds.slug.in_(chunk))
+            )
+        }
+        values = []
+        for slug, fingerprint in fingerprints.items():
+            before = known.get(slug)
+            if before is not None and before.fingerprint == fingerprint:
+                continue
+            changed = rows.seconds(now + timedelta(seconds=1 if now.microsecond else 0))
+            values.append(
+                {
+                    "slug": slug,
+                    "term": before.term if before else None,
+                    "fingerprint": fingerprint,
+                    "changed": max(changed, before.changed + 1) if before else changed,
+                }
+            )
+        self._replace(schema.feeds, feeds.slug, values)
+        return len(values)
+
+    def _know_terms(self, terms: Mapping[str, str]) -> None:
+        known = {
+            slug
+            for chunk in _chunks(list(terms))
+            for slug in self._connection.execute(
+                select(schema.feeds.c.slug).where(
+                    schema.feeds.c.slug.in_(chunk), schema.feeds.c.term.is_not(None)
+                )
+            ).scalars()
+        }
+        new = [
+            {"slug": slug, "term": term, "fingerprint": "", "changed": 0}
+            for slug, term in terms.items()
+            if slug not in known
+        ]
+        self._replace(schema.feeds, schema.feeds.c.slug, new)
+
+    def _forget(self, sources: Sequence[str]) -> None:
+        for chunk in _chunks(sources):
+            self._touched_ids.update(
+                self._connection.execute(
+                    select(schema.articles.c.id).where(schema.articles.c.source.in_(chunk))
+                ).scalars()
+            )
+        self._forget_memberships(sources)
+        self._delete(schema.articles, schema.articles.c.source, sources)
+        self._delete(schema.bodies, schema.bodies.c.source, sources)
+
+    def _forget_memberships(self, sources: Sequence[str]) -> None:
+        memberships = schema.memberships.c
+        for chunk in _chunks(sources):
+            self.touched.update(
+                self._connection.execute(
+                    select(memberships.slug).where(memberships.source.in_(chunk)).distinct()
+                ).scalars()
+            )
+        self._delete(schema.memberships, memberships.source, sources)
+
+    def _replace(self, table: Table, key: Column[Any], values: list[dict[str, Any]]) -> None:
+        self._delete(table, key, [row[key.name] for row in values])
+        self._insert(table, values)
+
+    def _delete(self, table: Table, key: Column[Any], values: Iterable[str]) -> None:
+        for chunk in _chunks(list(values)):
+            self._connection.execute(table.delete().where(key.in_(chunk)))
+
+    def _insert(self, table: Table, values: list[dict[str, Any]]) -> None:
+        if values:
+            self._connection.execute(table.insert(), values)
+
+
+def _chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(values), _CHUNK):
+        yield values[start : start + _CHUNK]

@@ -1,0 +1,215 @@
+"""The values that flow through feedsvc, each frozen, in the order in which they are made.
+
+    Signature → Changes → Article → Identity → Published → Entry → Feed → Document
+                              └─► Problem ──────────────────────────────► Refresh
+
+Sequences are tuples. Datetimes are aware, in UTC and in whole seconds, from the door on.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, NewType
+
+SafeHTML = NewType("SafeHTML", str)
+"""HTML that has passed the sanitiser; only `feedsvc.content` makes it."""
+
+Markup = Literal["html", "markdown", "text"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """What tells a changed file from an unchanged one without opening it."""
+
+    mtime_ns: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What differs between two scans, as sorted sources; falsy when nothing does."""
+
+    added: tuple[str, ...] = ()
+    modified: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.modified or self.removed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What is wrong with one article file, and what to do about it.
+
+    `published` tells whether the article is in the feeds all the same.
+    """
+
+    source: str
+    reason: str
+    cure: str
+    line: int | None = None
+    field: str | None = None
+    published: bool = False
+
+    def __str__(self) -> str:
+        where = self.source if self.line is None else f"{self.source}:{self.line}"
+        field = f"{self.field}: " if self.field else ""
+        return f"{where}: {field}{self.reason}; {self.cure}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """An author: a name and, where the article gives one, a home page."""
+
+    name: str
+    uri: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Article:
+    """What one file says. `body` is raw: it is not safe to show.
+
+    `id`, `published` and `updated` are what the front matter declares, None where it does not.
+    `link` is the original's address. `problems` are what had to be passed over to read it.
+    """
+
+    source: str
+    title: str
+    markup: Markup
+    body: str
+    terms: tuple[str, ...] = ()
+    authors: tuple[Person, ...] = ()
+    published: datetime | None = None
+    updated: datetime | None = None
+    lead_image: str | None = None
+    link: str | None = None
+    id: str | None = None
+    summary: str | None = None
+    language: str | None = None
+    draft: bool = False
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What is remembered of an entry for ever: a row of the ledger.
+
+    `source` is the file that speaks for the entry now, or that did last. `file_digest` is that
+    file's bytes, `seen_digest` what a reader sees of them. `present` tells whether the file is there.
+    """
+
+    id: str
+    key: str  # the entry's name in our own addresses
+    source: str
+    file_digest: str
+    seen_digest: str
+    first_seen: datetime
+    updated: datetime
+    present: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """An article with all that is settled about it: identity, dates, version.
+
+    `version` changes whenever anything that a feed shows of the article changes.
+    """
+
+    article: Article
+    id: str
+    key: str
+    published: datetime
+    updated: datetime
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enclosure:
+    """A media file that belongs to an entry; `length` in bytes, None where unknown."""
+
+    href: str
+    type: str
+    length: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An article as readers see it.
+
+    `link` is the original's address where the article names one, else our page of it. `content` is
+    None in feeds of summaries.
+    """
+
+    id: str
+    key: str
+    title: str
+    link: str
+    published: datetime
+    updated: datetime
+    summary: str
+    content: SafeHTML | None
+    authors: tuple[Person, ...] = ()
+    categories: tuple[str, ...] = ()
+    lead_image: str | None = None
+    enclosures: tuple[Enclosure, ...] = ()
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """One category's entries, newest first, in no format yet.
+
+    `link` is the feed's page; its address in a format is `link` + "." + the format's name.
+    """
+
+    slug: str
+    id: str
+    title: str
+    subtitle: str
+    link: str
+    author: Person
+    language: str
+    updated: datetime
+    entries: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Category:
+    """A feed and the rule that says which articles belong to it.
+
+    Which kind of rule: `everything`, else `term` (exactly that one, from the articles themselves),
+    else the operator's own (`terms`, `title_matches`, `exclude_terms`).
+    """
+
+    slug: str
+    title: str
+    description: str = ""
+    terms: tuple[str, ...] = ()
+    title_matches: re.Pattern[str] | None = None
+    exclude_terms: tuple[str, ...] = ()
+    everything: bool = False
+    term: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """Bytes ready to be sent, with their validators.
+
+    `etag` is of the bytes alone, unquoted. `encoded` pairs a content coding with the same body in it.
+    """
+
+    body: bytes
+    media_type: str
+    etag: str
+    last_modified: datetime
+    encoded: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refresh:
+    """What one pass over the articles directory found and did."""
+
+    changes: Changes
+    articles: int  # known after the pass
+    seconds: float
+    problems: tuple[Problem, ...] = ()  # all that are open, not only this pass's

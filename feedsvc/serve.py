@@ -1,0 +1,222 @@
+"""Processes: one watcher and the web workers; started, restarted and stopped in order.
+
+`serve` runs all of it. `create_app` is for any other WSGI server: it brings a watcher along, and
+however many processes call it, only one watcher runs.
+"""
+
+import atexit
+import fcntl
+import hashlib
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import tempfile
+import threading
+from datetime import UTC, datetime
+from functools import partial
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+from flask import Flask
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server import Server
+from sqlalchemy.engine import make_url
+
+from feedsvc import config as configuration
+from feedsvc.config import Config
+from feedsvc.errors import FeedsvcError
+from feedsvc.index import Index
+from feedsvc.republisher import Republisher
+from feedsvc.watch import Watcher, trigger
+from feedsvc.web import build_app
+
+logger = logging.getLogger(__name__)
+
+_THREADS = 8  # requests at a time in one worker; nearly all wait for nothing
+_STOP_SECONDS = 30  # for a pass, or for requests, to come to an end
+_LONGEST_PAUSE = 60.0  # seconds between two attempts to start a watcher that dies
+
+
+class ServeError(FeedsvcError):
+    """The service cannot start: its address is taken, or is not this machine's."""
+
+
+def open_republisher(config: Config) -> Republisher:
+    """Open the index that `config` names. Raises StateError."""
+    return Republisher(config, Index.open(config.state.url), lambda: datetime.now(UTC))
+
+
+def create_app(config: Config | Path | str | None = None, *, watch: bool = True) -> Flask:
+    """Return the WSGI application of a configuration, of a file, or of the one found.
+
+    With `watch`, a watcher runs in this process, unless one does for the same state in another;
+    then this process takes over when that one ends. Raises ConfigError and StateError.
+    """
+    if not isinstance(config, Config):
+        config = configuration.find(Path(config) if config else None, os.environ)
+    republisher = open_republisher(config)
+    if watch:
+        watcher = _SoleWatcher(config, republisher)
+        watcher.start()
+        atexit.register(watcher.stop)
+    return build_app(republisher)
+
+
+def serve(config: Config, *, host: str, port: int, workers: int) -> None:
+    """Serve until SIGTERM or SIGINT; requests and passes under way are finished first.
+
+    Raises ServeError when the address cannot be listened at, and StateError.
+    """
+    trigger(config.articles.rescan, config.site.timezone)  # a bad schedule is said before anything runs
+    _check_free(host, port)
+    open_republisher(config).close()  # so that the schema is made once, and errors are seen here
+    # Every process starts from nothing: threads and open databases do not survive a fork.
+    multiprocessing.set_start_method("spawn", force=True)
+    watcher = _WatcherProcess(config)
+    server = Server(
+        "feedsvc.serve:create_app",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=workers,
+        blocking_threads=_THREADS,
+        respawn_failed_workers=True,
+        workers_kill_timeout=_STOP_SECONDS,
+        log_level=LogLevels.warning,
+    )
+    server.on_startup(watcher.start)
+    logger.info("serving %s on http://%s:%d", config.articles.directory, host, port)
+    try:
+        server.serve(target_loader=partial(_load_app, config), wrap_loader=False)
+    finally:
+        watcher.stop()
+    logger.info("stopped")
+
+
+def log_to_stderr() -> None:
+    """Send this process's log to standard error, a line an event."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", force=True
+    )
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
+
+
+def _load_app(config: Config) -> Flask:
+    log_to_stderr()
+    return create_app(config, watch=False)
+
+
+def _check_free(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        raise ServeError(
+            f"cannot listen at {host}:{port}: {error.strerror}; choose another --host or --port"
+        ) from error
+
+
+class _SoleWatcher:
+    """The watcher of one state: waits until no other process has one, then runs it."""
+
+    def __init__(self, config: Config, republisher: Republisher) -> None:
+        articles = config.articles
+        self._watcher = Watcher(
+            republisher.refresh,
+            trigger(articles.rescan, config.site.timezone),
+            articles.directory if articles.events else None,
+        )
+        self._lock_file = _lock_file(config)
+        self._lock = threading.Lock()
+        self._started = self._stopped = False
+
+    def start(self) -> None:
+        threading.Thread(target=self._wait_and_start, name="feedsvc-watcher", daemon=True).start()
+
+    def stop(self) -> None:
+        with self._lock:
+            self._stopped = True
+            if self._started:
+                self._watcher.stop()
+
+    def _wait_and_start(self) -> None:
+        self._lock_file.parent.mkdir(parents=True, exist_ok=True)
+        # Held until this process ends, however it ends; never closed here.
+        descriptor = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with self._lock:
+            if not self._stopped:
+                self._started = True
+                self._watcher.start()
+
+
+def _lock_file(config: Config) -> Path:
+    url = make_url(config.state.url)
+    if url.get_backend_name() == "sqlite" and url.database:
+        return Path(f"{url.database}.watcher")
+    name = hashlib.sha256(config.state.url.encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"feedsvc-{name}.watcher"
+
+
+class _WatcherProcess:
+    """The watcher in a process of its own, started again whenever it dies."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._stopping = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name="feedsvc-keeper", daemon=True)
+
+    def start(self) -> None:
+        self._keeper.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._keeper.is_alive():
+            self._keeper.join(_STOP_SECONDS + 5)
+
+    def _keep(self) -> None:
+        pause = 1.0
+        while not self._stopping.is_set():
+            theirs, ours = multiprocessing.Pipe(duplex=False)
+            process = multiprocessing.Process(
+                target=_watch, args=(self._config, theirs), name="feedsvc-watcher", daemon=True
+            )
+            process.start()
+            theirs.close()
+            while process.is_alive() and not self._stopping.is_set():
+                wait([process.sentinel], timeout=0.5)
+            ours.close()  # tells it to stop
+            process.join(_STOP_SECONDS)
+            if process.is_alive():
+                process.kill()
+                process.join()
+            if not self._stopping.is_set():
+                logger.error("the watcher ended (%s); starting it again", process.exitcode)
+                self._stopping.wait(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _watch(config: Config, life: Connection) -> None:
+    """Run the watcher until `life` is closed at its other end: on purpose, or by the parent's death."""
+    log_to_stderr()
+    stopping = threading.Event()
+    # A terminal sends SIGINT to all processes; the parent says when to stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    os.nice(5)  # readers come first
+    watcher = _SoleWatcher(config, open_republisher(config))
+    watcher.start()
+
+    def listen() -> None:
+        life.poll(None)
+        stopping.set()
+
+    threading.Thread(target=listen, daemon=True).start()
+    stopping.wait()
+    watcher.stop()

@@ -1,0 +1,135 @@
+"""When to refresh: on a schedule, and when the disk says that something changed.
+
+One pass at a time. An event during a pass leads to one more pass after it; a scheduled pass that
+was missed is not made up for. The schedule stays on beside the events: network file systems send
+none, and any system may lose some.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import timedelta, tzinfo
+from pathlib import Path
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+from watchfiles import watch as file_events
+
+from feedsvc.errors import ConfigError, FeedsvcError, Mistake
+from feedsvc.model import Refresh
+
+logger = logging.getLogger(__name__)
+
+# A burst of events is gathered until 50 ms pass without one, for 400 ms at most.
+_STEP_MS, _DEBOUNCE_MS = 50, 400
+_RETRY_SECONDS = 60  # until events are asked for again of a directory that was not there
+_MOST_PROBLEMS_LOGGED = 20
+
+
+def trigger(rescan: timedelta | str, zone: tzinfo) -> BaseTrigger:
+    """Return the schedule that `articles.rescan` names; raises ConfigError for a bad cron expression."""
+    if isinstance(rescan, timedelta):
+        return IntervalTrigger(seconds=int(rescan.total_seconds()), timezone=zone)
+    try:
+        return CronTrigger.from_crontab(rescan, timezone=zone)
+    except ValueError as error:
+        mistake = Mistake(
+            where="", path="articles.rescan", reason=f"no cron expression: {rescan} ({error})"
+        )
+        raise ConfigError((mistake,)) from error
+
+
+class Watcher:
+    """Calls `refresh` at once, then on the schedule and, where `directory` is given, on its events."""
+
+    def __init__(
+        self, refresh: Callable[[], Refresh], schedule: BaseTrigger, directory: Path | None
+    ) -> None:
+        self._refresh = refresh
+        self._directory = directory
+        self._scheduler = BackgroundScheduler(timezone=schedule.timezone)
+        self._scheduler.add_job(
+            self.pass_now, schedule, max_instances=1, coalesce=True, misfire_grace_time=1
+        )
+        self._stopping = threading.Event()
+        self._wanted = threading.Event()
+        self._passing = threading.Lock()
+        self._threads = [threading.Thread(target=self._first, name="feedsvc-first-pass")]
+        if directory is not None:
+            self._threads.append(threading.Thread(target=self._listen, name="feedsvc-events"))
+        self._problems: frozenset[str] = frozenset()
+
+    def start(self) -> None:
+        """Begin, in threads of its own."""
+        for thread in self._threads:
+            thread.start()
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Stop; a pass under way is finished first, so that nothing is left half done."""
+        self._stopping.set()
+        self._scheduler.shutdown(wait=True)
+        for thread in self._threads:
+            thread.join()
+
+    def pass_now(self) -> None:
+        """Make a pass, or have one made after the one under way."""
+        self._wanted.set()
+        while self._wanted.is_set() and not self._stopping.is_set():
+            if not self._passing.acquire(blocking=False):
+                return  # whoever holds it looks at `_wanted` again before it is done
+            try:
+                if self._wanted.is_set():
+                    self._wanted.clear()
+                    self._pass()
+            finally:
+                self._passing.release()
+
+    def _pass(self) -> None:
+        try:
+            report = self._refresh()
+        except FeedsvcError as error:
+            # What was known stays; the next pass tries again.
+            logger.error("refresh failed: %s", error)
+            return
+        changes = report.changes
+        problems = frozenset(map(str, report.problems))
+        if changes or problems != self._problems:
+            logger.info(
+                "refreshed: %d added, %d modified, %d removed, %d articles, %d problems, %.2f s",
+                len(changes.added),
+                len(changes.modified),
+                len(changes.removed),
+                report.articles,
+                len(report.problems),
+                report.seconds,
+            )
+        new = sorted(problems - self._problems)
+        for problem in new[:_MOST_PROBLEMS_LOGGED]:
+            logger.warning("%s", problem)
+        if len(new) > _MOST_PROBLEMS_LOGGED:
+            logger.warning("%d more; `feedsvc check` lists all", len(new) - _MOST_PROBLEMS_LOGGED)
+        self._problems = problems
+
+    def _first(self) -> None:
+        self.pass_now()
+
+    def _listen(self) -> None:
+        assert self._directory is not None
+        while not self._stopping.is_set():
+            try:
+                for _ in file_events(
+                    self._directory,
+                    watch_filter=None,
+                    step=_STEP_MS,
+                    debounce=_DEBOUNCE_MS,
+                    stop_event=self._stopping,
+                    raise_interrupt=False,
+                    ignore_permission_denied=True,
+                ):
+                    self.pass_now()
+            except (OSError, RuntimeError) as error:
+                logger.warning("no file events (%s); the schedule goes on", error)
+                self._stopping.wait(_RETRY_SECONDS)

@@ -1,0 +1,61 @@
+"""The web: feeds, pages and health over HTTP, by Flask.
+
+Not inside: what is in a feed, what is safe to show. Every request is hostile until looked at; no
+handler writes anything.
+"""
+
+from flask import Flask, Response, render_template
+from werkzeug.exceptions import HTTPException
+
+from feedsvc.errors import GoneError, NotFoundError, NotReadyError, StateError
+from feedsvc.republisher import Republisher
+from feedsvc.web import feeds, media, ops, pages
+from feedsvc.web.http import page_headers
+
+__all__ = ["build_app"]
+
+
+def build_app(republisher: Republisher) -> Flask:
+    """Return the WSGI application that serves `republisher`."""
+    app = Flask("feedsvc.web")
+    app.config["MAX_CONTENT_LENGTH"] = 0  # nothing here takes a body
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    site = republisher.config.site
+    app.jinja_env.globals["site"] = site
+    app.register_blueprint(feeds.blueprint(republisher))
+    app.register_blueprint(media.blueprint(republisher))
+    app.register_blueprint(ops.blueprint())
+    app.register_blueprint(pages.blueprint(republisher))
+
+    def sorry(error: Exception, status: int, text: str) -> Response:
+        response = Response(
+            render_template("error.html", status=status, text=text), status, mimetype="text/html"
+        )
+        response.headers["Cache-Control"] = "no-store"
+        page_headers(response)
+        if isinstance(error, HTTPException):  # Allow, Retry-After
+            for name, value in error.get_headers():
+                if name not in {"Content-Type", "Content-Length"}:
+                    response.headers[name] = value
+        return response
+
+    @app.errorhandler(NotFoundError)
+    def not_found(error: NotFoundError) -> Response:
+        return sorry(error, 410 if isinstance(error, GoneError) else 404, str(error))
+
+    @app.errorhandler(NotReadyError)
+    def not_ready(error: NotReadyError) -> Response:
+        response = sorry(error, 503, str(error))
+        response.headers["Retry-After"] = "5"
+        return response
+
+    @app.errorhandler(StateError)
+    def no_state(error: StateError) -> Response:
+        app.logger.error("%s", error)
+        return sorry(error, 503, "The service cannot read its state just now.")
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        return sorry(error, error.code or 500, error.name)
+
+    return app

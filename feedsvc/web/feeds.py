@@ -1,0 +1,32 @@
+"""Feeds, and the list of them for subscribing to all at once."""
+
+import unicodedata
+
+from flask import Blueprint, Response, request
+
+from feedsvc.republisher import Republisher
+from feedsvc.web.http import send
+
+
+def blueprint(republisher: Republisher) -> Blueprint:
+    """Return the routes of everything a feed reader asks for."""
+    routes = Blueprint("feeds", __name__)
+
+    def answer(path: str) -> Response:
+        return send(
+            request,
+            republisher.document(unicodedata.normalize("NFC", path)),
+            max_age=republisher.config.feeds.max_age,
+            now=republisher.now(),
+        )
+
+    # The suffix alone chooses the format, never Accept: readers ask there for what they do not mean.
+    @routes.get("/feeds/<slug>.<any(atom, rss, json):suffix>")
+    def feed(slug: str, suffix: str) -> Response:
+        return answer(f"/feeds/{slug}.{suffix}")
+
+    @routes.get("/opml.xml")
+    def opml() -> Response:
+        return answer("/opml.xml")
+
+    return routes

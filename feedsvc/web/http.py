@@ -1,0 +1,73 @@
+"""Documents over HTTP: validators, codings, caching (RFC 9110, RFC 9111)."""
+
+import re
+from datetime import datetime, timedelta
+
+from flask import Request, Response
+
+from feedsvc.model import Document
+
+_CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; img-src http: https: data:; media-src http: https:; style-src 'self';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+# What compressing proxies and servers put behind an entity tag.
+_SUFFIX = re.compile(r"[-;](?:gzip|br|zstd|deflate)$")
+
+
+def send(request: Request, document: Document, *, max_age: timedelta, now: datetime) -> Response:
+    """Answer a GET or HEAD for `document`: 200, or 304 where the client has it already."""
+    coding, body = "identity", document.body
+    for name, encoded in document.encoded:
+        # RFC 9110 12.5.3: no Accept-Encoding means that any coding would do, but feed readers that
+        # send none cannot read gzip.
+        if request.accept_encodings.quality(name) > 0 and _asks_for(request, name):
+            coding, body = name, encoded
+            break
+    etag = document.etag if coding == "identity" else f"{document.etag}-{coding}"
+    # RFC 9110 8.8.2.1: a server must not send a Last-Modified that is later than its own clock.
+    last_modified = min(document.last_modified, now.replace(microsecond=0))
+    response = Response(body, mimetype=None, content_type=document.media_type)
+    if _has(request, document.etag, document.last_modified):
+        response = Response(status=304)
+        response.headers.remove("Content-Type")
+    elif coding != "identity":
+        response.headers["Content-Encoding"] = coding
+    # RFC 9110 15.4.5: a 304 repeats these.
+    response.set_etag(etag)
+    response.last_modified = last_modified
+    response.headers["Cache-Control"] = f"public, max-age={int(max_age.total_seconds())}"
+    response.headers["Vary"] = "Accept-Encoding"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+def page_headers(response: Response) -> Response:
+    """Add what keeps a page from doing anything but be read."""
+    response.headers["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _asks_for(request: Request, coding: str) -> bool:
+    """Tell whether gzip is wanted at least as much as the body as it is (RFC 9110 12.5.3)."""
+    accepted = request.accept_encodings
+    if not accepted:
+        return False
+    named = {value.lower() for value, _ in accepted}
+    identity = accepted.quality("identity") if "identity" in named else 0.0
+    return accepted.quality(coding) >= identity
+
+
+def _has(request: Request, etag: str, last_modified: datetime) -> bool:
+    """Tell whether the client says that it has this very document."""
+    if "If-None-Match" in request.headers:
+        # RFC 9110 13.1.3: then If-Modified-Since is ignored. 13.1.2: the comparison is weak.
+        tags = request.if_none_match
+        return tags.star_tag or any(
+            _SUFFIX.sub("", tag) == etag for tag in tags.as_set(include_weak=True)
+        )
+    since = request.if_modified_since
+    return since is not None and last_modified <= since

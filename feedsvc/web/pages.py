@@ -1,0 +1,53 @@
+"""Pages for people: the list of feeds, a feed, an article."""
+
+import hashlib
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, render_template, request, url_for
+from markupsafe import Markup
+
+from feedsvc.formats import FORMATS
+from feedsvc.model import SafeHTML
+from feedsvc.republisher import Republisher
+from feedsvc.web.http import page_headers
+
+
+def blueprint(republisher: Republisher) -> Blueprint:
+    """Return the routes of all pages."""
+    routes = Blueprint("pages", __name__, static_folder="static", static_url_path="/static")
+    zone = republisher.config.site.timezone
+
+    def answer(template: str, **values: object) -> Response:
+        response = Response(
+            render_template(template, formats=FORMATS, **values), mimetype="text/html"
+        )
+        response.headers["Cache-Control"] = "no-cache"
+        response.add_etags()
+        page_headers(response)
+        return response.make_conditional(request)
+
+    @routes.get("/")
+    def index() -> Response:
+        return answer("index.html", listings=republisher.listings())
+
+    @routes.get("/feeds/<slug>")
+    def feed(slug: str) -> Response:
+        return answer("feed.html", feed=republisher.feed(slug))
+
+    @routes.get("/articles/<key>")
+    def article(key: str) -> Response:
+        return answer("article.html", entry=republisher.entry(key))
+
+    routes.add_app_template_filter(_safe, "safe_html")
+    routes.add_app_template_filter(lambda moment: _local(moment, zone), "local")
+    return routes
+
+
+def _safe(html: SafeHTML) -> Markup:
+    """Let through what the sanitiser made; templates escape everything else."""
+    return Markup(html)  # noqa: S704 - SafeHTML is the proof
+
+
+def _local(moment: datetime, zone: ZoneInfo) -> str:
+    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")
