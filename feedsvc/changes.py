@@ -14,6 +14,8 @@ def diff(known: Mapping[str, Signature], found: Mapping[str, Signature]) -> Chan
     """
     return Changes(
         added=tuple(sorted(found.keys() - known.keys())),
-        modified=tuple(sorted(s for s, signature in found.items() if known.get(s, signature) != signature)),
+        modified=tuple(
+            sorted(s for s, signature in found.items() if known.get(s, signature) != signature)
+        ),
         removed=tuple(sorted(known.keys() - found.keys())),
     )

@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from feedsvc import __version__
-from feedsvc import config as configuration
+from feedsvc import __version__, config as configuration
 from feedsvc.config import Config
 from feedsvc.errors import ConfigError, FeedsvcError
 from feedsvc.model import Problem, Refresh

@@ -1,13 +1,13 @@
 """The exceptions that feedsvc raises.
 
-    FeedsvcError
-    ├── ConfigError      config.yaml is wrong; carries every mistake found
-    ├── ArticleError     one article file cannot be read; the others go on
-    ├── ScanError        the articles directory itself cannot be read
-    ├── StateError       the index cannot be opened, read or written
-    ├── NotReadyError    the first pass over the articles is still under way
-    └── NotFoundError    no such feed or article
-        └── GoneError    there was one, and it has been withdrawn
+FeedsvcError
+├── ConfigError      config.yaml is wrong; carries every mistake found
+├── ArticleError     one article file cannot be read; the others go on
+├── ScanError        the articles directory itself cannot be read
+├── StateError       the index cannot be opened, read or written
+├── NotReadyError    the first pass over the articles is still under way
+└── NotFoundError    no such feed or article
+    └── GoneError    there was one, and it has been withdrawn
 """
 
 from dataclasses import dataclass

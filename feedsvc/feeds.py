@@ -11,7 +11,7 @@ from feedsvc import xmltext
 from feedsvc.model import Article, Category, Enclosure, Entry, Feed, Person, Published, SafeHTML
 
 POLICY = "1"
-"""Changes whenever the same articles come to belong to other feeds, or feeds to have other names."""
+"""Changes whenever the same articles come to belong to other feeds, or to feeds of other names."""
 
 ALL = "all"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -87,7 +87,12 @@ def memberships(
 
 
 def entry(
-    published: Published, *, link: str, summary: str, content: SafeHTML | None, lead_image: str | None
+    published: Published,
+    *,
+    link: str,
+    summary: str,
+    content: SafeHTML | None,
+    lead_image: str | None,
 ) -> Entry:
     """Join an article with its cleaned content and its addresses."""
     article = published.article

@@ -112,7 +112,7 @@ def _declared(article: Article, site_id: str) -> str | None:
 def _new_id(one: Found, ledger: Mapping[str, Identity], site_id: str) -> str:
     source = one.article.source
     id = _urn(site_id, "source", source)
-    # The id of this source went with the file when it was renamed, and another file has its name now.
+    # The id of this source went along when its file was renamed; another file has the name now.
     return id if id not in ledger else _urn(site_id, "source", source, one.file_digest)
 
 

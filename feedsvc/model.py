@@ -94,8 +94,8 @@ class Article:
 class Identity:
     """What is remembered of an entry for ever: a row of the ledger.
 
-    `source` is the file that speaks for the entry now, or that did last. `file_digest` is that
-    file's bytes, `seen_digest` what a reader sees of them. `present` tells whether the file is there.
+    `source` is the file that speaks for the entry now, or that did last. `file_digest` is of that
+    file's bytes, `seen_digest` of what a reader sees of them. `present`: is the file there?
     """
 
     id: str
@@ -195,7 +195,7 @@ class Category:
 class Document:
     """Bytes ready to be sent, with their validators.
 
-    `etag` is of the bytes alone, unquoted. `encoded` pairs a content coding with the same body in it.
+    `etag` is of the bytes alone, unquoted. `encoded` pairs a content coding with the body in it.
     """
 
     body: bytes

@@ -23,19 +23,19 @@ from flask import Flask
 from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server import Server
-from sqlalchemy.engine import make_url
 
 from feedsvc import config as configuration
 from feedsvc.config import Config
 from feedsvc.errors import FeedsvcError
-from feedsvc.index import Index
+from feedsvc.index import Index, file_of
 from feedsvc.republisher import Republisher
 from feedsvc.watch import Watcher, trigger
 from feedsvc.web import build_app
 
 logger = logging.getLogger(__name__)
 
-_THREADS = 8  # requests at a time in one worker; nearly all wait for nothing
+# Requests at a time in one worker; nearly all of them wait for nothing.
+_THREADS = min(4, 2 * multiprocessing.cpu_count() + 1)
 _STOP_SECONDS = 30  # for a pass, or for requests, to come to an end
 _LONGEST_PAUSE = 60.0  # seconds between two attempts to start a watcher that dies
 
@@ -70,7 +70,9 @@ def serve(config: Config, *, host: str, port: int, workers: int) -> None:
 
     Raises ServeError when the address cannot be listened at, and StateError.
     """
-    trigger(config.articles.rescan, config.site.timezone)  # a bad schedule is said before anything runs
+    trigger(
+        config.articles.rescan, config.site.timezone
+    )  # a bad schedule is said before anything runs
     _check_free(host, port)
     open_republisher(config).close()  # so that the schema is made once, and errors are seen here
     # Every process starts from nothing: threads and open databases do not survive a fork.
@@ -157,9 +159,9 @@ class _SoleWatcher:
 
 
 def _lock_file(config: Config) -> Path:
-    url = make_url(config.state.url)
-    if url.get_backend_name() == "sqlite" and url.database:
-        return Path(f"{url.database}.watcher")
+    database = file_of(config.state.url)
+    if database is not None:
+        return database.with_name(database.name + ".watcher")
     name = hashlib.sha256(config.state.url.encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"feedsvc-{name}.watcher"
 
@@ -203,7 +205,7 @@ class _WatcherProcess:
 
 
 def _watch(config: Config, life: Connection) -> None:
-    """Run the watcher until `life` is closed at its other end: on purpose, or by the parent's death."""
+    """Run the watcher until `life` ends at the other side: on purpose, or with the parent."""
     log_to_stderr()
     stopping = threading.Event()
     # A terminal sends SIGINT to all processes; the parent says when to stop.

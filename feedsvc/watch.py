@@ -29,7 +29,7 @@ _MOST_PROBLEMS_LOGGED = 20
 
 
 def trigger(rescan: timedelta | str, zone: tzinfo) -> BaseTrigger:
-    """Return the schedule that `articles.rescan` names; raises ConfigError for a bad cron expression."""
+    """Return the schedule that `articles.rescan` names; raises ConfigError."""
     if isinstance(rescan, timedelta):
         return IntervalTrigger(seconds=int(rescan.total_seconds()), timezone=zone)
     try:
@@ -42,7 +42,7 @@ def trigger(rescan: timedelta | str, zone: tzinfo) -> BaseTrigger:
 
 
 class Watcher:
-    """Calls `refresh` at once, then on the schedule and, where `directory` is given, on its events."""
+    """Calls `refresh` at once, on the schedule and, with a `directory`, on its events."""
 
     def __init__(
         self, refresh: Callable[[], Refresh], schedule: BaseTrigger, directory: Path | None
@@ -92,7 +92,7 @@ class Watcher:
             report = self._refresh()
         except FeedsvcError as error:
             # What was known stays; the next pass tries again.
-            logger.error("refresh failed: %s", error)
+            logger.error("refresh failed: %s", error)  # noqa: TRY400 - it says all there is
             return
         changes = report.changes
         problems = frozenset(map(str, report.problems))

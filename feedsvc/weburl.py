@@ -18,7 +18,7 @@ def absolute(address: str) -> str | None:
     >>> absolute("javascript:alert(1)") is None
     True
     """
-    # WHATWG URL: tab and newline inside an address are dropped, controls and spaces at its ends too.
+    # WHATWG URL: tabs and newlines in an address are dropped, controls and spaces at its ends.
     address = address.strip("".join(map(chr, range(33)))).translate({9: None, 10: None, 13: None})
     try:
         parts = urlsplit(address)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
 
-# Nothing outside this range is a date of an article; year 1 and year 9999 are defaults of programs.
+# Nothing outside of these is a date of an article; years 1 and 9999 are defaults of programs.
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 
 _RFC822 = re.compile(r"^(?:[A-Za-z]{3,9},?\s*)?\d{1,2}[\s-][A-Za-z]{3,9}[\s-]\d{2,4}\s")
@@ -20,7 +20,7 @@ _PARTS = re.compile(
 
 
 def parse(value: str | datetime, zone: tzinfo) -> datetime:
-    """Read a date: RFC 822, ISO 8601, `YYYY/MM/DD HH:MM`, `2022年2月23日 21:06`, epoch seconds or ms.
+    """Read a date: RFC 822, ISO 8601, `YYYY/MM/DD HH:MM`, `2022年2月23日`, epoch s or ms.
 
     A date without a zone is in `zone`; a date without a time is its midnight. The result is in UTC
     and whole seconds. Raises ValueError, in words fit for a person, for anything else.

@@ -1,8 +1,8 @@
 """Front matter: the fields between two `---` lines (YAML) or two `+++` lines (TOML).
 
 Every YAML scalar is kept as the text that was written, because YAML's own guesses hurt here: a
-title `yes` would be True, `404` a number, `2022-02-30` an exception. Only an empty value, `~` and an
-unquoted `null` mean "nothing".
+title `yes` would be True, `404` a number, `2022-02-30` an exception. Only an empty value, `~` and
+an unquoted `null` mean "nothing".
 """
 
 import re
@@ -44,9 +44,9 @@ def split(text: str) -> tuple[Mapping[str, Field], str]:
     if opening is None:
         return {}, text
     fence = opening[1]
-    closing = re.compile(
-        rf"^{re.escape(fence)}[ \t]*(?:\r\n?|\n|\Z)", re.MULTILINE
-    ).search(text, opening.end())
+    closing = re.compile(rf"^{re.escape(fence)}[ \t]*(?:\r\n?|\n|\Z)", re.MULTILINE).search(
+        text, opening.end()
+    )
     first_line = text.count("\n", 0, opening.end()) + 1
     if closing is None:
         raise ArticleError(
@@ -142,13 +142,20 @@ def _toml(matter: str, first_line: int) -> dict[str, Field]:
         found = re.search(r"at line (\d+)", str(error))
         raise ArticleError(
             f"the front matter is not TOML: {error}",
-            cure="write it as `name = \"value\"` lines",
+            cure='write it as `name = "value"` lines',
             line=first_line + int(found[1]) - 1 if found else first_line,
         ) from error
     lines = matter.splitlines()
     fields: dict[str, Field] = {}
     for key, value in table.items():
-        at = next((n for n, text in enumerate(lines) if re.match(rf"\s*\"?{re.escape(key)}\"?\s*=", text)), 0)
+        at = next(
+            (
+                n
+                for n, text in enumerate(lines)
+                if re.match(rf"\s*\"?{re.escape(key)}\"?\s*=", text)
+            ),
+            0,
+        )
         fields[key.strip().lower()] = Field(value=_plain(value), line=first_line + at)
     return fields
 

@@ -108,7 +108,9 @@ class _Fields:
                 except ValueError as error:
                     self._pass_over(name, given, str(error), cure="write it as 2022-02-23 21:06:12")
             else:
-                self._pass_over(name, given, "is not a date", cure="write it as 2022-02-23 21:06:12")
+                self._pass_over(
+                    name, given, "is not a date", cure="write it as 2022-02-23 21:06:12"
+                )
         return None
 
     def url(self, *names: str) -> str | None:
@@ -198,10 +200,8 @@ def _people(value: frontmatter.Value) -> Iterator[Person]:
         case list():
             for item in value:
                 yield from _people(item)
-        case dict():
-            name = value.get("name")
-            uri = next((value[k] for k in ("url", "uri", "link") if value.get(k)), None)
-            if isinstance(name, str) and (text := xmltext.line(name)[:_LONGEST_LINE]):
-                yield Person(
-                    name=text, uri=weburl.absolute(uri) if isinstance(uri, str) else None
-                )
+        case {"name": str(name), **more}:
+            page = more.get("url") or more.get("uri") or more.get("link")
+            if text := xmltext.line(name)[:_LONGEST_LINE]:
+                uri = weburl.absolute(page) if isinstance(page, str) else None
+                yield Person(name=text, uri=uri)

@@ -41,7 +41,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Articles:
-    """`articles:` where the files are and when to look. `rescan` is a period or a cron expression."""
+    """`articles:` where the files are; `rescan` is a period or a cron expression."""
 
     directory: Path = Path("seeds")
     include: tuple[str, ...] = ("**/*.md", "**/*.markdown", "**/*.html", "**/*.htm", "**/*.txt")
@@ -92,9 +92,9 @@ def find(chosen: Path | None, environ: Mapping[str, str]) -> Config:
     """
     if chosen is None and environ.get("FEEDSVC_CONFIG"):
         chosen = Path(environ["FEEDSVC_CONFIG"])
-    if chosen is None and not (chosen := Path("config.yaml")).exists():
-        return parse({})
-    return load(chosen)
+    if chosen is None and Path("config.yaml").exists():
+        chosen = Path("config.yaml")
+    return parse({}) if chosen is None else load(chosen)
 
 
 def load(path: Path) -> Config:

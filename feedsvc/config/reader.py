@@ -35,7 +35,6 @@ class Reader:
         lines: Mapping[Path, int],
         file: str | None,
         path: Path = (),
-        parent: "Reader | None" = None,
     ) -> None:
         self._lines = lines
         self._file = file
@@ -44,8 +43,6 @@ class Reader:
         self._children: list[Reader] = []
         self._asked: set[str] = set()
         self._mapping: Mapping[str, Any] = {}
-        if parent is not None:
-            parent._children.append(self)
         if isinstance(mapping, Mapping):
             self._mapping = mapping
         elif mapping is not None:  # None is a section whose keys are all commented out
@@ -53,7 +50,7 @@ class Reader:
 
     def finish(self) -> None:
         """Raise ConfigError if anything was wrong, here or in a section, in the file's order."""
-        found = sorted(self._found(), key=lambda one: one[0])
+        found = sorted(self.mistakes(), key=lambda one: one[0])
         if found:
             raise ConfigError(tuple(mistake for _, mistake in found))
 
@@ -206,7 +203,9 @@ class Reader:
         return slug
 
     def _child(self, value: Any, path: Path) -> "Reader":
-        return Reader(value, lines=self._lines, file=self._file, path=path, parent=self)
+        child = Reader(value, lines=self._lines, file=self._file, path=path)
+        self._children.append(child)
+        return child
 
     def _get(self, key: str) -> Any:
         self._asked.add(key)
@@ -228,7 +227,8 @@ class Reader:
         dotted = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).lstrip(".")
         self._mistakes.append((line, Mistake(where=where, path=dotted, reason=reason)))
 
-    def _found(self) -> Iterator[tuple[int, Mistake]]:
+    def mistakes(self) -> Iterator[tuple[int, Mistake]]:
+        """Yield what is wrong here and in all sections, each with its line."""
         for key in self._mapping:
             if key not in self._asked:
                 close = get_close_matches(str(key), self._asked, n=1)
@@ -237,7 +237,7 @@ class Reader:
                 self._say((*self._path, str(key)), f"unknown key{hint}{known}")
         yield from self._mistakes
         for child in self._children:
-            yield from child._found()
+            yield from child.mistakes()
 
 
 def _ancestors(path: Path) -> Iterator[Path]:
@@ -270,4 +270,10 @@ def _kind(value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else _kind(value) if not isinstance(value, int) else str(value)
+    return (
+        value
+        if isinstance(value, str)
+        else _kind(value)
+        if not isinstance(value, int)
+        else str(value)
+    )

@@ -31,7 +31,9 @@ _ADDRESSES = {
     "ins": ("cite",),
 }
 # A picture inside the text: raster only (SVG can hold script), and small.
-_DATA_IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|avif);base64,[A-Za-z0-9+/=\s]+", re.I)
+_DATA_IMAGE = re.compile(
+    r"data:image/(?:png|jpeg|gif|webp|avif);base64,[A-Za-z0-9+/=\s]+", re.IGNORECASE
+)
 _DATA_LONGEST = 64 * 1024
 _SRCSET = re.compile(r"\s*([^\s,]\S*[^\s,]|[^\s,])(?:\s+([\d.]+[wxh]))?\s*(?:,|$)")
 
@@ -68,7 +70,11 @@ def _repair(node: LexborNode, policy: Policy) -> None:
     attributes = node.attributes
     for name in _ADDRESSES.get(tag, ()):
         if name in attributes:
-            base = policy.link_base if tag in {"a", "blockquote", "q", "del", "ins"} else policy.media_base
+            base = (
+                policy.link_base
+                if tag in {"a", "blockquote", "q", "del", "ins"}
+                else policy.media_base
+            )
             _put(node, name, resolve(attributes[name] or "", base, image=tag == "img"))
     if tag in {"img", "source"} and "srcset" in attributes:
         _put(node, "srcset", _srcset(attributes["srcset"] or "", policy.media_base))

@@ -5,7 +5,8 @@ What is mended here, each with a test that fails when upstream mends it:
 * feedgen 1.0.0 stamps dates with the clock unless both are set, and formats RSS dates by switching
   the whole process to another locale; the dates of items are written here.
 * RSS items get no author without an e-mail address; `dc:creator` is written here.
-* Entries know no language (RFC 4287 2), and RSS channels no author.
+* Atom entry links lose their `rel` and `type` (lkiesow/python-feedgen#135).
+* Entries know no language (RFC 4287 2).
 """
 
 import threading
@@ -79,6 +80,8 @@ class _EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ship
 
     def extend_atom(self, element: etree._Element) -> etree._Element:
         entry = self.entry
+        for link in element.findall("link"):
+            link.attrib.update({"rel": "alternate", "type": "text/html"})
         if entry.language:
             element.set(_LANG, entry.language)
         _add(element, "published", entry.published.isoformat())

@@ -20,7 +20,7 @@ from feedsvc.index import rows, schema
 from feedsvc.index.writer import Writer
 from feedsvc.model import Problem, Published, Signature
 
-__all__ = ["FeedState", "Index", "Writer"]
+__all__ = ["FeedState", "Index", "Writer", "file_of"]
 
 _BUSY_SECONDS = 30
 
@@ -227,6 +227,14 @@ def _feed_state(row: Any) -> FeedState:
     )
 
 
+def file_of(url: str) -> Path | None:
+    """Return the file that a database URL names, None where the database is no file."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in {None, "", ":memory:"}:
+        return None
+    return Path(str(parsed.database))
+
+
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         return create_engine(url)
@@ -250,9 +258,7 @@ def _engine(url: URL) -> Engine:
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(patience * 1000)}")
         # A transaction that begins by reading and goes on to write fails at once when another one
         # wrote in between; one that begins as a writer waits for its turn.
-        connection.exec_driver_sql(
-            "BEGIN IMMEDIATE" if options.get("feedsvc_writes") else "BEGIN"
-        )
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("feedsvc_writes") else "BEGIN")
 
     return engine
 

@@ -48,9 +48,7 @@ articles = Table(
     Column("facts", Text),
 )
 
-bodies = Table(
-    "bodies", metadata, Column("source", Text, primary_key=True), Column("body", Text)
-)
+bodies = Table("bodies", metadata, Column("source", Text, primary_key=True), Column("body", Text))
 
 memberships = Table(
     "memberships",

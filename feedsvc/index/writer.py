@@ -80,9 +80,7 @@ class Writer:
         self._touched_ids.update(row["id"] for row in values)
         self._replace(schema.ledger, schema.ledger.c.id, values)
 
-    def write_articles(
-        self, found: Sequence[tuple[Published, Mapping[str, str | None]]]
-    ) -> None:
+    def write_articles(self, found: Sequence[tuple[Published, Mapping[str, str | None]]]) -> None:
         """Write these articles, each with the slugs of its feeds and their terms."""
         sources = [published.article.source for published, _ in found]
         self._forget(sources)
@@ -123,7 +121,7 @@ class Writer:
             for slug in slugs
         ]
         self._insert(schema.memberships, values)
-        self.touched.update(row["slug"] for row in values)
+        self.touched.update(slug for _, slugs in found for slug in slugs)
         terms = {slug: term for _, slugs in found for slug, term in slugs.items() if term}
         self._know_terms(terms)
 
@@ -161,21 +159,20 @@ class Writer:
 
     def all_articles(self) -> Iterator[Published]:
         """Yield every article without its body, in an unspecified order."""
-        query = select(
-            schema.articles, schema.ledger.c.key, literal("").label("body")
-        ).join(schema.ledger, schema.ledger.c.id == schema.articles.c.id)
+        query = select(schema.articles, schema.ledger.c.key, literal("").label("body")).join(
+            schema.ledger, schema.ledger.c.id == schema.articles.c.id
+        )
         for row in self._connection.execute(query).all():
             yield rows.published(row)
 
     def known_articles(self, sources: Iterable[str]) -> set[str]:
         """Return which of these sources have a last good version."""
-        return {
-            source
-            for chunk in _chunks(list(sources))
-            for source in self._connection.execute(
-                select(schema.articles.c.source).where(schema.articles.c.source.in_(chunk))
-            ).scalars()
-        }
+        column = schema.articles.c.source
+        found: set[str] = set()
+        for chunk in _chunks(list(sources)):
+            query = select(column).where(column.in_(chunk))
+            found.update(self._connection.execute(query).scalars())
+        return found
 
     def versions(self, slug: str, limit: int) -> list[str]:
         """Return the versions of the newest articles of one feed, newest first."""
@@ -195,14 +192,16 @@ class Writer:
         feeds, memberships = schema.feeds.c, schema.memberships.c
         named = select(memberships.slug).where(memberships.slug == feeds.slug).exists()
         query = select(feeds.slug, feeds.term).where(feeds.term.is_not(None), named)
-        return [(row.slug, row.term) for row in self._connection.execute(query.order_by(feeds.slug))]
+        return [
+            (row.slug, row.term) for row in self._connection.execute(query.order_by(feeds.slug))
+        ]
 
     def all_slugs(self) -> set[str]:
         """Return the slugs of all feeds that there have ever been."""
         return set(self._connection.execute(select(schema.feeds.c.slug)).scalars())
 
     def settle_feeds(self, fingerprints: Mapping[str, str], now: datetime) -> int:
-        """Note what these feeds show now; one that shows something else has changed. Return how many.
+        """Note what these feeds show now, and return how many show something else than before.
 
         `changed` is the first whole second by which the change is out, and always later than the
         one before: a reader that compares dates alone must see every change.
@@ -211,9 +210,7 @@ class Writer:
         known = {
             row.slug: row
             for chunk in _chunks(list(fingerprints))
-            for row in self._connection.execute(
-                select(schema.feeds).where(feeds.slug.in_(chunk))
-            )
+            for row in self._connection.execute(select(schema.feeds).where(feeds.slug.in_(chunk)))
         }
         values = []
         for slug, fingerprint in fingerprints.items():

@@ -68,5 +68,5 @@ class Republisher:
         return self._documents.entry(key)
 
     def listings(self) -> tuple[Listing, ...]:
-        """Return every feed worth listing: the one of everything, the configured, those of terms."""
+        """Return every feed: the one of everything, the configured, those of terms."""
         return self._documents.listings()

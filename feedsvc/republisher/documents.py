@@ -101,8 +101,10 @@ class Documents:
             ]
         return tuple(own)
 
-    def _made(self, path: str, state: FeedState | None, body: Callable[[], bytes], media_type: str) -> Document:
-        """Return the document kept at `path` if it still shows what `state` says, else a new one."""
+    def _made(
+        self, path: str, state: FeedState | None, body: Callable[[], bytes], media_type: str
+    ) -> Document:
+        """Return the document kept at `path` if it shows what `state` says, else a new one."""
         fingerprint = state.fingerprint if state else ""
         kept = self._kept.get(path)
         if kept is not None and kept[0] == fingerprint:

@@ -38,9 +38,12 @@ class Refresher:
     def refresh(self, now: datetime, progress: Progress | None = None) -> Refresh:
         """Make one pass; `now` is the time it is made at."""
         started = time.perf_counter()
+        second = now.replace(microsecond=0)
         found = self._directory.signatures()
         known = self._index.signatures()
-        stale = {name for name, policy in self._policies.items() if self._index.meta(name) != policy}
+        stale = {
+            name for name, policy in self._policies.items() if self._index.meta(name) != policy
+        }
         if "articles" in stale:  # the same bytes would be read as other articles now
             known = dict.fromkeys(known, _NEVER)
         changes = diff(known, found)
@@ -49,9 +52,9 @@ class Refresher:
                 writer.remove_files(changes.removed)
                 # What is known already goes first: a new file may be a copy of it.
                 sources = (*changes.modified, *changes.added)
-                self._read(writer, sources, found, now, progress)
+                self._read(writer, sources, found, second, progress)
                 while heirs := writer.heirs():
-                    self._read(writer, heirs, found, now)
+                    self._read(writer, heirs, found, second)
                 if "memberships" in stale:
                     self._rejoin(writer)
                 self._settle(writer, now, everything=bool(stale))
@@ -210,7 +213,7 @@ def _refused(source: str, error: ArticleError) -> Problem:
 def _with_standing(
     problems: Mapping[str, Sequence[Problem]], writer: Writer
 ) -> dict[str, list[Problem]]:
-    """Say of each problem whether the article is in the feeds all the same: as it is, or as it was."""
+    """Say of each problem whether its article is in the feeds, as it is or as it was."""
     known = writer.known_articles(source for source, found in problems.items() if found)
     return {
         source: [

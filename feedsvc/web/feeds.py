@@ -20,7 +20,7 @@ def blueprint(republisher: Republisher) -> Blueprint:
             now=republisher.now(),
         )
 
-    # The suffix alone chooses the format, never Accept: readers ask there for what they do not mean.
+    # The suffix alone chooses the format: readers ask in Accept for what they do not mean.
     @routes.get("/feeds/<slug>.<any(atom, rss, json):suffix>")
     def feed(slug: str, suffix: str) -> Response:
         return answer(f"/feeds/{slug}.{suffix}")

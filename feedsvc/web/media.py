@@ -46,7 +46,7 @@ def blueprint(republisher: Republisher) -> Blueprint:
 
 
 def _inside(root: Path, source: str) -> Path:
-    """Return the file, if it is one of these types, not hidden, and inside `root`, links followed."""
+    """Return the file, if it is of these types, not hidden, and really inside `root`."""
     parts = source.split("/")
     try:
         file = root.joinpath(source).resolve(strict=True)

@@ -1,10 +1,9 @@
 """Pages for people: the list of feeds, a feed, an article."""
 
-import hashlib
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, Response, render_template, request
 from markupsafe import Markup
 
 from feedsvc.formats import FORMATS
@@ -23,9 +22,9 @@ def blueprint(republisher: Republisher) -> Blueprint:
             render_template(template, formats=FORMATS, **values), mimetype="text/html"
         )
         response.headers["Cache-Control"] = "no-cache"
-        response.add_etags()
-        page_headers(response)
-        return response.make_conditional(request)
+        response.add_etag()
+        response.make_conditional(request)
+        return page_headers(response)
 
     @routes.get("/")
     def index() -> Response:
