@@ -1,13 +1,12 @@
 """Feeds: which articles belong to a category, in what order, cut where; and their names. Pure."""
 
 import hashlib
-import mimetypes
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from feedsvc import xmltext
+from feedsvc import mediatypes, xmltext
 from feedsvc.model import Article, Category, Enclosure, Entry, Feed, Person, Published, SafeHTML
 
 POLICY = "1"
@@ -21,7 +20,6 @@ _UNSAFE = re.compile(r"[/\\?#%&:;<>\"'`|*{}^\[\]_]+")
 _FORMAT_SUFFIX = re.compile(r"\.(?=(?:atom|rss|json|xml|html?)$)", re.IGNORECASE)
 _DIGEST_SUFFIX = re.compile(r"-[0-9a-f]{8}$")
 _LONGEST_SLUG = 60
-_MEDIA_TYPES = mimetypes.MimeTypes()  # the standard library's own table, not the machine's
 
 
 def slug(term: str, taken: Iterable[str] = ()) -> str:
@@ -32,11 +30,11 @@ def slug(term: str, taken: Iterable[str] = ()) -> str:
     hexadecimal digits of the term's digest keep it unlike any other.
 
     >>> slug("新浪财经－国內"), slug("Machine Learning"), slug("a/b"), slug("A/B")
-    ('新浪财经－国內', 'Machine_Learning', 'a-b-c14cddc0', 'A-B-99a92fb3')
+    ('新浪财经－国內', 'Machine_Learning', 'a-b-c14cddc0', 'A-B-998d3ed8')
     """
     term = xmltext.line(term)
     name = _FORMAT_SUFFIX.sub("-", _UNSAFE.sub("-", term).strip("-. "))[:_LONGEST_SLUG].strip()
-    if name != term or name in {*taken, ALL} or _DIGEST_SUFFIX.search(name):
+    if not name or name != term or name in {*taken, ALL} or _DIGEST_SUFFIX.search(name):
         name = f"{name or 'term'}-{hashlib.sha256(term.encode()).hexdigest()[:8]}"
     return name.replace(" ", "_")
 
@@ -114,10 +112,8 @@ def entry(
 
 
 def _enclosures(address: str | None) -> tuple[Enclosure, ...]:
-    type, _ = _MEDIA_TYPES.guess_type(urlsplit(address).path) if address else (None, None)
-    if address is None or type is None or not type.startswith(("image/", "audio/", "video/")):
-        return ()
-    return (Enclosure(href=address, type=type),)
+    type = mediatypes.of(address) if address else None
+    return () if address is None or type is None else (Enclosure(href=address, type=type),)
 
 
 def build(

@@ -35,19 +35,19 @@ def parse(value: str | datetime, zone: tzinfo) -> datetime:
     for shape, read in _READERS:
         if shape(text):
             try:
-                return _settle(read(text), zone)
+                moment = read(text)
             except (ValueError, OverflowError, TypeError, IndexError) as error:
                 raise ValueError(f"there is no such date as “{text[:40]}”") from error
+            return _settle(moment, zone)
     raise ValueError(f"“{text[:40]}” is not a date")
 
 
 def _settle(moment: datetime, zone: tzinfo) -> datetime:
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=zone)
-    moment = moment.astimezone(UTC).replace(microsecond=0)
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise ValueError(f"the year {moment.year} is not one of an article")
-    return moment
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone)
+    return moment.astimezone(UTC).replace(microsecond=0)
 
 
 def _epoch(text: str) -> datetime:

@@ -4,27 +4,11 @@ from pathlib import Path
 
 from flask import Blueprint, Response, send_file
 
+from feedsvc import mediatypes
 from feedsvc.errors import NotFoundError
 from feedsvc.republisher import Republisher
 from feedsvc.web.http import page_headers
 
-# Types that can hold no script; SVG can.
-_TYPES = {
-    ".avif": "image/avif",
-    ".gif": "image/gif",
-    ".jpeg": "image/jpeg",
-    ".jpg": "image/jpeg",
-    ".png": "image/png",
-    ".webp": "image/webp",
-    ".m4a": "audio/mp4",
-    ".mp3": "audio/mpeg",
-    ".oga": "audio/ogg",
-    ".ogg": "audio/ogg",
-    ".opus": "audio/ogg",
-    ".wav": "audio/wav",
-    ".mp4": "video/mp4",
-    ".webm": "video/webm",
-}
 _MAX_AGE = 24 * 3600
 
 
@@ -37,7 +21,7 @@ def blueprint(republisher: Republisher) -> Blueprint:
     def media(source: str) -> Response:
         file = _inside(root, source)
         response = send_file(
-            file, mimetype=_TYPES[file.suffix.lower()], conditional=True, max_age=_MAX_AGE
+            file, mimetype=mediatypes.TYPES[file.suffix.lower()], conditional=True, max_age=_MAX_AGE
         )
         response.headers["Access-Control-Allow-Origin"] = "*"
         return page_headers(response)
@@ -55,6 +39,6 @@ def _inside(root: Path, source: str) -> Path:
         inside = False
     if not inside or any(p.startswith(".") or not p for p in parts):
         raise NotFoundError("There is no such file.")
-    if file.suffix.lower() not in _TYPES:
+    if file.suffix.lower() not in mediatypes.TYPES:
         raise NotFoundError("There is no such file.")
     return file

@@ -1,0 +1,100 @@
+"""A directory of articles, an index, a clock that stands still, a client."""
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from feedsvc import config as configuration
+from feedsvc.index import Index
+from feedsvc.republisher import Republisher
+from feedsvc.web import build_app
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that moves when told to."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+class Tree:
+    """An articles directory; what is written into it has the clock's time."""
+
+    def __init__(self, root: Path, clock: Clock) -> None:
+        self.root = root
+        self._clock = clock
+        root.mkdir()
+
+    def write(self, source: str, text: str | bytes) -> Path:
+        file = self.root / source
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(text.encode() if isinstance(text, str) else text)
+        self.touch(source)
+        return file
+
+    def touch(self, source: str) -> None:
+        seconds = self._clock.now.timestamp()
+        os.utime(self.root / source, (seconds, seconds))
+
+    def rename(self, old: str, new: str) -> None:
+        (self.root / new).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / old).rename(self.root / new)
+
+    def remove(self, source: str) -> None:
+        (self.root / source).unlink()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def tree(tmp_path: Path, clock: Clock) -> Tree:
+    return Tree(tmp_path / "articles", clock)
+
+
+@pytest.fixture
+def open_site(
+    tmp_path: Path, tree: Tree, clock: Clock
+) -> Iterator[Callable[..., Republisher]]:
+    """Open the republisher of `tree`; called again, it is the same site after a restart."""
+    opened: list[Republisher] = []
+
+    def open_(**sections: Any) -> Republisher:
+        mapping: dict[str, Any] = {
+            "site": {"title": "Test", "base_url": "https://feeds.example.org"},
+            "state": {"url": "sqlite:///state/index.db"},
+            **sections,
+        }
+        mapping["articles"] = {"directory": str(tree.root), **sections.get("articles", {})}
+        config = configuration.parse(mapping, folder=tmp_path)
+        opened.append(Republisher(config, Index.open(config.state.url), clock))
+        return opened[-1]
+
+    yield open_
+    for republisher in opened:
+        republisher.close()
+
+
+@pytest.fixture
+def site(open_site: Callable[..., Republisher]) -> Republisher:
+    return open_site()
+
+
+@pytest.fixture
+def client(site: Republisher) -> FlaskClient:
+    return build_app(site).test_client()

@@ -1,0 +1,130 @@
+"""Articles: case files, each named for what it shows, with what must come out of it.
+
+`cases/articles/NAME.md` (or `.html`, `.txt`) goes in, `NAME.json` beside it names the fields that
+must come out; `cases/articles-refused/NAME.md` must be refused as `NAME.json` says.
+"""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedsvc.articles import dates, parse
+from feedsvc.errors import ArticleError
+from feedsvc.model import Article
+
+CASES = Path(__file__).parent / "cases"
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+def cases(folder: str) -> list[Any]:
+    files = sorted(file for file in (CASES / folder).iterdir() if file.suffix != ".json")
+    assert len(files) == len(list((CASES / folder).glob("*.json"))), f"a half is missing: {folder}"
+    return [pytest.param(file, id=file.stem) for file in files]
+
+
+def expected(file: Path) -> dict[str, Any]:
+    return dict(json.loads(file.with_suffix(".json").read_text("utf-8")))
+
+
+def plain(value: object) -> object:
+    """Bring a field of an Article into the shape that JSON has."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "name"):
+        return value.name if value.uri is None else f"{value.name} <{value.uri}>"
+    return value
+
+
+def read(file: Path) -> Article:
+    return parse(f"folder/{file.name}", file.read_bytes(), zone=SHANGHAI)
+
+
+@pytest.mark.parametrize("file", cases("articles"))
+def test_an_article_says(file: Path) -> None:
+    article = read(file)
+    want = expected(file)
+    problems = want.pop("problems", [])
+    assert {field: plain(getattr(article, field)) for field in want} == want
+    told = [f"{one.line}: {one.field}: {one.reason}" for one in article.problems]
+    assert told == problems
+    assert all(one.cure and one.source == article.source for one in article.problems)
+
+
+@pytest.mark.parametrize("file", cases("articles-refused"))
+def test_an_article_is_refused(file: Path) -> None:
+    with pytest.raises(ArticleError) as caught:
+        read(file)
+    want = expected(file)
+    assert {"line": caught.value.line, "reason": caught.value.reason} == want
+    assert caught.value.cure
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("Wed, 23 Feb 2022 13:06:12 GMT", "2022-02-23T13:06:12"),
+        ("Wed, 23 Feb 2022 21:06:12 +0800", "2022-02-23T13:06:12"),
+        ("23 Feb 2022 13:06:12 -0000", "2022-02-23T13:06:12"),
+        ("2021-10-28 14:08:07", "2021-10-28T06:08:07"),
+        ("2021-10-28 14:08", "2021-10-28T06:08:00"),
+        ("2021-10-28", "2021-10-27T16:00:00"),
+        ("2021/1/8 04:08", "2021-01-07T20:08:00"),
+        ("2022-08-08T03:34:18.000Z", "2022-08-08T03:34:18"),
+        ("2022-08-08T03:34:18.999+02:00", "2022-08-08T01:34:18"),
+        ("2022-08-08T03:34:18+0530", "2022-08-07T22:04:18"),
+        ("2022-08-08 03:34:18 -07", "2022-08-08T10:34:18"),
+        ("20220808T033418Z", "2022-08-08T03:34:18"),
+        ("1659929658", "2022-08-08T03:34:18"),
+        ("1659929658000", "2022-08-08T03:34:18"),
+        ("2022年2月23日 21:06", "2022-02-23T13:06:00"),
+        ("2022年2月23日", "2022-02-22T16:00:00"),
+    ],
+)
+def test_a_date_is_read_as_articles_write_it(text: str, utc: str) -> None:
+    assert dates.parse(text, SHANGHAI) == datetime.fromisoformat(utc).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text", ["yesterday", "2022-02-30", "2022-13-01", "0001-01-01", "9999-12-31 23:59:59", "7", "",
+             "Wed, 99 Feb 2022 13:06:12 GMT", "2022-01-01 25:00", "2022-01-01T00:00:00+99:00"]
+)  # fmt: skip
+def test_what_is_no_date_is_refused_in_words(text: str) -> None:
+    with pytest.raises(ValueError, match="date|year"):
+        dates.parse(text, SHANGHAI)
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_date_in_utc_or_refused(text: str) -> None:
+    try:
+        moment = dates.parse(text, SHANGHAI)
+    except ValueError:
+        return
+    assert moment.tzinfo is UTC
+    assert moment.microsecond == 0
+
+
+@given(st.binary(max_size=400), st.sampled_from([b"", b"---\n", b"+++\n", b"---\ntitle: "]))
+def test_any_bytes_are_an_article_or_refused(data: bytes, start: bytes) -> None:
+    try:
+        article = parse("a/b.md", start + data, zone=SHANGHAI)
+    except ArticleError as error:
+        assert error.reason
+        assert error.cure
+        return
+    assert article.title
+    assert not any("\ud800" <= char <= "\udfff" or char == "\0" for char in article.body)
+
+
+@pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
+def test_deep_nesting_is_refused_instead_of_ending_the_process(opening: str) -> None:
+    text = f"---\na: {opening * 15000}\n---\n"
+    with pytest.raises(ArticleError):
+        parse("a.md", text.encode(), zone=SHANGHAI)

@@ -1,0 +1,132 @@
+"""Feeds: which articles belong, in what order, under what name."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from builders import WHEN, article, entry
+from hypothesis import given
+from hypothesis import strategies as st
+
+from feedsvc import feeds
+from feedsvc.model import Category, Entry, Feed, Published
+
+TERMS = st.text(
+    st.characters(exclude_categories=["Cs"]) | st.sampled_from("/\\#?%_-. aA"), min_size=1
+)
+AI = Category(
+    slug="ai",
+    title="AI",
+    terms=("AI", "人工智能"),
+    title_matches=re.compile("机器学习"),
+    exclude_terms=("广告",),
+)
+
+
+def build(*entries: Entry, limit: int = 50, category: Category = AI) -> Feed:
+    return feeds.build(
+        category,
+        entries,
+        id="urn:uuid:0",
+        site_title="Test",
+        base_url="https://x.org",
+        language="en",
+        limit=limit,
+    )
+
+
+@pytest.mark.parametrize(
+    ("terms", "title", "belongs"),
+    [
+        (("人工智能",), "x", True),
+        (("ai",), "x", True),
+        ((), "谈机器学习", True),
+        (("金融",), "x", False),
+        (("AI", "广告"), "谈机器学习", False),
+        (("AIs",), "x", False),
+    ],
+)
+def test_an_article_belongs_by_term_or_title_unless_excluded(
+    terms: tuple[str, ...], title: str, belongs: bool
+) -> None:
+    assert feeds.matches(AI, article(terms=terms, title=title)) is belongs
+
+
+def test_every_article_is_in_all_and_in_the_feed_of_each_term() -> None:
+    one = article(terms=("AI", "金融"))
+    assert feeds.memberships(one, [AI], auto=True) == {
+        "all": None,
+        "ai": None,
+        "AI": "AI",
+        "金融": "金融",
+    }
+    assert feeds.memberships(one, [AI], auto=False) == {"all": None, "ai": None}
+
+
+def test_a_term_whose_name_a_category_bears_has_that_category_or_another_name() -> None:
+    finance = Category(slug="finance", title="F", terms=("finance",))
+    other = Category(slug="finance", title="F", terms=("money",))
+    one = article(terms=("finance",))
+    assert feeds.memberships(one, [finance], auto=True) == {"all": None, "finance": None}
+    (name,) = set(feeds.memberships(one, [other], auto=True)) - {"all"}
+    assert re.fullmatch(r"finance-[0-9a-f]{8}", name)
+
+
+@given(TERMS, TERMS)
+def test_two_terms_never_share_a_slug(one: str, other: str) -> None:
+    from feedsvc.xmltext import line
+
+    if line(one) != line(other):
+        assert feeds.slug(one) != feeds.slug(other)
+
+
+@given(TERMS)
+def test_a_slug_is_safe_in_a_path_and_never_ends_like_a_format(term: str) -> None:
+    slug = feeds.slug(term)
+    assert slug
+    assert not re.search(r"[\s/\\?#%&:;<>\"']", slug)
+    assert not slug.startswith(".")
+    assert not slug.lower().endswith((".atom", ".rss", ".json", ".xml", ".html"))
+    assert len(slug) <= 80
+    assert slug != feeds.ALL
+
+
+@pytest.mark.parametrize(
+    ("term", "slug"),
+    [("财经", "财经"), ("新浪财经－国內", "新浪财经－国內"), ("Ocean Science", "Ocean_Science"),
+     ("C++", "C++"), ("e\u0301te\u0301", "été")],
+)  # fmt: skip
+def test_a_slug_is_readable(term: str, slug: str) -> None:
+    assert feeds.slug(term) == slug
+
+
+def test_entries_are_newest_first_ties_by_id_cut_at_the_limit() -> None:
+    entries = [
+        entry(id="urn:c", published=WHEN),
+        entry(id="urn:a", published=WHEN),
+        entry(id="urn:b", published=WHEN + timedelta(days=1)),
+        entry(id="urn:d", published=WHEN - timedelta(days=1)),
+    ]
+    for some in (entries, entries[::-1]):
+        assert [one.id for one in build(*some, limit=3).entries] == ["urn:b", "urn:a", "urn:c"]
+
+
+def test_a_feed_is_as_new_as_its_newest_change_never_as_the_clock() -> None:
+    edited = entry(id="urn:a", updated=WHEN + timedelta(days=3))
+    assert build(edited, entry(id="urn:b")).updated == edited.updated
+    assert build().updated == build().updated == feeds.EPOCH
+
+
+def test_a_lead_image_of_a_known_type_is_an_enclosure() -> None:
+    def enclosed(address: str | None) -> list[tuple[str, str]]:
+        one = Published(
+            article=article(), id="urn:a", key="a", published=WHEN, updated=WHEN, version="1"
+        )
+        made = feeds.entry(one, link="https://x", summary="", content=None, lead_image=address)
+        return [(enclosure.href, enclosure.type) for enclosure in made.enclosures]
+
+    assert enclosed("https://x.org/a.JPG?w=1") == [("https://x.org/a.JPG?w=1", "image/jpeg")]
+    assert enclosed("https://x.org/a.webp") == [("https://x.org/a.webp", "image/webp")]
+    assert enclosed("https://x.org/picture?id=1") == []
+    assert enclosed("https://x.org/page.html") == []
+    assert enclosed(None) == []
