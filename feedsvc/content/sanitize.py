@@ -9,6 +9,7 @@ import threading
 
 import bleach
 
+from feedsvc.content.tidy import REFERRER_POLICIES
 from feedsvc.model import SafeHTML
 
 TAGS = frozenset(
@@ -54,11 +55,7 @@ _VALUES = {
     "poster": _WEB,
     "src": re.compile(f"{_WEB.pattern}|{_DATA.pattern}", re.IGNORECASE),
     "srcset": _SRCSET,
-    "referrerpolicy": re.compile(
-        r"no-referrer|no-referrer-when-downgrade|origin|origin-when-cross-origin|same-origin"
-        r"|strict-origin|strict-origin-when-cross-origin|unsafe-url",
-        re.IGNORECASE,
-    ),
+    "referrerpolicy": re.compile("|".join(sorted(REFERRER_POLICIES)), re.IGNORECASE),
     "loading": re.compile("lazy|eager", re.IGNORECASE),
     "class": re.compile(r"(?:language|lang)-[\w+#.-]{1,40}"),  # what highlighters look for
     "width": re.compile(r"\d{1,5}%?"),

@@ -35,6 +35,11 @@ _DATA_IMAGE = re.compile(
     r"data:image/(?:png|jpeg|gif|webp|avif);base64,[A-Za-z0-9+/=\s]+", re.IGNORECASE
 )
 _DATA_LONGEST = 64 * 1024
+# Referrer Policy, 3.
+REFERRER_POLICIES = frozenset(
+    """no-referrer no-referrer-when-downgrade origin origin-when-cross-origin same-origin
+    strict-origin strict-origin-when-cross-origin unsafe-url""".split()
+)
 _SRCSET = re.compile(r"\s*([^\s,]\S*[^\s,]|[^\s,])(?:\s+([\d.]+[wxh]))?\s*(?:,|$)")
 
 
@@ -79,7 +84,7 @@ def _repair(node: LexborNode, policy: Policy) -> None:
     if tag in {"img", "source"} and "srcset" in attributes:
         _put(node, "srcset", _srcset(attributes["srcset"] or "", policy.media_base))
     if tag == "img":
-        if not attributes.get("referrerpolicy"):
+        if (attributes.get("referrerpolicy") or "").lower() not in REFERRER_POLICIES:
             node.attrs["referrerpolicy"] = policy.referrerpolicy
         if attributes.get("alt") is None:
             node.attrs["alt"] = ""
