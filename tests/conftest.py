@@ -68,9 +68,7 @@ def tree(tmp_path: Path, clock: Clock) -> Tree:
 
 
 @pytest.fixture
-def open_site(
-    tmp_path: Path, tree: Tree, clock: Clock
-) -> Iterator[Callable[..., Republisher]]:
+def open_site(tmp_path: Path, tree: Tree, clock: Clock) -> Iterator[Callable[..., Republisher]]:
     """Open the republisher of `tree`; called again, it is the same site after a restart."""
     opened: list[Republisher] = []
 

@@ -1,7 +1,6 @@
 """What differs between two scans."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from feedsvc.changes import diff
 from feedsvc.model import Signature

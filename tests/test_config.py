@@ -51,7 +51,9 @@ def test_the_configuration_beside_the_readme_is_complete_and_right() -> None:
 
 
 def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
-    (tmp_path / "c.yaml").write_text("articles: {directory: news}\nstate: {url: 'sqlite:///s/x.db'}")
+    (tmp_path / "c.yaml").write_text(
+        "articles: {directory: news}\nstate: {url: 'sqlite:///s/x.db'}"
+    )
     config = configuration.load(tmp_path / "c.yaml")
     assert config.articles.directory == tmp_path / "news"
     assert config.state.url == f"sqlite:///{tmp_path}/s/x.db"

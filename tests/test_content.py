@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from feedsvc import content
 from feedsvc.content import text
@@ -51,7 +50,9 @@ def test_nothing_that_runs_comes_out_and_cleaning_twice_changes_nothing(html: st
 
 
 def test_the_referrerpolicy_is_the_operators_choice() -> None:
-    policy = content.Policy(link_base="https://x/", media_base="https://x/", referrerpolicy="origin")
+    policy = content.Policy(
+        link_base="https://x/", media_base="https://x/", referrerpolicy="origin"
+    )
     assert 'referrerpolicy="origin"' in content.clean("<img src=/a.png>", "html", policy).html
 
 

@@ -5,8 +5,7 @@ from datetime import timedelta
 
 import pytest
 from builders import WHEN, article, entry
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from feedsvc import feeds
 from feedsvc.model import Category, Entry, Feed, Published

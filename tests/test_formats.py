@@ -42,7 +42,9 @@ def xml(name: str, feed: Feed) -> Any:
 
 
 def by_feedparser(name: str, one: Feed) -> list[dict[str, Any]]:
-    read = feedparser.parse(FORMATS[name].render(one), sanitize_html=False, resolve_relative_uris=False)
+    read = feedparser.parse(
+        FORMATS[name].render(one), sanitize_html=False, resolve_relative_uris=False
+    )
     assert not read.bozo, read.get("bozo_exception")
     return [
         {
@@ -98,7 +100,10 @@ def test_all_formats_say_the_same_of_every_entry() -> None:
 def test_atom_and_json_say_when_an_entry_was_updated() -> None:
     item = json.loads(FORMATS["json"].render(feed(FULL)))["items"][0]
     assert datetime.fromisoformat(item["date_modified"]) == FULL.updated
-    assert xml("atom", feed(FULL)).findtext("a:entry/a:updated", None, NS) == "2022-02-24T13:06:12+00:00"
+    assert (
+        xml("atom", feed(FULL)).findtext("a:entry/a:updated", None, NS)
+        == "2022-02-24T13:06:12+00:00"
+    )
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -144,9 +149,12 @@ def test_every_format_names_itself_its_page_its_language_and_its_maker() -> None
 
 
 def test_an_entry_may_have_a_language_of_its_own() -> None:
-    assert xml("atom", feed(FULL)).find("a:entry", NS).get(
-        "{http://www.w3.org/XML/1998/namespace}lang"
-    ) == "zh-TW"
+    assert (
+        xml("atom", feed(FULL))
+        .find("a:entry", NS)
+        .get("{http://www.w3.org/XML/1998/namespace}lang")
+        == "zh-TW"
+    )
     assert xml("rss", feed(FULL)).findtext("channel/item/dc:language", None, NS) == "zh-TW"
     assert json.loads(FORMATS["json"].render(feed(FULL)))["items"][0]["language"] == "zh-TW"
 
@@ -180,7 +188,14 @@ def test_opml_lists_every_feed() -> None:
     root = etree.fromstring(
         opml.render(
             "T & Co",
-            [opml.Outline(title="财经", xml_url="https://x/f.atom", html_url="https://x/f", description="d")],
+            [
+                opml.Outline(
+                    title="财经",
+                    xml_url="https://x/f.atom",
+                    html_url="https://x/f",
+                    description="d",
+                )
+            ],
         )
     )
     assert root.get("version") == "2.0"

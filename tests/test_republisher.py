@@ -86,9 +86,7 @@ def test_an_edit_keeps_the_id_and_moves_updated(
     assert after["date_modified"] == (NOW + timedelta(hours=1)).isoformat()
 
 
-def test_a_touch_changes_nothing_a_reader_sees(
-    site: Republisher, tree: Tree, clock: Clock
-) -> None:
+def test_a_touch_changes_nothing_a_reader_sees(site: Republisher, tree: Tree, clock: Clock) -> None:
     tree.write("1.html", ONE)
     site.refresh()
     before = site.document("/feeds/all.atom")
@@ -297,9 +295,7 @@ def test_last_modified_moves_on_every_change_even_within_a_second(
     assert [when for _, when in seen] == sorted({when for _, when in seen})
 
 
-def test_only_the_feeds_of_what_changed_change(
-    site: Republisher, tree: Tree, clock: Clock
-) -> None:
+def test_only_the_feeds_of_what_changed_change(site: Republisher, tree: Tree, clock: Clock) -> None:
     tree.write("1.html", ONE.replace("news", "a"))
     tree.write("2.html", TWO.replace("news", "b"))
     site.refresh()
@@ -328,7 +324,10 @@ def test_local_images_get_an_address_and_the_originals_links_stay_its_own(
     tree.write("2.md", "---\nlink: https://o.example.org/p/\nheadimg: x.png\n---\n![](y.png)")
     site.refresh()
     by_image = {item["image"]: item["content_html"] for item in items(site)}
-    local, original = "https://feeds.example.org/media/a%20b/img/x.png", "https://o.example.org/p/x.png"
+    local, original = (
+        "https://feeds.example.org/media/a%20b/img/x.png",
+        "https://o.example.org/p/x.png",
+    )
     assert set(by_image) == {local, original}
     assert "https://feeds.example.org/media/a%20b/img/y.png" in by_image[local]
     assert "https://o.example.org/p/y.png" in by_image[original]

@@ -19,6 +19,7 @@ def build_app(republisher: Republisher) -> Flask:
     """Return the WSGI application that serves `republisher`."""
     app = Flask("feedsvc.web")
     app.config["MAX_CONTENT_LENGTH"] = 0  # nothing here takes a body
+    app.url_map.merge_slashes = False  # some feed readers fail on any redirect
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     site = republisher.config.site
     app.jinja_env.globals["site"] = site

@@ -2,10 +2,16 @@
 
 import re
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from flask import Request, Response
+from werkzeug.datastructures import Headers
+from werkzeug.http import http_date
 
 from feedsvc.model import Document
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 _CONTENT_SECURITY_POLICY = (
     "default-src 'none'; img-src http: https: data:; media-src http: https:; style-src 'self';"
@@ -29,8 +35,8 @@ def send(request: Request, document: Document, *, max_age: timedelta, now: datet
     last_modified = min(document.last_modified, now.replace(microsecond=0))
     response = Response(body, mimetype=None, content_type=document.media_type)
     if _has(request, document.etag, document.last_modified):
-        response = Response(status=304)
-        response.headers.remove("Content-Type")
+        response = _NotModified(status=304)
+        del response.headers["Content-Type"]
     elif coding != "identity":
         response.headers["Content-Encoding"] = coding
     # RFC 9110 15.4.5: a 304 repeats these.
@@ -41,6 +47,18 @@ def send(request: Request, document: Document, *, max_age: timedelta, now: datet
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Access-Control-Allow-Origin"] = "*"
     return response
+
+
+class _NotModified(Response):
+    """A 304 with its Last-Modified, which Werkzeug takes away.
+
+    Readers that compare dates alone have no other validator to go on with (RFC 9110 15.4.5).
+    """
+
+    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:
+        headers = super().get_wsgi_headers(environ)
+        headers["Last-Modified"] = http_date(self.last_modified)
+        return headers
 
 
 def page_headers(response: Response) -> Response:
@@ -67,7 +85,7 @@ def _has(request: Request, etag: str, last_modified: datetime) -> bool:
         # RFC 9110 13.1.3: then If-Modified-Since is ignored. 13.1.2: the comparison is weak.
         tags = request.if_none_match
         return tags.star_tag or any(
-            _SUFFIX.sub("", tag) == etag for tag in tags.as_set(include_weak=True)
+            _SUFFIX.sub("", tag or "") == etag for tag in tags.as_set(include_weak=True)
         )
     since = request.if_modified_since
     return since is not None and last_modified <= since

@@ -1,0 +1,118 @@
+"""What a person types, and the exit codes that scripts look at."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from feedsvc.cli import main
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "news").mkdir()
+    (tmp_path / "config.yaml").write_text(
+        "articles: {directory: news}\nstate: {url: 'sqlite:///state/x.db'}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FEEDSVC_CONFIG", raising=False)
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def test_refresh_reports_what_it_did(folder: Path) -> None:
+    (folder / "news" / "a.md").write_text("Hello")
+    result = run("refresh")
+    assert result.exit_code == 0
+    assert result.output.startswith("1 added, 0 modified, 0 removed; 1 articles, 0 problems; ")
+    assert (folder / "state" / "x.db").exists()
+
+
+def test_refresh_reports_to_programs(folder: Path) -> None:
+    (folder / "news" / "a.md").write_text("---\ndate: never\n---\nHello")
+    report = json.loads(run("refresh", "--json").output)
+    assert report.pop("seconds") >= 0
+    assert report == {
+        "added": 1,
+        "modified": 0,
+        "removed": 0,
+        "articles": 1,
+        "problems": [
+            {
+                "source": "a.md",
+                "line": 2,
+                "field": "date",
+                "reason": "“never” is not a date",
+                "cure": "write it as 2022-02-23 21:06:12",
+                "published": True,
+            }
+        ],
+    }
+
+
+def test_check_is_0_when_all_is_well(folder: Path) -> None:
+    (folder / "news" / "a.md").write_text("Hello")
+    result = run("check")
+    assert (result.exit_code, result.output) == (0, "no problems\n")
+    assert not (folder / "state").exists()
+
+
+def test_check_is_1_when_articles_have_problems(folder: Path) -> None:
+    (folder / "news" / "a.md").write_text("---\nno end")
+    result = run("check")
+    assert result.exit_code == 1
+    assert "error: a.md:1: the front matter opened by --- does not end" in result.output
+
+
+def test_check_is_2_when_the_configuration_is_wrong(folder: Path) -> None:
+    (folder / "config.yaml").write_text("site:\n  titel: x\n")
+    result = run("check")
+    assert result.exit_code == 2
+    assert result.output == "config.yaml:2: site.titel: unknown key; did you mean title?\n"
+
+
+def test_check_looks_into_the_schedule(folder: Path) -> None:
+    (folder / "config.yaml").write_text("articles:\n  rescan: '99 * * * *'\n")
+    result = run("check")
+    assert result.exit_code == 2
+    assert "articles.rescan: no cron expression" in result.output
+
+
+def test_a_directory_that_is_not_there_is_said_in_words(folder: Path) -> None:
+    (folder / "news").rmdir()
+    for command in ("check", "refresh"):
+        result = run(command)
+        assert result.exit_code == 1
+        assert result.output == "feedsvc: news: No such file or directory\n"
+
+
+def test_the_configuration_may_be_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "other.yaml").write_text("nonsense: 1\n")
+    assert run("check", "--config", "other.yaml").exit_code == 2
+    monkeypatch.setenv("FEEDSVC_CONFIG", "other.yaml")
+    assert run("check").exit_code == 2
+
+
+def test_a_taken_port_is_said_in_words(folder: Path) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = run("serve", "--port", str(port))
+    assert result.exit_code == 1
+    assert f"cannot listen at 127.0.0.1:{port}" in result.output
+
+
+def test_python_m_feedsvc_is_feedsvc() -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", "feedsvc", "--version"], capture_output=True, text=True, check=True
+    )
+    assert said.stdout.startswith("feedsvc, version ")

@@ -1,0 +1,124 @@
+"""When to refresh: never two at once, never a lost event."""
+
+import threading
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from feedsvc.errors import ConfigError, ScanError
+from feedsvc.model import Changes, Problem, Refresh
+from feedsvc.watch import Watcher, trigger
+
+UTC = ZoneInfo("UTC")
+RARELY = trigger(timedelta(days=1), UTC)
+LIMIT = 20  # seconds that anything here may take before it has failed
+NOTHING = Refresh(changes=Changes(), articles=0, seconds=0.0)
+
+
+class Passes:
+    """A refresh that is counted, and can be held."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Semaphore(0)
+        self.go = threading.Event()
+        self.go.set()
+        self.running = self.most_running = self.count = 0
+
+    def __call__(self) -> Refresh:
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        self.count += 1
+        self.begun.release()
+        assert self.go.wait(LIMIT)
+        self.running -= 1
+        return NOTHING
+
+
+def test_a_pass_is_made_at_once() -> None:
+    passes = Passes()
+    watcher = Watcher(passes, RARELY, None)
+    watcher.start()
+    assert passes.begun.acquire(timeout=LIMIT)
+    watcher.stop()
+    assert passes.count == 1
+
+
+def test_passes_follow_the_schedule() -> None:
+    passes = Passes()
+    watcher = Watcher(passes, trigger(timedelta(seconds=1), UTC), None)
+    watcher.start()
+    for _ in range(2):
+        assert passes.begun.acquire(timeout=LIMIT)
+    watcher.stop()
+
+
+def test_however_many_ask_during_a_pass_one_follows_it() -> None:
+    passes = Passes()
+    passes.go.clear()
+    watcher = Watcher(passes, RARELY, None)
+    first = threading.Thread(target=watcher.pass_now)
+    first.start()
+    assert passes.begun.acquire(timeout=LIMIT)
+    others = [threading.Thread(target=watcher.pass_now) for _ in range(5)]
+    for thread in others:
+        thread.start()
+    for thread in others:
+        thread.join(LIMIT)  # they leave their wish and go
+    passes.go.set()
+    first.join(LIMIT)
+    assert (passes.count, passes.most_running) == (2, 1)
+
+
+def test_a_file_event_leads_to_a_pass(tmp_path: Path) -> None:
+    passes = Passes()
+    watcher = Watcher(passes, RARELY, tmp_path)
+    watcher.start()
+    assert passes.begun.acquire(timeout=LIMIT)
+    seen = False
+    for n in range(LIMIT):  # until the system's notification is set up, a change may go unseen
+        (tmp_path / f"{n}.md").write_text("x")
+        if seen := passes.begun.acquire(timeout=1):
+            break
+    watcher.stop()
+    assert seen
+
+
+def test_a_pass_that_fails_is_logged_and_the_next_one_is_made(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answers = [ScanError("seeds: No such file or directory"), NOTHING]
+
+    def refresh() -> Refresh:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    watcher = Watcher(refresh, RARELY, None)
+    watcher.pass_now()
+    watcher.pass_now()
+    assert answers == []
+    assert "refresh failed: seeds: No such file or directory" in caplog.text
+
+
+def test_a_problem_is_logged_once_while_it_lasts(caplog: pytest.LogCaptureFixture) -> None:
+    problem = Problem(source="a.md", line=2, reason="is broken", cure="mend it")
+    reports = [
+        Refresh(changes=Changes(), articles=0, seconds=0.0, problems=problems)
+        for problems in ((problem,), (problem,), (), (problem,))
+    ]
+    watcher = Watcher(lambda: reports.pop(0), RARELY, None)
+    for _ in range(4):
+        watcher.pass_now()
+    assert caplog.text.count("a.md:2: is broken; mend it") == 2
+
+
+def test_a_cron_expression_is_a_schedule() -> None:
+    assert "minute='*/5'" in str(trigger("*/5 * * * *", UTC))
+
+
+def test_a_cron_expression_that_is_none_is_told() -> None:
+    with pytest.raises(ConfigError, match=r"articles\.rescan: no cron expression: 99 \* \* \* \*"):
+        trigger("99 * * * *", UTC)

@@ -1,0 +1,291 @@
+"""HTTP: validators, codings, methods, pages, and what hostile requests get."""
+
+import gzip
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+from conftest import NOW, Clock, Tree
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from feedsvc.republisher import Republisher
+from feedsvc.web import build_app
+
+ONE = (
+    "---\ntitle: Vec<T> & “One”\nauthor: Ann\ntags: [财经, news]\ndate: 2022-01-01\n---\n"
+    f"<p>{'text ' * 200}</p><img src='x.png'>"
+)
+TYPES = {
+    "atom": "application/atom+xml; charset=utf-8",
+    "rss": "application/rss+xml; charset=utf-8",
+    "json": "application/feed+json; charset=utf-8",
+}
+FEED = "/feeds/all.atom"
+
+
+@pytest.fixture
+def client(site: Republisher, tree: Tree) -> FlaskClient:
+    tree.write("1.html", ONE)
+    site.refresh()
+    return build_app(site).test_client()
+
+
+@pytest.mark.parametrize("suffix", TYPES)
+def test_a_feed_has_the_headers_that_readers_need(client: FlaskClient, suffix: str) -> None:
+    response = client.get(f"/feeds/all.{suffix}")
+    assert response.status_code == 200
+    headers = {name: response.headers.get(name) for name in (
+        "Content-Type", "Cache-Control", "Vary", "Last-Modified", "X-Content-Type-Options",
+        "Access-Control-Allow-Origin", "Content-Encoding")}  # fmt: skip
+    assert headers == {
+        "Content-Type": TYPES[suffix],
+        "Cache-Control": "public, max-age=900",
+        "Vary": "Accept-Encoding",
+        "Last-Modified": format_datetime(NOW, usegmt=True),
+        "X-Content-Type-Options": "nosniff",
+        "Access-Control-Allow-Origin": "*",
+        "Content-Encoding": None,
+    }
+    assert re.fullmatch(r'"[0-9a-f]{32}"', response.headers["ETag"])
+    assert response.headers["Content-Length"] == str(len(response.data))
+
+
+@pytest.mark.parametrize("suffix", TYPES)
+def test_head_is_get_without_a_body(client: FlaskClient, suffix: str) -> None:
+    got, head = client.get(f"/feeds/all.{suffix}"), client.head(f"/feeds/all.{suffix}")
+    assert head.status_code == 200
+    assert head.data == b""
+    assert dict(head.headers) == dict(got.headers)
+
+
+@pytest.mark.parametrize(
+    "form",
+    ['"{}"', 'W/"{}"', '"x", "{}"', '"x" ,W/"{}","y"', "*", '"{}-gzip"', '"{};gzip"', 'W/"{}-br"'],
+)
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+def test_whoever_has_it_gets_a_304(client: FlaskClient, form: str, coding: str) -> None:
+    accept = {"Accept-Encoding": coding}
+    first = client.get(FEED, headers=accept)
+    tag = first.headers["ETag"].strip('"').removesuffix("-gzip")
+    again = client.get(FEED, headers={**accept, "If-None-Match": form.format(tag)})
+    assert again.status_code == 304
+    assert again.data == b""
+    for name in ("ETag", "Last-Modified", "Cache-Control", "Vary"):
+        assert again.headers[name] == first.headers[name]
+    assert "Content-Type" not in again.headers
+
+
+@pytest.mark.parametrize("tag", ['""', '"x"', '"{}x"', "garbage"])
+def test_whoever_has_another_gets_it_whole_whatever_the_date(client: FlaskClient, tag: str) -> None:
+    etag = client.get(FEED).headers["ETag"].strip('"')
+    since = format_datetime(NOW + timedelta(days=1), usegmt=True)
+    headers = {"If-None-Match": tag.format(etag), "If-Modified-Since": since}
+    assert client.get(FEED, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(("age", "status"), [(-1, 304), (0, 304), (1, 200)])
+def test_a_date_alone_is_enough(client: FlaskClient, age: int, status: int) -> None:
+    since = format_datetime(NOW - timedelta(seconds=age), usegmt=True)
+    assert client.get(FEED, headers={"If-Modified-Since": since}).status_code == status
+
+
+def test_a_date_alone_never_misses_a_change_in_the_same_second(
+    client: FlaskClient, site: Republisher, tree: Tree, clock: Clock
+) -> None:
+    for n in range(3):
+        clock.advance(milliseconds=100)
+        tree.write("1.html", ONE.replace("Ann", f"Ann {n}"))
+        site.refresh()
+        response = client.get(FEED)
+        since = response.headers["Last-Modified"]
+        assert since <= format_datetime(clock.now, usegmt=True), "never later than the clock"
+        clock.advance(milliseconds=100)
+        tree.write("1.html", ONE.replace("Ann", f"Ben {n}"))
+        site.refresh()
+        assert client.get(FEED, headers={"If-Modified-Since": since}).status_code == 200
+
+
+@pytest.mark.parametrize("text", ["yesterday", "", "Sun, 99 Feb 2026 12:00:00 GMT"])
+def test_a_date_that_is_none_is_ignored(client: FlaskClient, text: str) -> None:
+    assert client.get(FEED, headers={"If-Modified-Since": text}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("accept", "coding"),
+    [
+        ("gzip", "gzip"),
+        ("gzip, deflate, br", "gzip"),
+        ("GZIP;q=0.5", "gzip"),
+        ("*", "gzip"),
+        ("gzip;q=0", None),
+        ("identity, gzip;q=0.5", None),
+        ("*;q=0", None),
+        ("br", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_gzip_goes_to_those_who_ask_for_it(
+    client: FlaskClient, accept: str | None, coding: str | None
+) -> None:
+    plain = client.get(FEED)
+    response = client.get(FEED, headers={} if accept is None else {"Accept-Encoding": accept})
+    assert response.headers.get("Content-Encoding") == coding
+    if coding:
+        assert gzip.decompress(response.data) == plain.data
+        assert response.headers["ETag"] != plain.headers["ETag"]
+        assert len(response.data) < len(plain.data)
+    else:
+        assert response.data == plain.data
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/html", "image/png", "nonsense"])
+def test_the_format_is_the_addresss_never_that_of_accept(client: FlaskClient, accept: str) -> None:
+    response = client.get("/feeds/all.rss?_=123", headers={"Accept": accept})
+    assert response.headers["Content-Type"] == TYPES["rss"]
+
+
+def test_names_outside_ascii_work_composed_or_not(
+    client: FlaskClient, site: Republisher, tree: Tree
+) -> None:
+    tree.write("2.md", "---\ntags: [été]\n---\nx")
+    site.refresh()
+    for path in ("/feeds/财经.atom", "/feeds/été.rss", "/feeds/e\u0301te\u0301.rss"):
+        assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/feeds/nope.atom", "/feeds/nope", "/feeds/.atom", "/feeds/all.pdf", "/feeds/", "/x",
+     "/articles/0123", "/feeds/..%2f..%2fetc%2fpasswd.atom", "/feeds/%00.rss", "/feeds/%ff.rss",
+     "/feeds/" + "x" * 5000 + ".atom"],
+)  # fmt: skip
+def test_what_is_not_there_is_a_404_in_plain_words(client: FlaskClient, path: str) -> None:
+    response = client.get(path)
+    assert response.status_code == 404
+    assert response.headers["Cache-Control"] == "no-store"
+    assert "There is n" in response.text or "Not Found" in response.text
+
+
+def test_a_name_in_a_request_is_escaped_in_the_answer(client: FlaskClient) -> None:
+    text = client.get("/feeds/<script>alert(1)<%2fscript>.atom").text
+    assert "<script" not in text
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+def test_only_reading_is_allowed(client: FlaskClient, method: str) -> None:
+    response = client.open(FEED, method=method)
+    assert response.status_code == 405
+    assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+
+
+def test_before_the_first_pass_readers_are_asked_to_come_back(site: Republisher) -> None:
+    client = build_app(site).test_client()
+    for path in (FEED, "/", "/feeds/all", "/opml.xml"):
+        response = client.get(path)
+        assert response.status_code == 503
+        assert response.headers["Retry-After"] == "5"
+    assert client.get("/healthz").text == "ok\n"
+
+
+def page(response: TestResponse) -> str:
+    assert response.status_code == 200
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src" not in policy
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    return response.text
+
+
+def test_the_front_page_lists_every_feed_in_three_formats(client: FlaskClient) -> None:
+    text = page(client.get("/"))
+    for slug in ("all", "news", "%E8%B4%A2%E7%BB%8F"):
+        for suffix in TYPES:
+            assert f'href="https://feeds.example.org/feeds/{slug}.{suffix}"' in text
+    assert 'rel="alternate" type="application/atom+xml"' in text
+    assert 'rel="alternate" type="application/feed+json"' in text
+    assert "https://feeds.example.org/opml.xml" in text
+
+
+def test_a_feeds_page_shows_entries_and_can_be_discovered_from(client: FlaskClient) -> None:
+    text = page(client.get("/feeds/news"))
+    assert "Vec&lt;T&gt; &amp; “One”" in text
+    assert (
+        '<link rel="alternate" type="application/rss+xml" title="news · Test"'
+        ' href="https://feeds.example.org/feeds/news.rss">' in text
+    )
+
+
+def test_an_articles_page_shows_it_whole(client: FlaskClient) -> None:
+    found = re.search(r'href="(/articles/\w+)"', client.get("/feeds/all").text)
+    assert found
+    response = client.get(found[1])
+    text = page(response)
+    assert "<h1>Vec&lt;T&gt; &amp; “One”</h1>" in text
+    assert "Ann" in text
+    assert "https://feeds.example.org/media/x.png" in text
+    again = client.get(found[1], headers={"If-None-Match": response.headers["ETag"]})
+    assert again.status_code == 304
+
+
+def test_a_withdrawn_article_is_a_410(client: FlaskClient, site: Republisher, tree: Tree) -> None:
+    found = re.search(r'href="(/articles/\w+)"', client.get("/feeds/all").text)
+    assert found
+    tree.remove("1.html")
+    site.refresh()
+    response = client.get(found[1])
+    assert response.status_code == 410
+    assert "withdrawn" in response.text
+
+
+def test_opml_lists_the_feeds(client: FlaskClient) -> None:
+    response = client.get("/opml.xml")
+    assert response.headers["Content-Type"] == "text/x-opml; charset=utf-8"
+    assert 'xmlUrl="https://feeds.example.org/feeds/news.atom"' in response.text
+    tagged = client.get("/opml.xml", headers={"If-None-Match": response.headers["ETag"]})
+    assert tagged.status_code == 304
+
+
+def test_media_beside_articles_are_served_in_ranges(client: FlaskClient, tree: Tree) -> None:
+    tree.write("img/a b.PNG", b"\x89PNG-and-so-on")
+    path = "/media/img/a%20b.PNG"
+    response = client.get(path, headers={"Range": "bytes=1-3"}, buffered=True)
+    assert (response.status_code, response.data) == (206, b"PNG")
+    assert response.headers["Content-Type"] == "image/png"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    whole = client.get(path, buffered=True)
+    assert whole.headers["Cache-Control"] == "public, max-age=86400"
+    tagged = {"If-None-Match": whole.headers["ETag"]}
+    assert client.get(path, headers=tagged, buffered=True).status_code == 304
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["1.html", "../secret.png", "%2e%2e/secret.png", "..%2fsecret.png", "link.png", ".hid/a.png",
+     "/etc/passwd", "%2fetc%2fpasswd", "none.png", "dir.png", "a.svg", "a%00.png"],
+)  # fmt: skip
+def test_nothing_but_media_inside_the_directory_is_served(
+    client: FlaskClient, tree: Tree, path: str
+) -> None:
+    (tree.root.parent / "secret.png").write_bytes(b"secret")
+    (tree.root / "link.png").symlink_to(tree.root.parent / "secret.png")
+    (tree.root / "dir.png").mkdir()
+    tree.write(".hid/a.png", b"x")
+    tree.write("a.svg", b"<svg/>")
+    assert client.get(f"/media/{path}").status_code == 404
+
+
+def test_a_state_that_cannot_be_read_is_said_without_its_address(
+    open_site: Callable[..., Republisher], tree: Tree, tmp_path: Path
+) -> None:
+    site = open_site()
+    site.refresh()
+    site.close()  # it opens the database again when asked next
+    (tmp_path / "state" / "index.db").write_bytes(b"no database any more" * 500)
+    response = build_app(site).test_client().get(FEED)
+    assert response.status_code == 503
+    assert str(tmp_path) not in response.text
