@@ -134,6 +134,7 @@ class _SoleWatcher:
             trigger(articles.rescan, config.site.timezone),
             articles.directory if articles.events else None,
         )
+        self._directory = articles.directory
         self._lock_file = _lock_file(config)
         self._lock = threading.Lock()
         self._started = self._stopped = False
@@ -156,6 +157,7 @@ class _SoleWatcher:
             if not self._stopped:
                 self._started = True
                 self._watcher.start()
+                logger.info("watcher %d watches %s", os.getpid(), self._directory)
 
 
 def _lock_file(config: Config) -> Path:

@@ -56,9 +56,9 @@ class Watcher:
         self._stopping = threading.Event()
         self._wanted = threading.Event()
         self._passing = threading.Lock()
-        self._threads = [threading.Thread(target=self._first, name="feedsvc-first-pass")]
+        self._threads = [_thread(self.pass_now, "first-pass")]
         if directory is not None:
-            self._threads.append(threading.Thread(target=self._listen, name="feedsvc-events"))
+            self._threads.append(_thread(self._listen, "events"))
         self._problems: frozenset[str] = frozenset()
 
     def start(self) -> None:
@@ -113,9 +113,6 @@ class Watcher:
             logger.warning("%d more; `feedsvc check` lists all", len(new) - _MOST_PROBLEMS_LOGGED)
         self._problems = problems
 
-    def _first(self) -> None:
-        self.pass_now()
-
     def _listen(self) -> None:
         assert self._directory is not None
         while not self._stopping.is_set():
@@ -133,3 +130,8 @@ class Watcher:
             except (OSError, RuntimeError) as error:
                 logger.warning("no file events (%s); the schedule goes on", error)
                 self._stopping.wait(_RETRY_SECONDS)
+
+
+def _thread(target: Callable[[], None], name: str) -> threading.Thread:
+    # A daemon, or a process that has not called `stop` would never end.
+    return threading.Thread(target=target, name=f"feedsvc-{name}", daemon=True)

@@ -96,7 +96,7 @@ def test_a_date_is_read_as_articles_write_it(text: str, utc: str) -> None:
              "Wed, 99 Feb 2022 13:06:12 GMT", "2022-01-01 25:00", "2022-01-01T00:00:00+99:00"]
 )  # fmt: skip
 def test_what_is_no_date_is_refused_in_words(text: str) -> None:
-    with pytest.raises(ValueError, match="date|year"):
+    with pytest.raises(ValueError, match=r"date|year"):
         dates.parse(text, SHANGHAI)
 
 

@@ -1,0 +1,115 @@
+"""A real `feedsvc serve` in processes of its own, asked over real sockets."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+LIMIT = 60.0  # seconds that anything here may take before it has failed
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(holds: Callable[[], Any], what: str) -> Any:
+    """Return what `holds` returns once it is true; fail when it is not in time."""
+    end = time.monotonic() + LIMIT
+    pause = threading.Event()
+    while time.monotonic() < end:
+        if found := holds():
+            return found
+        pause.wait(0.02)
+    raise AssertionError(f"not in {LIMIT:.0f} s: {what}")
+
+
+class Service:
+    """A running service; `log` is what it has written so far."""
+
+    def __init__(self, folder: Path, articles: Path, *options: str, **keys: str) -> None:
+        port = free_port()
+        self.articles = articles
+        self.url = f"http://127.0.0.1:{port}"
+        self.config = folder / "config.yaml"
+        self._log = folder / "log.txt"
+        more = "".join(f", {key}: {value}" for key, value in keys.items())
+        self.config.write_text(
+            f"site: {{title: Live, base_url: '{self.url}'}}\n"
+            f"articles: {{directory: '{articles}'{more}}}\n"
+            "state: {url: 'sqlite:///state/feedsvc.db'}\n"
+        )
+        command = [sys.executable, "-m", "feedsvc", "serve", "--config", str(self.config)]
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(  # in a group of its own, as a terminal would have it
+                [*command, "--port", str(port), *options],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.client = httpx.Client(base_url=self.url, timeout=LIMIT)
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text("utf-8", "replace")
+
+    def ready(self) -> bool:
+        try:
+            return self.client.get("/feeds/all.atom").status_code == 200
+        except httpx.TransportError:
+            assert self.process.poll() is None, self.log
+            return False
+
+    def items(self, slug: str = "all") -> list[dict[str, Any]]:
+        return list(self.client.get(f"/feeds/{slug}.json").json()["items"])
+
+    def titles(self, slug: str = "all") -> list[str]:
+        return [item["title"] for item in self.items(slug)]
+
+    def children(self) -> list[int]:
+        """Return the ids of the processes that this service started, by the system's own list."""
+        listed = subprocess.run(
+            ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
+        ).stdout
+        pairs = [tuple(map(int, line.split())) for line in listed.splitlines()]
+        return [pid for pid, parent in pairs if parent == self.process.pid]
+
+    def watcher(self) -> int | None:
+        """Return the id of the watcher's process as its log names it."""
+        found = re.findall(r"watcher (\d+) watches", self.log)
+        return int(found[-1]) if found else None
+
+    def stop(self, with_: signal.Signals = signal.SIGTERM) -> int:
+        self.client.close()
+        if self.process.poll() is None:
+            self.process.send_signal(with_)
+        return self.process.wait(LIMIT)
+
+
+@contextmanager
+def serving(folder: Path, articles: Path, *options: str, **keys: str) -> Iterator[Service]:
+    service = Service(folder, articles, *options, **keys)
+    try:
+        until(service.ready, "the service answers")
+        yield service
+    finally:
+        service.stop()
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
