@@ -50,7 +50,7 @@ def test_it_stops_cleanly_with_all_its_processes(
         children = service.children()
         assert len(children) >= 3, "a watcher and two workers"
         assert service.stop(with_) == 0
-        assert [pid for pid in children if alive(pid)] == []
+        until(lambda: not any(map(alive, children)), "all of them have gone")
         assert "Traceback" not in service.log
 
 
@@ -61,6 +61,7 @@ def test_ctrl_c_in_a_terminal_reaches_every_process_and_it_still_stops_cleanly(
         os.killpg(service.process.pid, signal.SIGINT)
         assert service.process.wait(60) == 0
         assert "Traceback" not in service.log
+        assert "refused to gracefully stop" not in service.log
 
 
 def test_a_watcher_that_dies_is_started_again(tmp_path: Path, articles: Path) -> None:
