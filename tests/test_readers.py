@@ -1,0 +1,108 @@
+"""Real feed readers against the service: do they list the entries, and poll cheaply?
+
+Skipped where they are not installed, unless FEEDSVC_REQUIRE_READERS says that they must be.
+"""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Tree
+from werkzeug.serving import make_server
+
+from feedsvc.republisher import Republisher
+from feedsvc.web import build_app
+
+TITLES = ["Vec<T> & “Two”", "一号"]
+
+
+def needs(*tools: str) -> pytest.MarkDecorator:
+    missing = [tool for tool in tools if shutil.which(tool) is None]
+    if missing and os.environ.get("FEEDSVC_REQUIRE_READERS"):
+        raise RuntimeError(f"not installed: {', '.join(missing)}")
+    return pytest.mark.skipif(bool(missing), reason=f"not installed: {', '.join(missing)}")
+
+
+class Recorder:
+    """A WSGI application that remembers what it was asked and what it answered."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+        self._app = app
+        self.answers: list[tuple[str, str]] = []
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        def record(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            self.answers.append((environ["PATH_INFO"], status[:3]))
+            return start_response(status, headers, *more)
+
+        return self._app(environ, record)
+
+    def statuses(self, suffix: str) -> list[str]:
+        return [status for path, status in self.answers if path.endswith(suffix)]
+
+
+@pytest.fixture
+def served(site: Republisher, tree: Tree) -> Iterator[tuple[str, Recorder]]:
+    tree.write("1.md", f"---\ntitle: {TITLES[1]}\nauthor: 李\ndate: 2022-01-01\n---\nHello")
+    tree.write("2.md", f"---\ntitle: '{TITLES[0]}'\nauthor: Ann\ndate: 2022-01-02\n---\nHello")
+    site.refresh()
+    recorder = Recorder(build_app(site))
+    server = make_server("127.0.0.1", 0, recorder, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}", recorder
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@needs("newsboat")
+@pytest.mark.parametrize("suffix", ["atom", "rss"])
+def test_newsboat_lists_the_entries_and_polls_cheaply(
+    served: tuple[str, Recorder], tmp_path: Path, suffix: str
+) -> None:
+    url, recorder = served
+    (tmp_path / "urls").write_text(f"{url}/feeds/all.{suffix}\n")
+    (tmp_path / "config").write_text("")
+    command = ["newsboat", "-u", "urls", "-C", "config", "-c", "cache.db", "-x", "reload"]
+    for _ in range(4):
+        subprocess.run(
+            command, cwd=tmp_path, check=True, timeout=60, env={**os.environ, "HOME": str(tmp_path)}
+        )
+    cache = sqlite3.connect(tmp_path / "cache.db")
+    listed = cache.execute("SELECT title, author FROM rss_item ORDER BY pubDate DESC").fetchall()
+    cache.close()
+    assert listed == [(TITLES[0], "Ann"), (TITLES[1], "李")]
+    statuses = recorder.statuses(suffix)
+    assert statuses[0] == "200"
+    assert statuses[-1] == "304", statuses
+
+
+@needs("sfeed", "sfeed_update", "curl")
+@pytest.mark.parametrize("suffix", ["atom", "rss"])
+def test_sfeed_lists_the_entries_and_polls_cheaply(
+    served: tuple[str, Recorder], tmp_path: Path, suffix: str
+) -> None:
+    url, recorder = served
+    (tmp_path / "sfeedrc").write_text(
+        f"sfeedpath='{tmp_path}/feeds'\n"
+        "fetch() {\n"
+        f"  curl -s -f --etag-save '{tmp_path}/etag' --etag-compare '{tmp_path}/etag' \"$2\"\n"
+        "}\n"
+        f"feeds() {{ feed all '{url}/feeds/all.{suffix}'; }}\n"
+    )
+    for _ in range(2):
+        subprocess.run(
+            ["sfeed_update", str(tmp_path / "sfeedrc")], check=True, timeout=60, cwd=tmp_path
+        )
+    rows = [
+        line.split("\t") for line in (tmp_path / "feeds" / "all").read_text("utf-8").splitlines()
+    ]
+    assert [(row[1], row[6]) for row in rows] == [(TITLES[0], "Ann"), (TITLES[1], "李")]
+    assert recorder.statuses(suffix) == ["200", "304"]

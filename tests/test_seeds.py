@@ -1,0 +1,169 @@
+"""The whole road over `seeds/`, the samples that a newcomer sees first."""
+
+import html
+import json
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import feedparser
+import pytest
+import time_machine
+
+from feedsvc import config as configuration
+from feedsvc.republisher import Republisher, check
+from feedsvc.serve import open_republisher
+from feedsvc.web import build_app
+
+ROOT = Path(__file__).parent.parent
+CATEGORIES = ["finance", "ai", "science", "life"]
+FORMATS = ["atom", "rss", "json"]
+
+# Renders every feed of the samples into an index of its own and prints the digest of each.
+DIGESTS = """
+import hashlib, sys
+from pathlib import Path
+from feedsvc import config
+from feedsvc.config import State
+from feedsvc.serve import open_republisher
+from dataclasses import replace
+import time_machine
+settings = config.load(Path(sys.argv[1]))
+settings = replace(settings, state=State(url="sqlite:///" + sys.argv[2]))
+with time_machine.travel(sys.argv[3], tick=True):
+    site = open_republisher(settings)
+    site.refresh()
+    for one in site.listings():
+        for suffix in ("atom", "rss", "json"):
+            body = site.document(f"/feeds/{one.slug}.{suffix}").body
+            print(one.slug, suffix, hashlib.sha256(body).hexdigest())
+    site.close()
+"""
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    from dataclasses import replace
+
+    folder = tmp_path_factory.mktemp("state")
+    config = configuration.load(ROOT / "config.yaml")
+    state = configuration.State(url=f"sqlite:///{folder}/index.db")
+    site = open_republisher(replace(config, state=state))
+    site.refresh()
+    yield site
+    site.close()
+
+
+def items(site: Republisher, slug: str) -> list[dict[str, Any]]:
+    return list(json.loads(site.document(f"/feeds/{slug}.json").body)["items"])
+
+
+def test_no_sample_has_a_problem(samples: Republisher) -> None:
+    assert check(samples.config) == ()
+    assert samples.articles() >= 12
+
+
+@pytest.mark.parametrize("slug", CATEGORIES)
+def test_every_category_has_samples(samples: Republisher, slug: str) -> None:
+    assert len(items(samples, slug)) >= 3
+
+
+def when(parsed: Any) -> datetime:
+    return datetime(*parsed[:6], tzinfo=UTC)
+
+
+@pytest.mark.parametrize("slug", ["all", *CATEGORIES, "晨报－国内"])
+def test_the_three_formats_agree_item_by_item(samples: Republisher, slug: str) -> None:
+    read = []
+    for name in ("atom", "rss"):
+        parsed = feedparser.parse(
+            samples.document(f"/feeds/{slug}.{name}").body,
+            sanitize_html=False,
+            resolve_relative_uris=False,
+        )
+        assert not parsed.bozo
+        read.append(
+            [
+                (
+                    one.id, one.title, one.link, when(one.published_parsed),
+                    [author.name for author in one.get("authors", []) if author],
+                    [tag.term for tag in one.get("tags", [])],
+                    one.content[0].value, html.unescape(one.summary),
+                    [enclosure.href for enclosure in one.enclosures],
+                )
+                for one in parsed.entries
+            ]
+        )  # fmt: skip
+    read.append(
+        [
+            (
+                one["id"], one["title"], one["url"], datetime.fromisoformat(one["date_published"]),
+                [author["name"] for author in one.get("authors", [])], one.get("tags", []),
+                one["content_html"], one["summary"],
+                [attachment["url"] for attachment in one.get("attachments", [])],
+            )
+            for one in items(samples, slug)
+        ]
+    )  # fmt: skip
+    atom, rss, json_ = read
+    assert atom
+    assert atom == rss == json_
+
+
+def test_no_code_of_theirs_comes_out_and_images_have_a_referrerpolicy(
+    samples: Republisher,
+) -> None:
+    images = 0
+    for item in items(samples, "all"):
+        content = item["content_html"]
+        assert not re.search(r"<(script|style|iframe|font)|<!--|onerror|&amp;#123;", content)
+        for tag in re.findall(r"<img [^>]*>", content):
+            images += 1
+            assert re.search(r'src="https?://', tag)
+            assert "referrerpolicy=" in tag
+        assert not re.search(r'(?:href|src)="(?!https?:|mailto:)', content), "absolute only"
+    assert images >= 6
+
+
+def test_the_local_images_of_the_samples_are_served(samples: Republisher) -> None:
+    base = samples.config.site.base_url
+    client = build_app(samples).test_client()
+    local = {
+        address.removeprefix(base)
+        for item in items(samples, "all")
+        for address in re.findall(r'src="([^"]+)"', item["content_html"])
+        if address.startswith(f"{base}/media/")
+    }
+    assert len(local) >= 4
+    for path in local:
+        response = client.get(path, buffered=True)
+        assert (response.status_code, response.headers["Content-Type"]) == (200, "image/png")
+
+
+def test_rendering_in_two_processes_on_two_days_gives_equal_bytes(tmp_path: Path) -> None:
+    outputs = []
+    for number, day in enumerate(["2027-01-01T00:00:00Z", "2031-12-31T23:59:59Z"]):
+        command = [sys.executable, "-c", DIGESTS, str(ROOT / "config.yaml")]
+        outputs.append(
+            subprocess.run(
+                [*command, str(tmp_path / f"{number}.db"), day],
+                capture_output=True,
+                text=True,
+                check=True,
+                env={"PYTHONHASHSEED": str(number), "LC_ALL": "C", "TZ": f"UTC{number * 5}"},
+            ).stdout
+        )
+    assert outputs[0] == outputs[1]
+    assert len(outputs[0].splitlines()) > 3 * len(CATEGORIES)
+
+
+def test_the_ids_of_the_samples_never_change(samples: Republisher) -> None:
+    with time_machine.travel("2030-01-01T00:00:00Z"):
+        ids = {item["title"]: item["id"] for item in items(samples, "all")}
+    tea = next(id for title, id in ids.items() if "茶" in title)
+    assert tea == "tag:example.org,2024:tea-walk"
+    tides = next(id for title, id in ids.items() if "sea rises" in title)
+    assert tides == "urn:uuid:587ff227-5fd8-5e6d-a3d8-8e30db1db6e0"
