@@ -147,7 +147,9 @@ def figures(site: Site, runs: int) -> list[Figure]:
             yardstick="find",
             theirs=found,
         ),
-        Figure(what="first start until a feed is served", ours=start, yardstick=read_all, theirs=read),
+        Figure(
+            what="first start until a feed is served", ours=start, yardstick=read_all, theirs=read
+        ),
         Figure(
             what="restart until a feed is served",
             ours=restart,

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import quote
 
 from feedsvc import mediatypes, xmltext
@@ -32,11 +33,19 @@ def slug(term: str, taken: Iterable[str] = ()) -> str:
     >>> slug("新浪财经－国內"), slug("Machine Learning"), slug("a/b"), slug("A/B")
     ('新浪财经－国內', 'Machine_Learning', 'a-b-c14cddc0', 'A-B-998d3ed8')
     """
+    plain, digested = _slugs(term)
+    return digested if plain in {*taken, ALL, ""} else plain
+
+
+@lru_cache(maxsize=4096)
+def _slugs(term: str) -> tuple[str, str]:
+    """Return the slug of a term where it is free, "" where it never is, and the one to have then."""
     term = xmltext.line(term)
     name = _FORMAT_SUFFIX.sub("-", _UNSAFE.sub("-", term).strip("-. "))[:_LONGEST_SLUG].strip()
-    if not name or name != term or name in {*taken, ALL} or _DIGEST_SUFFIX.search(name):
-        name = f"{name or 'term'}-{hashlib.sha256(term.encode()).hexdigest()[:8]}"
-    return name.replace(" ", "_")
+    digest = hashlib.sha256(term.encode()).hexdigest()[:8]
+    plain = name.replace(" ", "_")
+    free = name == term and not _DIGEST_SUFFIX.search(name)
+    return plain if free else "", f"{plain or 'term'}-{digest}"
 
 
 def everything(title: str, description: str) -> Category:
@@ -55,13 +64,18 @@ def matches(category: Category, article: Article) -> bool:
     It does with any of the category's terms, or when its title matches; not with any of
     `exclude_terms`. Terms are compared without regard to case.
     """
-    terms = {term.casefold() for term in article.terms}
-    if any(term.casefold() in terms for term in category.exclude_terms):
+    terms = _folded(article.terms)
+    if not terms.isdisjoint(_folded(category.exclude_terms)):
         return False
-    if any(term.casefold() in terms for term in category.terms):
+    if not terms.isdisjoint(_folded(category.terms)):
         return True
     pattern = category.title_matches
     return pattern is not None and pattern.search(article.title) is not None
+
+
+@lru_cache(maxsize=4096)
+def _folded(terms: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(term.casefold() for term in terms)
 
 
 def memberships(

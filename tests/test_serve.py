@@ -20,7 +20,9 @@ def articles(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("keys", [{"rescan": "1h", "events": "true"}, {"rescan": "1s", "events": "false"}])
+@pytest.mark.parametrize(
+    "keys", [{"rescan": "1h", "events": "true"}, {"rescan": "1s", "events": "false"}]
+)
 def test_a_file_dropped_edited_and_deleted_is_seen_in_the_feeds(
     tmp_path: Path, articles: Path, keys: dict[str, str]
 ) -> None:

@@ -50,13 +50,13 @@ class Refresher:
         if changes or stale:
             with self._index.writing() as writer:
                 writer.remove_files(changes.removed)
+                if "memberships" in stale:
+                    self._rejoin(writer)
                 # What is known already goes first: a new file may be a copy of it.
                 sources = (*changes.modified, *changes.added)
                 self._read(writer, sources, found, second, progress)
                 while heirs := writer.heirs():
                     self._read(writer, heirs, found, second)
-                if "memberships" in stale:
-                    self._rejoin(writer)
                 self._settle(writer, now, everything=bool(stale))
                 for name in stale:
                     writer.set_meta(name, self._policies[name])
