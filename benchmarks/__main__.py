@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--articles N]`: what the whole service costs, each figure beside a yardstick.
+"""`python -m benchmarks [--articles N]`: what the service costs, each figure beside a yardstick.
 
 Every figure is of whole processes, started for it; the yardstick runs in turn with it on the same
 files, and the ratio is what can be compared between machines.

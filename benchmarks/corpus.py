@@ -12,7 +12,14 @@ from pathlib import Path
 
 CATEGORIES = 36
 
-_HAN = "的一是了我不人在他有这上们来到时大地为子中你说生国年着就那和要她出也得里后自以会家可下而过天去能对小多然于心学么之都好看起发当没成只如事把还用第样道想作种开美总从无情己面最女但现前些所同日手又行意动方期它头经长儿回位分爱老因很给名法间斯知世什两次使身者被高已亲其进此话常与活正感见明问力理尔点文几定本公特做外孩相西果走将月十实向声车全信重三机工物气每并别真打太新比才便夫再书部水像眼等体却加电主界门利海受听表德少克代员许先口由死安写性马光白或住难望教命花结乐色"
+_HAN = (
+    "的一是了我不人在他有这上们来到时大地为子中你说生国年着就那和要她出也得里后自以会"
+    "家可下而过天去能对小多然于心学么之都好看起发当没成只如事把还用第样道想作种开美总"
+    "从无情己面最女但现前些所同日手又行意动方期它头经长儿回位分爱老因很给名法间斯知世"
+    "什两次使身者被高已亲其进此话常与活正感见明问力理尔点文几定本公特做外孩相西果走将"
+    "月十实向声车全信重三机工物气每并别真打太新比才便夫再书部水像眼等体却加电主界门利"
+    "海受听表德少克代员许先口由死安写性马光白或住难望教命花结乐色"
+)
 _TERMS = [f"类别{n:02d}" for n in range(CATEGORIES)]
 _START = datetime(2022, 1, 1, tzinfo=UTC)
 
@@ -50,7 +57,7 @@ def _article(chance: random.Random, number: int, when: datetime) -> str:
     return f"""
 ---
 title: '{_words(chance, 18)} {number}'
-categories: 
+categories:{" "}
  - {term}
  - 样本通讯
  - 样本通讯－{_TERMS.index(term) % 4}
@@ -61,7 +68,7 @@ date: {format_datetime(when, usegmt=True)}
 thumbnail: '{image}'
 ---
 
-<div>   
+<div>{"   "}
 {body}<!-- keyword -->
 
 
@@ -72,7 +79,7 @@ thumbnail: '{image}'
             </style>
             <div class="clearfix append"><img src="{image}" referrerpolicy="no-referrer"></div>
 
-  
+{"  "}
 </div>
             """
 

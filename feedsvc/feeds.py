@@ -39,7 +39,7 @@ def slug(term: str, taken: Iterable[str] = ()) -> str:
 
 @lru_cache(maxsize=4096)
 def _slugs(term: str) -> tuple[str, str]:
-    """Return the slug of a term where it is free, "" where it never is, and the one to have then."""
+    """Return the slug of a term, "" where it cannot have its own, and the one to have then."""
     term = xmltext.line(term)
     name = _FORMAT_SUFFIX.sub("-", _UNSAFE.sub("-", term).strip("-. "))[:_LONGEST_SLUG].strip()
     digest = hashlib.sha256(term.encode()).hexdigest()[:8]
