@@ -58,6 +58,9 @@ class Index:
         except (DBAPIError, OSError) as error:
             engine.dispose()
             raise StateError(_words(parsed, error)) from error
+        except StateError:
+            engine.dispose()
+            raise
         return cls(engine)
 
     def close(self) -> None:
@@ -248,8 +251,12 @@ def _engine(url: URL) -> Engine:
         # sqlite3 would open transactions by itself, and never for reading or for DDL.
         connection.isolation_level = None
         # Readers go on while a refresh writes, and it writes once instead of twice.
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+        except BaseException:
+            connection.close()  # nobody else has it yet
+            raise
 
     @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
