@@ -166,9 +166,9 @@ def test_an_article_without_a_date_keeps_the_time_it_was_first_seen(
 
 def test_a_broken_file_is_a_problem_and_harms_no_other(site: Republisher, tree: Tree) -> None:
     tree.write("1.html", ONE)
-    tree.write("bad.md", "---\ntitle: a: b\n---\n")
+    tree.write("bad.md", "---\n- a\n---\n")
     (problem,) = site.refresh().problems
-    assert str(problem).startswith("bad.md:2: the front matter is not YAML")
+    assert str(problem).startswith("bad.md:2: the front matter is not a list of fields")
     assert not problem.published
     assert titles(site) == ["One"]
     tree.write("bad.md", '---\ntitle: "a: b"\n---\nok, and mended')

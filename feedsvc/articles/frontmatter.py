@@ -1,10 +1,12 @@
-"""Front matter: the fields between two `---` lines (YAML) or two `+++` lines (TOML).
+"""Front matter: the fields at the head of a file.
 
-Every YAML scalar is kept as the text that was written, because YAML's own guesses hurt here: a
-title `yes` would be True, `404` a number, `2022-02-30` an exception. Only an empty value, `~` and
-an unquoted `null` mean "nothing".
+Between two `---` lines YAML, between two `+++` lines TOML, between two `;;;` lines or as an object
+of its own JSON. Every YAML scalar is kept as the text that was written, because YAML's own guesses
+hurt here: a title `yes` would be True, `404` a number, `2022-02-30` an exception. Only an empty
+value, `~` and an unquoted `null` mean "nothing".
 """
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -14,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from feedsvc.articles import recovery
 from feedsvc.errors import ArticleError
 
 Value = str | datetime | None | list["Value"] | dict[str, "Value"]
@@ -22,7 +25,13 @@ MAX_BYTES = 64 * 1024
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # 7 times faster where it is built
 _MAX_DEPTH = 20
 # Blank lines may stand before the opening fence: crawlers write them.
-_OPENING = re.compile(r"\s*^(---|\+\+\+)[ \t]*(?:\r\n?|\n)", re.MULTILINE)
+_OPENING = re.compile(r"\s*^(---|\+\+\+|;;;)[ \t]*(?:\r\n?|\n)", re.MULTILINE)
+# `...` ends a YAML document (YAML 1.2.2, 9.1.4), and some close front matter with it.
+_CLOSING = {
+    fence: re.compile(rf"^(?:{pattern})[ \t]*(?:\r\n?|\n|\Z)", re.MULTILINE)
+    for fence, pattern in (("---", r"---|\.\.\."), ("+++", r"\+\+\+"), (";;;", ";;;"))
+}
+_OBJECT = re.compile(r'\s*\{\s*"')
 _NOTHING = {"", "~", "null", "Null", "NULL"}
 
 
@@ -34,19 +43,38 @@ class Field:
     line: int
 
 
-def split(text: str) -> tuple[Mapping[str, Field], str]:
-    """Part `text` into its front matter, by lower-case key, and its body.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """What had to be passed over or taken differently from what is written."""
 
-    Text without front matter is all body. Raises ArticleError when the front matter does not end,
-    is not a mapping or is no YAML or TOML, with the line at which it shows.
+    line: int
+    field: str | None
+    reason: str
+    cure: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matter:
+    """A file's front matter, by lower-case name, and its body. `kind` says how it was written."""
+
+    fields: Mapping[str, Field]
+    body: str
+    kind: str
+    doubts: tuple[Doubt, ...] = ()
+
+
+def split(text: str) -> Matter:
+    """Part `text` into its front matter and its body.
+
+    Text without front matter is all body. What YAML refuses is recovered field by field. Raises
+    ArticleError, with the line, when the front matter does not end, is no list of fields, is longer
+    than 64 KiB, or uses aliases or deep nesting.
     """
     opening = _OPENING.match(text)
     if opening is None:
-        return {}, text
+        return _object(text) if _OBJECT.match(text) else Matter(fields={}, body=text, kind="none")
     fence = opening[1]
-    closing = re.compile(rf"^{re.escape(fence)}[ \t]*(?:\r\n?|\n|\Z)", re.MULTILINE).search(
-        text, opening.end()
-    )
+    closing = _CLOSING[fence].search(text, opening.end())
     first_line = text.count("\n", 0, opening.end()) + 1
     if closing is None:
         raise ArticleError(
@@ -55,71 +83,92 @@ def split(text: str) -> tuple[Mapping[str, Field], str]:
             line=first_line - 1,
         )
     matter = text[opening.end() : closing.start()]
-    if len(matter.encode("utf-8", "replace")) > MAX_BYTES:
+    _check_size(matter, first_line)
+    body = text[closing.end() :]
+    if fence == "+++":
+        return Matter(fields=_toml(matter, first_line), body=body, kind="TOML")
+    if fence == ";;;":
+        return Matter(fields=_json("{" + matter + "}", first_line), body=body, kind="JSON")
+    try:
+        doubts: list[Doubt] = []
+        fields = _yaml(matter, first_line, doubts)
+        return Matter(fields=fields, body=body, kind="YAML", doubts=tuple(doubts))
+    except yaml.YAMLError as error:
+        return _recovered(matter, first_line, body, error)
+
+
+def _check_size(matter: str, line: int) -> None:
+    if len(matter) > MAX_BYTES or len(matter.encode("utf-8", "replace")) > MAX_BYTES:
         raise ArticleError(
             f"the front matter is longer than {MAX_BYTES // 1024} KiB",
-            cure=f"end it with a line {fence} and put the text after it",
-            line=first_line,
+            cure="end it after the last field and put the text behind it",
+            line=line,
         )
-    read = _yaml if fence == "---" else _toml
-    return read(matter, first_line), text[closing.end() :]
 
 
-def _yaml(matter: str, first_line: int) -> dict[str, Field]:
+def _yaml(matter: str, first_line: int, doubts: list[Doubt]) -> dict[str, Field]:
     events = yaml.parse(matter, Loader=_LOADER)
     try:
         next(event for event in events if isinstance(event, yaml.DocumentStartEvent))
-        return _fields(events, next(events), first_line)
     except StopIteration:
         return {}
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise ArticleError(
-            f"the front matter is not YAML: {error.problem or error.context}",
-            cure="put values that hold a colon, a quote or a # in quotes",
-            line=first_line + (mark.line if mark else 0),
-        ) from error
-    except yaml.YAMLError as error:
-        raise ArticleError(
-            "the front matter holds a character that YAML forbids",
-            cure="remove control characters from it",
-            line=first_line,
-        ) from error
+    return _fields(events, next(events), first_line, doubts)
 
 
-def _fields(events: Iterator[Any], start: Any, first_line: int) -> dict[str, Field]:
+def _fields(
+    events: Iterator[Any], start: Any, first_line: int, doubts: list[Doubt]
+) -> dict[str, Field]:
     if isinstance(start, yaml.ScalarEvent) and start.value == "":
         return {}
     if not isinstance(start, yaml.MappingStartEvent):
-        raise ArticleError(
-            "the front matter is not a list of fields",
-            cure="write it as `name: value` lines",
-            line=first_line,
-        )
+        raise _no_fields(first_line)
     fields: dict[str, Field] = {}
     for event in events:
         if isinstance(event, yaml.MappingEndEvent):
             break
-        key = _value(events, event, first_line, depth=2)
+        line = first_line + event.start_mark.line
+        name = str(_value(events, event, first_line, depth=2)).strip().lower()
         value = _value(events, next(events), first_line, depth=_MAX_DEPTH)
-        fields[str(key).strip().lower()] = Field(
-            value=value, line=first_line + event.start_mark.line
-        )
+        _put(fields, name, Field(value=value, line=line), doubts)
     return fields
+
+
+def _no_fields(line: int) -> ArticleError:
+    return ArticleError(
+        "the front matter is not a list of fields",
+        cure="write it as `name: value` lines",
+        line=line,
+    )
+
+
+def _too_deep(line: int) -> ArticleError:
+    return ArticleError("the front matter nests too deeply", cure="write plain values", line=line)
+
+
+def _put(fields: dict[str, Field], name: str, field: Field, doubts: list[Doubt]) -> None:
+    if name in fields:
+        doubts.append(
+            Doubt(
+                line=field.line,
+                field=name,
+                reason=f"stands here again after line {fields[name].line}; the last one counts",
+                cure="remove all but one",
+            )
+        )
+    fields[name] = field
 
 
 def _value(events: Iterator[Any], event: Any, first_line: int, *, depth: int) -> Value:
     # From events, not from PyYAML's tree: its C composer recurses without a limit, and an article
     # with 20,000 opening brackets ends the whole process. A few aliases can stand for gigabytes.
-    if depth == 0 or isinstance(event, yaml.AliasEvent) or event.anchor is not None:
+    line = first_line + event.start_mark.line
+    if depth == 0:
+        raise _too_deep(line)
+    if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
         raise ArticleError(
-            "the front matter nests too deeply"
-            if depth == 0
-            else "the front matter uses a YAML anchor or alias",
-            cure="write plain values"
-            if depth == 0
-            else "write the value out, or put a value that begins with & or * in quotes",
-            line=first_line + event.start_mark.line,
+            "the front matter uses a YAML anchor or alias",
+            cure="write the value out, or put a value that begins with & or * in quotes",
+            line=line,
         )
     if isinstance(event, yaml.ScalarEvent):
         return None if event.style in (None, "") and event.value in _NOTHING else str(event.value)
@@ -135,6 +184,48 @@ def _value(events: Iterator[Any], event: Any, first_line: int, *, depth: int) ->
     return mapping
 
 
+def _recovered(matter: str, first_line: int, body: str, error: yaml.YAMLError) -> Matter:
+    """Read front matter that YAML refuses as a whole, one field at a time."""
+    fields: dict[str, Field] = {}
+    doubts: list[Doubt] = []
+    for group in recovery.groups(matter, first_line):
+        name = group.name.strip().lower()
+        if not name:
+            reason = "this line is no field; it was passed over"
+            doubts.append(
+                Doubt(line=group.line, field=None, reason=reason, cure="write `name: value`")
+            )
+            continue
+        try:
+            for key, one in _yaml("\n".join(group.lines) + "\n", group.line, doubts).items():
+                _put(fields, key, one, doubts)
+        except yaml.YAMLError:
+            text = group.as_text()
+            value: Value = list(text) if isinstance(text, list) else text
+            _put(fields, name, Field(value=value, line=group.line), doubts)
+            doubts.append(
+                Doubt(
+                    line=group.line,
+                    field=name,
+                    reason="is not YAML; it was taken as it stands",
+                    cure="put a value that holds a colon, a quote or a # in quotes",
+                )
+            )
+    if not fields:
+        mark = getattr(error, "problem_mark", None)
+        raise ArticleError(
+            f"the front matter is not YAML: {getattr(error, 'problem', None) or 'unreadable'}",
+            cure="write it as `name: value` lines",
+            line=first_line + (mark.line if mark else 0),
+        ) from error
+    if not doubts:
+        reason = (
+            "the front matter holds tabs or characters that YAML forbids; they were passed over"
+        )
+        doubts.append(Doubt(line=first_line, field=None, reason=reason, cure="indent with spaces"))
+    return Matter(fields=fields, body=body, kind="YAML, field by field", doubts=tuple(doubts))
+
+
 def _toml(matter: str, first_line: int) -> dict[str, Field]:
     try:
         table = tomllib.loads(matter.replace("\r\n", "\n"))
@@ -145,33 +236,62 @@ def _toml(matter: str, first_line: int) -> dict[str, Field]:
             cure='write it as `name = "value"` lines',
             line=first_line + int(found[1]) - 1 if found else first_line,
         ) from error
-    lines = matter.splitlines()
+    return _located(table, matter, first_line)
+
+
+def _object(text: str) -> Matter:
+    """Read a JSON object at the very start of the file; anything else is body."""
+    start = len(text) - len(text.lstrip())
+    try:
+        table, end = json.JSONDecoder().raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return Matter(fields={}, body=text, kind="none")
+    first_line = text.count("\n", 0, start) + 1
+    _check_size(text[start:end], first_line)
+    fields = _located(table, text[start:end], first_line)
+    return Matter(fields=fields, body=text[end:], kind="JSON")
+
+
+def _json(matter: str, first_line: int) -> dict[str, Field]:
+    try:
+        table = json.loads(re.sub(r",\s*}$", "}", matter))
+    except (ValueError, RecursionError) as error:
+        line = getattr(error, "lineno", 1)
+        raise ArticleError(
+            f"the front matter is not JSON: {getattr(error, 'msg', 'it nests too deeply')}",
+            cure='write it as `"name": "value",` lines',
+            line=first_line + line - 1,
+        ) from error
+    return _located(table, matter, first_line)
+
+
+def _located(table: Mapping[str, Any], text: str, first_line: int) -> dict[str, Field]:
+    """Find the line of each key of a table that TOML or JSON read without lines."""
+    lines = text.splitlines()
     fields: dict[str, Field] = {}
     for key, value in table.items():
-        at = next(
-            (
-                n
-                for n, text in enumerate(lines)
-                if re.match(rf"\s*\"?{re.escape(key)}\"?\s*=", text)
-            ),
-            0,
+        name = re.compile(rf"[\s{{,]*[\"']?{re.escape(key)}[\"']?\s*[=:]")
+        at = next((number for number, line in enumerate(lines) if name.match(line)), 0)
+        fields[key.strip().lower()] = Field(
+            value=_plain(value, _MAX_DEPTH, first_line + at), line=first_line + at
         )
-        fields[key.strip().lower()] = Field(value=_plain(value), line=first_line + at)
     return fields
 
 
-def _plain(value: object) -> Value:
-    """Bring what TOML read into the shape that YAML has here."""
+def _plain(value: object, depth: int, line: int) -> Value:
+    """Bring what TOML or JSON read into the shape that YAML has here."""
+    if depth == 0:
+        raise ArticleError(
+            "the front matter nests too deeply", cure="write plain values", line=line
+        )
     match value:
         case bool():
             return "true" if value else "false"
-        case str() | datetime():
+        case None | str() | datetime():
             return value
-        case date():
-            return value.isoformat()
         case list():
-            return [_plain(item) for item in value]
+            return [_plain(item, depth - 1, line) for item in value]
         case dict():
-            return {str(key): _plain(item) for key, item in value.items()}
+            return {str(key): _plain(item, depth - 1, line) for key, item in value.items()}
         case _:
-            return str(value)
+            return value.isoformat() if isinstance(value, date) else str(value)

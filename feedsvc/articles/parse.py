@@ -1,18 +1,31 @@
 """One file's bytes to one `Article`. Pure."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from pathlib import PurePosixPath
 
 from feedsvc import weburl, xmltext
-from feedsvc.articles import dates, frontmatter
-from feedsvc.errors import ArticleError
+from feedsvc.articles import dates, encoding, frontmatter
 from feedsvc.model import Article, Markup, Person, Problem
 
 POLICY = "1"
 """Changes whenever the same bytes come to be read as another Article."""
+
+ZoneOf = Callable[[str, tuple[str, ...]], tzinfo]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """An article and how it was read; `fields` are name, line and value as they stand there."""
+
+    article: Article
+    encoding: str
+    kind: str
+    fields: tuple[tuple[str, int, frontmatter.Value], ...]
+    zone: str
+
 
 _MARKUP: Mapping[str, Markup] = {
     ".md": "markdown",
@@ -27,22 +40,36 @@ _NO = {"false", "no", "off", "0"}
 _LANGUAGE = re.compile(r"^[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*$")  # RFC 5646 2.1, near enough
 
 
-def parse(source: str, data: bytes, *, zone: tzinfo) -> Article:
+def parse(source: str, data: bytes, *, zone_of: ZoneOf) -> Article:
     """Read the article in `data`, the bytes of the file `source`.
 
-    `zone` is for dates that name none. Raises ArticleError when the file cannot be read at all;
-    whatever else is wrong is in the article's `problems`.
+    `zone_of` returns, of the article's title and terms, the zone of dates that name none. Raises
+    ArticleError when the file cannot be read at all; whatever else is wrong is in the article's
+    `problems`.
     """
-    text = _decode(data)
-    matter, body = frontmatter.split(text)
-    reader = _Fields(source=source, matter=matter)
+    return explain(source, data, zone_of=zone_of).article
+
+
+def explain(source: str, data: bytes, *, zone_of: ZoneOf) -> Reading:
+    """Read an article as `parse` does, and return how it was read besides."""
+    decoded = encoding.decode(data)
+    matter = frontmatter.split(decoded.text)
+    body = matter.body
+    reader = _Fields(source=source, matter=matter.fields)
+    if decoded.doubt:
+        reader.doubt(None, None, decoded.doubt, cure="save it as UTF-8")
+    for doubt in matter.doubts:
+        reader.doubt(doubt.line, doubt.field, doubt.reason, cure=doubt.cure)
     path = PurePosixPath(source)
-    return Article(
+    title = reader.line("title") or xmltext.line(path.stem) or "untitled"
+    terms = reader.terms("categories", "category", "tags")
+    zone = zone_of(title, terms)
+    article = Article(
         source=source,
-        title=reader.line("title") or xmltext.line(path.stem) or "untitled",
+        title=title,
         markup=_markup(path.suffix.lower(), body),
         body=xmltext.legal(body),
-        terms=reader.terms("categories", "category", "tags"),
+        terms=terms,
         authors=reader.people("authors", "author"),
         published=reader.date("date", zone=zone),
         updated=reader.date("updated", "modified", "lastmod", zone=zone),
@@ -54,17 +81,13 @@ def parse(source: str, data: bytes, *, zone: tzinfo) -> Article:
         draft=reader.flag("draft", default=False) or not reader.flag("published", default=True),
         problems=tuple(reader.problems),
     )
-
-
-def _decode(data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ArticleError(
-            f"the file is not UTF-8 (byte {error.start + 1})",
-            cure="save it as UTF-8",
-            line=data.count(b"\n", 0, error.start) + 1,
-        ) from error
+    return Reading(
+        article=article,
+        encoding=f"{decoded.encoding}: {decoded.why}",
+        kind=matter.kind,
+        fields=tuple((name, given.line, given.value) for name, given in matter.fields.items()),
+        zone=str(zone),
+    )
 
 
 def _markup(suffix: str, body: str) -> Markup:
@@ -165,10 +188,14 @@ class _Fields:
                 yield name, given
 
     def _pass_over(self, name: str, given: frontmatter.Field, reason: str, *, cure: str) -> None:
+        self.doubt(given.line, name, reason, cure=cure)
+
+    def doubt(self, line: int | None, name: str | None, reason: str, *, cure: str) -> None:
+        """Note what an operator should know of an article that is published all the same."""
         self.problems.append(
             Problem(
                 source=self.source,
-                line=given.line,
+                line=line,
                 field=name,
                 reason=reason,
                 cure=cure,

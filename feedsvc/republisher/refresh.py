@@ -190,7 +190,7 @@ def _found(
 ) -> identity.Found:
     data = directory.read(source)
     return identity.Found(
-        article=articles.parse(source, data, zone=config.site.timezone),
+        article=articles.parse(source, data, zone_of=lambda *_: config.site.timezone),
         file_digest=hashlib.sha256(data).hexdigest()[:32],
         mtime=datetime.fromtimestamp(max(0, signature.mtime_ns // 10**9), tz=UTC),
     )

@@ -1,0 +1,81 @@
+"""Front matter that YAML refuses, read field by field as its author meant it.
+
+Crawlers write titles with colons and quotes in them without quoting them, and indent with tabs. A
+field is a line that begins with a name and a colon, and what is indented below it. Each field is
+given to YAML alone; what YAML still refuses is taken as the text that stands there.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from feedsvc import xmltext
+
+_FIELD = re.compile(r"^\ufeff?([^\s:#'\"\[\]{}&*!|>%@`,-][^:\n]{0,60}?)[ \t]*[:：](?:[ \t]+|$)")
+_ITEM = re.compile(r"^\s*-[ \t]+(.*)$")
+
+
+@dataclass(slots=True, kw_only=True)
+class Group:
+    """The lines of one field, its name, and the number of the first."""
+
+    name: str
+    line: int
+    lines: list[str] = field(default_factory=list)
+
+    def as_text(self) -> str | list[str]:
+        """Return what stands there without asking YAML: a text, or a list of texts."""
+        first = _FIELD.sub("", self.lines[0], count=1).strip()
+        rest = [line for line in self.lines[1:] if line.strip()]
+        items = [found[1] for line in rest if (found := _ITEM.match(line))]
+        if not first and items and len(items) == len(rest):
+            return [unquoted(item) for item in items]
+        return unquoted(" ".join([first, *(line.strip() for line in rest)]).strip())
+
+
+def groups(matter: str, first_line: int) -> Iterator[Group]:
+    """Yield the fields of `matter`, illegal characters dropped and tabs made spaces.
+
+    Lines that belong to no field are yielded with an empty name.
+    """
+    current: Group | None = None
+    for number, line in enumerate(xmltext.legal(matter).splitlines(), start=first_line):
+        indented = line[:1] in {" ", "\t", "-"} or not line.strip() or line.startswith("#")
+        found = None if indented else _FIELD.match(line)
+        if found:
+            if current:
+                yield current
+            current = Group(name=found[1], line=number, lines=[line])
+        elif indented:
+            if current:
+                current.lines.append(_spaces(line))
+        else:
+            if current:
+                yield current
+            current = None
+            yield Group(name="", line=number, lines=[line])
+    if current:
+        yield current
+
+
+def unquoted(text: str) -> str:
+    """Take off the quotes around a text, whatever stands between them.
+
+    >>> unquoted("'It's'"), unquoted('"a" and "b"'), unquoted("'it''s'")
+    ("It's", '"a" and "b"', "it's")
+    """
+    quote = text[:1]
+    if len(text) >= 2 and quote in {"'", '"'} and text.endswith(quote):
+        inner = text[1:-1]
+        if quote == "'":
+            return inner.replace("''", "'")
+        if '"' not in inner.replace('\\"', ""):
+            return inner.replace('\\"', '"').replace("\\\\", "\\")
+        # Two quoted parts, or quotes within quotes: only the latter lose the outer pair.
+        return text if re.search(r'"\s[^"]*\s"', inner) else inner
+    return text
+
+
+def _spaces(line: str) -> str:
+    start = len(line) - len(line.lstrip(" \t"))
+    return line[:start].replace("\t", "  ") + line[start:]
