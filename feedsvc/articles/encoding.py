@@ -116,5 +116,5 @@ def _any(data: bytes, line: int) -> Decoded:
         text=data.decode("utf-8", "replace"),
         encoding="UTF-8",
         why="no encoding fits it",
-        doubt=f"the file is in no known encoding, from line {line} on; what is lost shows as \ufffd",
+        doubt=f"the file is in no known encoding, from line {line} on; what is lost is \ufffd",
     )

@@ -219,9 +219,7 @@ def _recovered(matter: str, first_line: int, body: str, error: yaml.YAMLError) -
             line=first_line + (mark.line if mark else 0),
         ) from error
     if not doubts:
-        reason = (
-            "the front matter holds tabs or characters that YAML forbids; they were passed over"
-        )
+        reason = "the front matter holds tabs or characters that YAML forbids; they were left out"
         doubts.append(Doubt(line=first_line, field=None, reason=reason, cure="indent with spaces"))
     return Matter(fields=fields, body=body, kind="YAML, field by field", doubts=tuple(doubts))
 
