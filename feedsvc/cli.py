@@ -3,8 +3,10 @@
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +15,7 @@ import click
 from feedsvc import __version__, config as configuration
 from feedsvc.config import Config
 from feedsvc.errors import ConfigError, FeedsvcError
-from feedsvc.model import Problem, Refresh
+from feedsvc.model import Changes, Problem, Refresh
 from feedsvc.republisher import Progress, check as check_articles
 from feedsvc.serve import log_to_stderr, open_republisher, serve as run_service
 from feedsvc.watch import trigger
@@ -21,6 +23,7 @@ from feedsvc.watch import trigger
 F = TypeVar("F", bound=Callable[..., Any])
 
 _PROBLEMS, _CONFIG = 1, 2  # exit codes
+_MOST_WAITS = 5  # for files that are being written
 
 
 def _config_option(command: F) -> F:
@@ -54,13 +57,26 @@ def serve(config_file: Path | None, host: str, port: int, workers: int) -> None:
 @main.command()
 @_config_option
 @click.option("--json", "as_json", is_flag=True, help="Report as one JSON object.")
-def refresh(config_file: Path | None, as_json: bool) -> None:
-    """Make one pass over the articles and report it."""
+@click.option(
+    "--accept-empty",
+    is_flag=True,
+    help="The directory is empty, and is meant to be: remove every article.",
+)
+def refresh(config_file: Path | None, as_json: bool, accept_empty: bool) -> None:
+    """Make one pass over the articles and report it.
+
+    Files that may still be being written are waited for.
+    """
     with _errors():
         republisher = open_republisher(_load(config_file))
         try:
             with _progress() as progress:
-                report = republisher.refresh(progress)
+                report = republisher.refresh(progress, accept_empty=accept_empty)
+                for _ in range(_MOST_WAITS):
+                    if not report.pending or report.again_in is None:
+                        break
+                    time.sleep(report.again_in)
+                    report = _joined(report, republisher.refresh(progress))
         finally:
             republisher.close()
     click.echo(_as_json(report) if as_json else _as_text(report))
@@ -84,6 +100,16 @@ def check(config_file: Path | None) -> None:
         click.echo(f"{len(problems)} problems", err=True)
         sys.exit(_PROBLEMS)
     click.echo("no problems")
+
+
+def _joined(first: Refresh, second: Refresh) -> Refresh:
+    """Report two passes as one."""
+    changes = Changes(
+        added=first.changes.added + second.changes.added,
+        modified=first.changes.modified + second.changes.modified,
+        removed=first.changes.removed + second.changes.removed,
+    )
+    return replace(second, changes=changes, seconds=first.seconds + second.seconds)
 
 
 def _load(file: Path | None) -> Config:
@@ -137,6 +163,7 @@ def _as_text(report: Refresh) -> str:
         f" {len(changes.removed)} removed; {report.articles} articles,"
         f" {len(report.problems)} problems; {report.seconds:.2f} s"
     )
+    lines += [f"{source}: still being written, left for the next pass" for source in report.pending]
     return "\n".join(lines)
 
 
@@ -148,6 +175,7 @@ def _as_json(report: Refresh) -> str:
             "modified": len(changes.modified),
             "removed": len(changes.removed),
             "articles": report.articles,
+            "pending": list(report.pending),
             "seconds": round(report.seconds, 3),
             "problems": [
                 {

@@ -58,19 +58,19 @@ def of_term(slug: str, term: str) -> Category:
     return Category(slug=slug, title=term, term=term)
 
 
-def matches(category: Category, article: Article) -> bool:
+def matches(category: Category, title: str, article_terms: tuple[str, ...]) -> bool:
     """Tell whether an article belongs to a configured category.
 
     It does with any of the category's terms, or when its title matches; not with any of
     `exclude_terms`. Terms are compared without regard to case.
     """
-    terms = _folded(article.terms)
+    terms = _folded(article_terms)
     if not terms.isdisjoint(_folded(category.exclude_terms)):
         return False
     if not terms.isdisjoint(_folded(category.terms)):
         return True
     pattern = category.title_matches
-    return pattern is not None and pattern.search(article.title) is not None
+    return pattern is not None and pattern.search(title) is not None
 
 
 @lru_cache(maxsize=4096)
@@ -89,7 +89,11 @@ def memberships(
     categories = tuple(categories)
     taken = {category.slug: category for category in categories}
     found: dict[str, str | None] = {ALL: None}
-    found.update((category.slug, None) for category in categories if matches(category, article))
+    found.update(
+        (category.slug, None)
+        for category in categories
+        if matches(category, article.title, article.terms)
+    )
     if auto:
         for term in article.terms:
             owner = taken.get(slug(term))

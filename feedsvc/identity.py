@@ -1,9 +1,9 @@
 """Which permanent id each article has. Pure.
 
 An entry's id outlives everything about its file. In this order: the id that the front matter
-declares; the id that the ledger remembers for the file; the id of the entry whose file had the same
-bytes (a rename, a move, a copy); a new one, made from the file's source and the site's own id.
-Never from a date, the host, or chance.
+declares; the id that the ledger remembers for the file; the id of the entry whose file had the
+same bytes, looked the same to a reader, or named the same original (a rename, a move, a copy); a
+new one, made from the file's source and the site's own id. Never from a date, the host, or chance.
 
 Several files may claim one id (copies). The ledger names the one that speaks for it, and that
 stays so until the file goes.
@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from feedsvc import xmltext
 from feedsvc.model import Article, Identity
@@ -71,36 +72,64 @@ def assign(
     """
     ledger = {identity.id: identity for identity in known}
     by_source = {identity.source: identity for identity in ledger.values()}
-    by_digest = {identity.file_digest: identity for identity in ledger.values()}
+    alike = {trait: identity for identity in ledger.values() for trait in _traits(identity)}
     assigned: dict[str, Identity] = {}
     for one in sorted(found, key=lambda one: one.article.source):
         article = one.article
         id = _declared(article, site_id)
-        before = (
-            ledger.get(id)
-            if id
-            else by_source.get(article.source) or by_digest.get(one.file_digest)
-        )
+        if id:
+            before = ledger.get(id)
+        else:
+            before = by_source.get(article.source) or next(
+                (alike[trait] for trait in _traits_of(one) if trait in alike), None
+            )
         if before is not None and before.present and before.source != article.source:
             assigned[article.source] = before
             continue
         id = id or (before.id if before else _new_id(one, ledger, site_id))
         identity = _settle(one, id, before, now)
-        ledger[id] = by_source[article.source] = by_digest[one.file_digest] = identity
+        ledger[id] = by_source[article.source] = identity
+        alike.update(dict.fromkeys(_traits(identity), identity))
         assigned[article.source] = identity
     return assigned
 
 
+def _traits(identity: Identity) -> tuple[tuple[str, str], ...]:
+    """Return by what a file is known again that has another name: the surest first."""
+    traits = [("file_digest", identity.file_digest), ("seen_digest", identity.seen_digest)]
+    if identity.link:
+        traits.append(("link", identity.link))
+    return tuple(traits)
+
+
+def _traits_of(one: Found) -> tuple[tuple[str, str], ...]:
+    traits = [("file_digest", one.file_digest), ("seen_digest", seen_digest(one.article))]
+    if link := own_link(one.article):
+        traits.append(("link", link))
+    return tuple(traits)
+
+
+def own_link(article: Article) -> str | None:
+    """Return the original's address where it can be one article's: not that of a whole site."""
+    if article.link is None:
+        return None
+    parts = urlsplit(article.link)
+    return article.link if parts.path.strip("/") or parts.query else None
+
+
 def candidates(found: Iterable[Found], site_id: str) -> Mapping[str, set[str]]:
-    """Return what to look for in the ledger before `assign`: ids, sources and file digests."""
+    """Return what to look for in the ledger before `assign`, by its columns."""
     found = list(found)
     sources = {one.article.source for one in found}
-    return {
+    wanted: dict[str, set[str]] = {
         "id": {_declared(one.article, site_id) or "" for one in found}
         | {_urn(site_id, "source", source) for source in sources},
         "source": sources,
-        "file_digest": {one.file_digest for one in found},
     }
+    for one in found:
+        for column, value in _traits_of(one):
+            wanted.setdefault(column, set()).add(value)
+    return wanted
 
 
 def _declared(article: Article, site_id: str) -> str | None:
@@ -122,7 +151,7 @@ def _settle(one: Found, id: str, before: Identity | None, now: datetime) -> Iden
     if before is None:
         first_seen = mtime
         published = article.published or first_seen
-        updated = max(article.updated or published, published)
+        updated = max(min(article.updated or published, now), published)
     else:
         first_seen = before.first_seen
         updated = before.updated
@@ -131,7 +160,7 @@ def _settle(one: Found, id: str, before: Identity | None, now: datetime) -> Iden
             # significant; here, any that a reader can see. It never moves back.
             moments = [article.updated, mtime, now]
             updated = next(
-                (moment for moment in moments if moment and moment > before.updated),
+                (moment for moment in moments if moment and before.updated < moment <= now),
                 before.updated + timedelta(seconds=1),
             )
     return Identity(
@@ -142,6 +171,7 @@ def _settle(one: Found, id: str, before: Identity | None, now: datetime) -> Iden
         seen_digest=seen,
         first_seen=first_seen,
         updated=updated,
+        link=own_link(article),
     )
 
 

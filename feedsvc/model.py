@@ -1,6 +1,6 @@
 """The values that flow through feedsvc, each frozen, in the order in which they are made.
 
-    Signature → Changes → Article → Identity → Published → Entry → Feed → Document
+    Scan → Changes → Article → Identity → Published → Entry → Feed → Document
                               └─► Problem ──────────────────────────────► Refresh
 
 Sequences are tuples. Datetimes are aware, in UTC and in whole seconds, from the door on.
@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NewType
+from zoneinfo import ZoneInfo
 
 SafeHTML = NewType("SafeHTML", str)
 """HTML that has passed the sanitiser; only `feedsvc.content` makes it."""
@@ -23,6 +24,20 @@ class Signature:
 
     mtime_ns: int
     size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What a walk over the articles directory found.
+
+    `unreadable` pairs a folder that could not be listed ("" or with a slash at its end) with the
+    reason: what was known of it stays. `root` tells this directory from another one mounted at its
+    place.
+    """
+
+    signatures: dict[str, Signature]
+    unreadable: tuple[tuple[str, str], ...]
+    root: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +110,8 @@ class Identity:
     """What is remembered of an entry for ever: a row of the ledger.
 
     `source` is the file that speaks for the entry now, or that did last. `file_digest` is of that
-    file's bytes, `seen_digest` of what a reader sees of them. `present`: is the file there?
+    file's bytes, `seen_digest` of what a reader sees of them, `link` the original's address.
+    `present`: is the file there?
     """
 
     id: str
@@ -105,6 +121,7 @@ class Identity:
     seen_digest: str
     first_seen: datetime
     updated: datetime
+    link: str | None = None
     present: bool = True
 
 
@@ -112,7 +129,8 @@ class Identity:
 class Published:
     """An article with all that is settled about it: identity, dates, version.
 
-    `version` changes whenever anything that a feed shows of the article changes.
+    `version` changes whenever anything that a feed shows of the article changes. Until `held_until`
+    no feed shows it.
     """
 
     article: Article
@@ -121,6 +139,7 @@ class Published:
     published: datetime
     updated: datetime
     version: str
+    held_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +197,8 @@ class Category:
     """A feed and the rule that says which articles belong to it.
 
     Which kind of rule: `everything`, else `term` (exactly that one, from the articles themselves),
-    else the operator's own (`terms`, `title_matches`, `exclude_terms`).
+    else the operator's own (`terms`, `title_matches`, `exclude_terms`). `timezone` is for the dates
+    of its articles that name none.
     """
 
     slug: str
@@ -187,6 +207,7 @@ class Category:
     terms: tuple[str, ...] = ()
     title_matches: re.Pattern[str] | None = None
     exclude_terms: tuple[str, ...] = ()
+    timezone: ZoneInfo | None = None
     everything: bool = False
     term: str | None = None
 
@@ -207,9 +228,15 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refresh:
-    """What one pass over the articles directory found and did."""
+    """What one pass over the articles directory found and did.
+
+    `pending` files may still be being written, and were left for later. `again_in` is the number of
+    seconds after which there will be something to do even if no file changes.
+    """
 
     changes: Changes
     articles: int  # known after the pass
     seconds: float
     problems: tuple[Problem, ...] = ()  # all that are open, not only this pass's
+    pending: tuple[str, ...] = ()
+    again_in: float | None = None

@@ -8,12 +8,13 @@ none, and any system may lose some.
 import logging
 import threading
 from collections.abc import Callable
-from datetime import timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from watchfiles import watch as file_events
 
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 _STEP_MS, _DEBOUNCE_MS = 50, 400
 _RETRY_SECONDS = 60  # until events are asked for again of a directory that was not there
 _MOST_PROBLEMS_LOGGED = 20
+_LONGEST_WAIT = 24 * 3600.0  # seconds; later than that is looked at again in between
 
 
 def trigger(rescan: timedelta | str, zone: tzinfo) -> BaseTrigger:
@@ -106,12 +108,22 @@ class Watcher:
                 len(report.problems),
                 report.seconds,
             )
+        if report.again_in is not None:
+            self._again(report.again_in)
         new = sorted(problems - self._problems)
         for problem in new[:_MOST_PROBLEMS_LOGGED]:
             logger.warning("%s", problem)
         if len(new) > _MOST_PROBLEMS_LOGGED:
             logger.warning("%d more; `feedsvc check` lists all", len(new) - _MOST_PROBLEMS_LOGGED)
         self._problems = problems
+
+    def _again(self, seconds: float) -> None:
+        """Have a pass made after so many seconds, for files being written and articles due."""
+        if self._scheduler.running:
+            when = datetime.now(UTC) + timedelta(seconds=min(seconds, _LONGEST_WAIT))
+            self._scheduler.add_job(
+                self.pass_now, DateTrigger(when), id="again", replace_existing=True
+            )
 
     def _listen(self) -> None:
         assert self._directory is not None

@@ -43,6 +43,7 @@ def test_refresh_reports_to_programs(folder: Path) -> None:
         "modified": 0,
         "removed": 0,
         "articles": 1,
+        "pending": [],
         "problems": [
             {
                 "source": "a.md",

@@ -48,7 +48,7 @@ def build(*entries: Entry, limit: int = 50, category: Category = AI) -> Feed:
 def test_an_article_belongs_by_term_or_title_unless_excluded(
     terms: tuple[str, ...], title: str, belongs: bool
 ) -> None:
-    assert feeds.matches(AI, article(terms=terms, title=title)) is belongs
+    assert feeds.matches(AI, title, terms) is belongs
 
 
 def test_every_article_is_in_all_and_in_the_feed_of_each_term() -> None:

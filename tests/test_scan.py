@@ -15,7 +15,7 @@ def scan(root: Path, *sources: str) -> list[str]:
         file = root / source
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("x")
-    return list(Directory(root, INCLUDE).signatures())
+    return list(Directory(root, INCLUDE).scan().signatures)
 
 
 def test_files_are_found_at_any_depth_by_pattern(tmp_path: Path) -> None:
@@ -42,21 +42,21 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     scan(root, "a.md")
     (root / "link.md").symlink_to(tmp_path / "outside.md")
     (root / "round").symlink_to(root)
-    assert list(Directory(root, INCLUDE).signatures()) == ["a.md"]
+    assert list(Directory(root, INCLUDE).scan().signatures) == ["a.md"]
 
 
 def test_a_changed_file_has_another_signature(tmp_path: Path) -> None:
     directory = Directory(tmp_path, INCLUDE)
     scan(tmp_path, "a.md")
-    before = directory.signatures()
-    assert directory.signatures() == before
+    before = directory.scan().signatures
+    assert directory.scan().signatures == before
     (tmp_path / "a.md").write_text("longer")
-    assert directory.signatures() != before
+    assert directory.scan().signatures != before
 
 
 def test_a_directory_that_is_not_there_is_an_error_not_an_empty_one(tmp_path: Path) -> None:
     with pytest.raises(ScanError, match="No such file"):
-        Directory(tmp_path / "gone", INCLUDE).signatures()
+        Directory(tmp_path / "gone", INCLUDE).scan()
 
 
 def test_an_article_is_read_as_it_is(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from feedsvc.model import Category
 __all__ = ["Articles", "Config", "Content", "Feeds", "Site", "State", "find", "load", "parse"]
 
 EntryContent = Literal["full", "summary"]
+Links = Literal["inside", "anywhere", "never"]
+Future = Literal["hold", "publish"]
 ReferrerPolicy = Literal[
     "no-referrer", "origin", "same-origin", "strict-origin", "strict-origin-when-cross-origin",
     "origin-when-cross-origin", "no-referrer-when-downgrade", "unsafe-url",
@@ -41,12 +43,19 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Articles:
-    """`articles:` where the files are; `rescan` is a period or a cron expression."""
+    """`articles:` where the files are; `rescan` is a period or a cron expression.
+
+    A file younger than `settle` may still be being written.
+    """
 
     directory: Path = Path("seeds")
     include: tuple[str, ...] = ("**/*.md", "**/*.markdown", "**/*.html", "**/*.htm", "**/*.txt")
     rescan: timedelta | str = timedelta(seconds=60)
     events: bool = True
+    settle: timedelta = timedelta(seconds=1)
+    max_bytes: int = 10 * 1024 * 1024
+    links: Links = "inside"
+    future: Future = "hold"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +149,12 @@ def parse(
             include=articles.lines("include", default.articles.include),
             rescan=articles.schedule("rescan", default.articles.rescan),
             events=articles.flag("events", default.articles.events),
+            settle=articles.duration("settle", default.articles.settle, most=timedelta(hours=1)),
+            max_bytes=articles.number(
+                "max_bytes", default.articles.max_bytes, least=1024, most=1024**3
+            ),
+            links=articles.choice("links", default.articles.links, get_args(Links)),
+            future=articles.choice("future", default.articles.future, get_args(Future)),
         ),
         feeds=Feeds(
             limit=feeds.number("limit", default.feeds.limit, least=1, most=1000),
@@ -171,6 +186,7 @@ def _categories(top: Reader) -> tuple[Category, ...]:
                 terms=tuple(map(xmltext.line, one.lines("terms", ()))),
                 title_matches=one.pattern("title_matches"),
                 exclude_terms=tuple(map(xmltext.line, one.lines("exclude_terms", ()))),
+                timezone=one.zone("timezone"),
             )
         )
     return tuple(categories)

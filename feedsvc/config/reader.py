@@ -163,16 +163,18 @@ class Reader:
 
     def timezone(self, key: str, default: ZoneInfo) -> ZoneInfo:
         """Return a time zone by its name."""
+        return self.zone(key) or default
+
+    def zone(self, key: str) -> ZoneInfo | None:
+        """Return a time zone by its name, None where none is given."""
         value = self._typed(key, str, "a time zone such as Asia/Shanghai")
         if value is None:
-            return default
+            return None
         try:
             return ZoneInfo(value)
-        except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
+        except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
             pass
-        except KeyError:
-            pass
-        return self._wrong(key, f"expected a time zone such as Asia/Shanghai, got {value}", default)
+        return self._wrong(key, f"expected a time zone such as Asia/Shanghai, got {value}", None)
 
     def pattern(self, key: str) -> re.Pattern[str] | None:
         """Return a regular expression."""

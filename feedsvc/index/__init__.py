@@ -53,7 +53,7 @@ class Index:
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise StateError("state.url is no database address that can be used here") from error
         try:
-            with engine.connect().execution_options(feedsvc_writes=True) as connection:
+            with engine.connect() as connection:
                 schema.migrate(connection)
         except (DBAPIError, OSError) as error:
             engine.dispose()
@@ -123,6 +123,15 @@ class Index:
             return connection.execute(
                 select(func.count()).select_from(schema.articles.join(schema.ledger, _SPEAKS))
             ).scalar_one()
+
+    def due(self, now: datetime) -> tuple[list[str], datetime | None]:
+        """Return the sources of held articles whose time has come, and the next time that will."""
+        held = schema.articles.c.held_until
+        second = rows.seconds(now)
+        with self._reading() as connection:
+            ready = connection.execute(select(schema.articles.c.source).where(held <= second))
+            later = connection.execute(select(func.min(held)).where(held > second)).scalar()
+            return list(ready.scalars()), None if later is None else rows.moment(later)
 
     def feed(self, slug: str) -> FeedState | None:
         """Return the state of one feed, None where there has never been such a feed."""
@@ -209,7 +218,9 @@ class Index:
 
 # The file that the ledger names speaks for the entry; its copies are known and not shown.
 _SPEAKS = and_(
-    schema.ledger.c.id == schema.articles.c.id, schema.ledger.c.source == schema.articles.c.source
+    schema.ledger.c.id == schema.articles.c.id,
+    schema.ledger.c.source == schema.articles.c.source,
+    schema.articles.c.held_until.is_(None),
 )
 
 

@@ -56,6 +56,7 @@ def published(row: Any) -> Published:
         published=moment(row.published),
         updated=moment(row.updated),
         version=row.version,
+        held_until=None if row.held_until is None else moment(row.held_until),
     )
 
 
@@ -69,6 +70,7 @@ def identity(row: Any) -> Identity:
         seen_digest=row.seen_digest,
         first_seen=moment(row.first_seen),
         updated=moment(row.updated),
+        link=row.link,
         present=bool(row.present),
     )
 
@@ -83,6 +85,7 @@ def ledger(identity: Identity) -> dict[str, Any]:
         "seen_digest": identity.seen_digest,
         "first_seen": seconds(identity.first_seen),
         "updated": seconds(identity.updated),
+        "link": identity.link,
     }
 
 

@@ -5,8 +5,19 @@ The ledger is the one table that cannot be rebuilt from the files: no step may d
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Integer, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    inspect,
+)
 
 from feedsvc.errors import StateError
 
@@ -46,6 +57,7 @@ articles = Table(
     Column("updated", BigInteger),
     Column("version", Text),
     Column("facts", Text),
+    Column("held_until", BigInteger),  # no feed shows it before
 )
 
 bodies = Table("bodies", metadata, Column("source", Text, primary_key=True), Column("body", Text))
@@ -90,6 +102,7 @@ ledger = Table(
     Column("seen_digest", Text),
     Column("first_seen", BigInteger),
     Column("updated", BigInteger),
+    Column("link", Text),
 )
 
 STEPS: Sequence[Sequence[str]] = (
@@ -118,6 +131,13 @@ STEPS: Sequence[Sequence[str]] = (
         "CREATE INDEX ledger_source ON ledger (source)",
         "CREATE INDEX ledger_file_digest ON ledger (file_digest)",
     ),
+    (
+        "ALTER TABLE articles ADD COLUMN held_until BIGINT",
+        "CREATE INDEX articles_held ON articles (held_until)",
+        "ALTER TABLE ledger ADD COLUMN link TEXT",
+        "CREATE INDEX ledger_link ON ledger (link)",
+        "CREATE INDEX ledger_seen_digest ON ledger (seen_digest)",
+    ),
 )
 
 
@@ -126,24 +146,32 @@ def migrate(connection: Connection, steps: Sequence[Sequence[str]] = STEPS) -> N
 
     Raises StateError where a newer feedsvc has been here: its tables are not ours to guess at.
     """
-    with connection.begin():
-        connection.exec_driver_sql(
-            "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
-        )
-        done = connection.execute(meta.select().where(meta.c.key == "schema")).first()
-    version = int(done.value) if done else 0
+    version = _version(connection)
     if version > len(steps):
         raise StateError(
             f"the state is of a newer feedsvc (schema {version}, this one knows {len(steps)});"
             " run that version, or point state.url elsewhere"
         )
+    writer = connection.execution_options(feedsvc_writes=True)
     for number, step in enumerate(steps[version:], start=version + 1):
-        with connection.begin():
+        with writer.begin():
             # Another process may have come first; this transaction is the only writer.
-            now = connection.execute(meta.select().where(meta.c.key == "schema")).first()
-            if now is not None and int(now.value) >= number:
+            if _version(connection) >= number:
                 continue
+            if number == 1:
+                connection.exec_driver_sql(
+                    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
+                )
             for statement in step:
                 connection.exec_driver_sql(statement)
             connection.execute(meta.delete().where(meta.c.key == "schema"))
             connection.execute(meta.insert().values(key="schema", value=str(number)))
+
+
+def _version(connection: Connection) -> int:
+    """Return how many steps the database has taken; only reads, so a busy one can be opened."""
+    with connection.begin() if not connection.in_transaction() else nullcontext():
+        if not inspect(connection).has_table("meta"):
+            return 0
+        done = connection.execute(meta.select().where(meta.c.key == "schema")).first()
+    return int(done.value) if done else 0

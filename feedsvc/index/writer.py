@@ -94,6 +94,9 @@ class Writer:
                     "updated": rows.seconds(published.updated),
                     "version": published.version,
                     "facts": rows.facts(published.article),
+                    "held_until": rows.seconds(published.held_until)
+                    if published.held_until
+                    else None,
                 }
                 for published, _ in found
             ],
@@ -118,6 +121,7 @@ class Writer:
                 "id": published.id,
             }
             for published, slugs in found
+            if published.held_until is None
             for slug in slugs
         ]
         self._insert(schema.memberships, values)
@@ -157,13 +161,24 @@ class Writer:
         self._touched_ids.clear()
         return found
 
-    def all_articles(self) -> Iterator[Published]:
-        """Yield every article without its body, in an unspecified order."""
+    def all_articles(self, sources: Sequence[str] | None = None) -> Iterator[Published]:
+        """Yield every article, or those of these sources, without its body."""
         query = select(schema.articles, schema.ledger.c.key, literal("").label("body")).join(
             schema.ledger, schema.ledger.c.id == schema.articles.c.id
         )
-        for row in self._connection.execute(query).all():
-            yield rows.published(row)
+        chunks = [None] if sources is None else _chunks(sources)
+        for chunk in chunks:
+            some = query if chunk is None else query.where(schema.articles.c.source.in_(chunk))
+            for row in self._connection.execute(some).all():
+                yield rows.published(row)
+
+    def release(self, sources: Sequence[str]) -> None:
+        """Let held articles be shown."""
+        table = schema.articles
+        for chunk in _chunks(sources):
+            self._connection.execute(
+                table.update().where(table.c.source.in_(chunk)).values(held_until=None)
+            )
 
     def known_articles(self, sources: Iterable[str]) -> set[str]:
         """Return which of these sources have a last good version."""
@@ -181,7 +196,7 @@ class Writer:
             select(articles.version)
             .join(schema.memberships, memberships.source == articles.source)
             .join(schema.ledger, and_(ledger.id == articles.id, ledger.source == articles.source))
-            .where(memberships.slug == slug)
+            .where(memberships.slug == slug, articles.held_until.is_(None))
             .order_by(memberships.published.desc(), memberships.id)
             .limit(limit)
         )

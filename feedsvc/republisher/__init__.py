@@ -13,7 +13,8 @@ from feedsvc.config import Config
 from feedsvc.index import Index
 from feedsvc.model import Document, Entry, Feed, Problem, Refresh
 from feedsvc.republisher.documents import Documents, Listing
-from feedsvc.republisher.refresh import Progress, Refresher, check
+from feedsvc.republisher.reading import check
+from feedsvc.republisher.refresh import Progress, Refresher
 
 __all__ = ["Listing", "Progress", "Republisher", "check"]
 
@@ -36,13 +37,15 @@ class Republisher:
         """Return the time by this republisher's clock."""
         return self._clock()
 
-    def refresh(self, progress: Progress | None = None) -> Refresh:
+    def refresh(self, progress: Progress | None = None, *, accept_empty: bool = False) -> Refresh:
         """Bring the index up to date with the articles directory, in one transaction.
+
+        With `accept_empty`, an empty directory at the place of another one means that all is gone.
 
         Raises ScanError when the directory cannot be read, StateError when the index cannot be
         written; what was known stays as it was then.
         """
-        return self._refresher.refresh(self._clock(), progress)
+        return self._refresher.refresh(self._clock(), progress, accept_empty=accept_empty)
 
     def problems(self) -> tuple[Problem, ...]:
         """Return every open problem."""

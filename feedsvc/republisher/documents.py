@@ -16,6 +16,7 @@ from feedsvc.errors import GoneError, NotFoundError, NotReadyError
 from feedsvc.formats import FORMATS, opml
 from feedsvc.index import FeedState, Index
 from feedsvc.model import Category, Document, Entry, Feed, Published, SafeHTML
+from feedsvc.republisher import reading
 from feedsvc.republisher.refresh import LIST
 
 _MOST_BYTES = 64 * 1024 * 1024  # of documents kept in memory
@@ -124,7 +125,7 @@ class Documents:
 
     def _check_ready(self) -> None:
         if not self._ready:
-            if self._index.meta("view") is None:
+            if self._index.meta("ready") is None:
                 raise NotReadyError("The articles are being read for the first time.")
             self._ready = True
 
@@ -161,7 +162,7 @@ class Documents:
                 media_base=article.link or self._media_base(article.source),
                 referrerpolicy=self._config.content.referrerpolicy,
             )
-            digest = _digest(content.POLICY, repr(policy), article.markup, article.body)
+            digest = reading.digest(content.POLICY, repr(policy), article.markup, article.body)
             before = kept.get(article.source)
             if before is not None and before[0] == digest:
                 # Only what `clean` returned is ever kept, under a digest of all that it depends on.
@@ -246,7 +247,3 @@ def _document(body: bytes, media_type: str, changed: datetime) -> Document:
         last_modified=changed,
         encoded=encoded,
     )
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

@@ -1,19 +1,20 @@
 """One pass over the articles directory: gather, decide, apply."""
 
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import TypeVar
 
-from feedsvc import articles, content, feeds, formats, identity
+from feedsvc import content, feeds, formats, identity
+from feedsvc.articles import POLICY as ARTICLES_POLICY
 from feedsvc.changes import diff
 from feedsvc.config import Config
-from feedsvc.errors import ArticleError
+from feedsvc.errors import ScanError
 from feedsvc.index import Index, Writer
-from feedsvc.model import Article, Problem, Published, Refresh, Signature
-from feedsvc.scan import Directory
+from feedsvc.model import Article, Changes, Problem, Published, Refresh, Scan, Signature
+from feedsvc.republisher.reading import Reading, digest, unlisted
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
@@ -23,6 +24,7 @@ LIST = ""
 """The slug under which the state of the list of feeds is kept; no feed can have it."""
 
 _BATCH = 200  # articles held in memory at a time
+_PATIENCE = 5  # first passes that wait for files being written before anything is served
 _NEVER = Signature(mtime_ns=-1, size=-1)
 
 
@@ -32,40 +34,122 @@ class Refresher:
     def __init__(self, config: Config, index: Index) -> None:
         self._config = config
         self._index = index
-        self._directory = Directory(config.articles.directory, config.articles.include)
+        self._reading = Reading(config)
         self._policies = _policies(config)
+        self._noticed: dict[str, tuple[Signature, datetime]] = {}
+        self._passes = 0
 
-    def refresh(self, now: datetime, progress: Progress | None = None) -> Refresh:
+    def refresh(
+        self, now: datetime, progress: Progress | None = None, *, accept_empty: bool = False
+    ) -> Refresh:
         """Make one pass; `now` is the time it is made at."""
         started = time.perf_counter()
         second = now.replace(microsecond=0)
-        found = self._directory.signatures()
+        scan = self._reading.directory.scan()
         known = self._index.signatures()
+        if not accept_empty:
+            self._check_root(scan, known)
         stale = {
             name for name, policy in self._policies.items() if self._index.meta(name) != policy
         }
         if "articles" in stale:  # the same bytes would be read as other articles now
             known = dict.fromkeys(known, _NEVER)
+        found, pending, wait = self._settled(scan, known, now)
         changes = diff(known, found)
-        if changes or stale:
+        due, next_due = self._index.due(now)
+        # The first feeds that anyone sees must not lack what is only a second too young.
+        self._passes += 1
+        ready = not pending or self._passes > _PATIENCE
+        ready_now = ready and self._index.meta("ready") is None
+        if changes or stale or due or ready_now:
             with self._index.writing() as writer:
-                writer.remove_files(changes.removed)
-                if "memberships" in stale:
-                    self._rejoin(writer)
-                # What is known already goes first: a new file may be a copy of it.
-                sources = (*changes.modified, *changes.added)
-                self._read(writer, sources, found, second, progress)
-                while heirs := writer.heirs():
-                    self._read(writer, heirs, found, second)
-                self._settle(writer, now, everything=bool(stale))
-                for name in stale:
-                    writer.set_meta(name, self._policies[name])
+                self._apply(writer, changes, found, second, stale=stale, due=due, progress=progress)
+                writer.set_meta("root", scan.root)
+                if ready_now:
+                    writer.set_meta("ready", "yes")
+        waits = [wait, (next_due - now).total_seconds() if next_due else None]
         return Refresh(
             changes=changes,
             articles=self._index.count(),
             seconds=time.perf_counter() - started,
-            problems=self._index.problems(),
+            problems=(
+                *(unlisted(folder, reason) for folder, reason in scan.unreadable),
+                *self._index.problems(),
+            ),
+            pending=pending,
+            again_in=min((w for w in waits if w is not None), default=None),
         )
+
+    def _check_root(self, scan: Scan, known: Mapping[str, Signature]) -> None:
+        """Refuse to take an unmounted disk for the deletion of everything."""
+        if known and not scan.signatures and self._index.meta("root") not in {None, scan.root}:
+            raise ScanError(
+                f"{self._config.articles.directory}: it is empty, and not the directory that held"
+                f" {len(known)} articles: is a disk not mounted? All that was published stays."
+                " If it is meant to be empty, run `feedsvc refresh --accept-empty`"
+            )
+
+    def _settled(
+        self, scan: Scan, known: Mapping[str, Signature], now: datetime
+    ) -> tuple[dict[str, Signature], tuple[str, ...], float | None]:
+        """Return what to go by, which files may still be being written, and how long they need.
+
+        A file is settled when its last change is `articles.settle` ago; or, where its time is later
+        than ours, when it has looked the same for so long. What is not settled, and what lies in a
+        folder that cannot be listed, is taken to be as it was.
+        """
+        settle = self._config.articles.settle
+        found = dict(scan.signatures)
+        noticed: dict[str, tuple[Signature, datetime]] = {}
+        waits: dict[str, float] = {}
+        for source, signature in scan.signatures.items():
+            if known.get(source) == signature or not settle:
+                continue
+            age = timedelta(seconds=now.timestamp() - signature.mtime_ns / 1e9)
+            if age >= settle:
+                continue
+            if age < timedelta():
+                before = self._noticed.get(source)
+                since = before[1] if before and before[0] == signature else now
+                age = now - since
+                if age >= settle:
+                    continue
+                noticed[source] = (signature, since)
+            waits[source] = max(0.05, (settle - age).total_seconds())
+            del found[source]
+            if source in known:
+                found[source] = known[source]
+        self._noticed = noticed
+        unlisted_folders = tuple(folder for folder, _ in scan.unreadable)
+        if unlisted_folders:
+            kept = (source for source in known if source.startswith(unlisted_folders))
+            found.update({source: known[source] for source in kept if source not in found})
+        return found, tuple(waits), min(waits.values(), default=None)
+
+    def _apply(
+        self,
+        writer: Writer,
+        changes: Changes,
+        found: Mapping[str, Signature],
+        now: datetime,
+        *,
+        stale: set[str],
+        due: Sequence[str],
+        progress: Progress | None,
+    ) -> None:
+        writer.remove_files(changes.removed)
+        if "memberships" in stale:
+            self._rejoin(writer, writer.all_articles())
+        if due:
+            writer.release(due)
+            self._rejoin(writer, writer.all_articles(due))
+        # What is known already goes first: a new file may be a copy of it.
+        self._read(writer, (*changes.modified, *changes.added), found, now, progress)
+        while heirs := writer.heirs():
+            self._read(writer, heirs, found, now)
+        self._settle_feeds(writer, now, everything=bool(stale))
+        for name in stale:
+            writer.set_meta(name, self._policies[name])
 
     def _read(
         self,
@@ -94,29 +178,27 @@ class Refresher:
         found: list[identity.Found] = []
         drafts: list[str] = []
         for source in sources:
-            try:
-                one = _found(self._directory, source, signatures[source], self._config)
-            except FileNotFoundError:
+            outcome = self._reading.read(source, signatures[source])
+            if outcome is None:
                 continue  # gone since the scan: the next one says so
-            except OSError as error:
-                # Not settled, so the next pass tries again.
-                problems[source] = [_unreadable(source, error)]
-                continue
-            except ArticleError as error:
-                problems[source] = [_refused(source, error)]
-            else:
-                problems[source] = list(one.article.problems)
+            one, problems[source], try_again = outcome
+            if not try_again:
+                settled[source] = signatures[source]
+            if one is not None:
                 if one.article.draft:
                     drafts.append(source)
                 else:
                     found.append(one)
-            settled[source] = signatures[source]
-        self._publish(writer, found, now)
+        for source, problem in self._publish(writer, found, now):
+            problems[source].append(problem)
         writer.remove_articles(drafts)
         writer.write_files(settled)
         writer.write_problems(_with_standing(problems, writer))
 
-    def _publish(self, writer: Writer, found: Sequence[identity.Found], now: datetime) -> None:
+    def _publish(
+        self, writer: Writer, found: Sequence[identity.Found], now: datetime
+    ) -> Iterator[tuple[str, Problem]]:
+        """Write these articles, and yield what there is to say of them."""
         site_id = self._config.site.id
         known = writer.identities(identity.candidates(found, site_id))
         assigned = identity.assign(found, known, site_id=site_id, now=now)
@@ -124,6 +206,7 @@ class Refresher:
         for one in found:
             settled = assigned[one.article.source]
             moment = one.article.published or settled.first_seen
+            hold = self._config.articles.future == "hold" and moment > now
             published.append(
                 Published(
                     article=one.article,
@@ -131,23 +214,28 @@ class Refresher:
                     key=settled.key,
                     published=moment,
                     updated=settled.updated,
-                    version=_digest(settled.seen_digest, str(moment), str(settled.updated)),
+                    version=digest(settled.seen_digest, str(moment), str(settled.updated)),
+                    held_until=moment if hold else None,
                 )
             )
         writer.write_articles([(one, self._memberships(one.article)) for one in published])
         writer.write_identities(one for source, one in assigned.items() if one.source == source)
+        for one in found:
+            source, owner = one.article.source, assigned[one.article.source]
+            if owner.source != source and owner.seen_digest != identity.seen_digest(one.article):
+                yield source, _twin(source, owner.source)
 
     def _memberships(self, article: Article) -> dict[str, str | None]:
         return feeds.memberships(
             article, self._config.categories, auto=self._config.feeds.auto_categories
         )
 
-    def _rejoin(self, writer: Writer) -> None:
-        """Put every known article into the feeds that the configuration has now."""
-        for batch in _batches(writer.all_articles(), _BATCH):
+    def _rejoin(self, writer: Writer, some: Iterable[Published]) -> None:
+        """Put known articles into the feeds that they belong to now."""
+        for batch in _batches(some, _BATCH):
             writer.write_memberships([(one, self._memberships(one.article)) for one in batch])
 
-    def _settle(self, writer: Writer, now: datetime, *, everything: bool) -> None:
+    def _settle_feeds(self, writer: Writer, now: datetime, *, everything: bool) -> None:
         """Note what each feed that was touched shows now."""
         config = self._config
         configured = {category.slug: repr(category) for category in config.categories}
@@ -156,57 +244,22 @@ class Refresher:
             touched |= writer.all_slugs() - {LIST}
         view = self._policies["view"]
         fingerprints = {
-            slug: _digest(
+            slug: digest(
                 view, configured.get(slug, slug), *writer.versions(slug, config.feeds.limit)
             )
             for slug in touched
         }
         listed = (f"{slug}\n{term}" for slug, term in writer.term_slugs())
-        fingerprints[LIST] = _digest(view, *configured.values(), *listed)
+        fingerprints[LIST] = digest(view, *configured.values(), *listed)
         writer.settle_feeds(fingerprints, now)
 
 
-def check(config: Config, progress: Progress | None = None) -> tuple[Problem, ...]:
-    """Read every article and return what is wrong, worst first; nothing is written anywhere."""
-    directory = Directory(config.articles.directory, config.articles.include)
-    signatures = directory.signatures()
-    problems: list[Problem] = []
-    for done, (source, signature) in enumerate(signatures.items(), start=1):
-        try:
-            problems += _found(directory, source, signature, config).article.problems
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            problems.append(_unreadable(source, error))
-        except ArticleError as error:
-            problems.append(_refused(source, error))
-        if progress:
-            progress(done, len(signatures))
-    return tuple(sorted(problems, key=lambda one: (one.published, one.source, one.line or 0)))
-
-
-def _found(
-    directory: Directory, source: str, signature: Signature, config: Config
-) -> identity.Found:
-    data = directory.read(source)
-    return identity.Found(
-        article=articles.parse(source, data, zone_of=lambda *_: config.site.timezone),
-        file_digest=hashlib.sha256(data).hexdigest()[:32],
-        mtime=datetime.fromtimestamp(max(0, signature.mtime_ns // 10**9), tz=UTC),
-    )
-
-
-def _unreadable(source: str, error: OSError) -> Problem:
+def _twin(source: str, owner: str) -> Problem:
     return Problem(
         source=source,
-        reason=f"the file cannot be read ({error.strerror})",
-        cure="check its owner and its permissions",
-    )
-
-
-def _refused(source: str, error: ArticleError) -> Problem:
-    return Problem(
-        source=source, line=error.line, field=error.field, reason=error.reason, cure=error.cure
+        reason=f"it is the same article as {owner}: the same id, or the same original",
+        cure="remove one of the two, or give this one an id of its own",
+        published=True,
     )
 
 
@@ -216,17 +269,7 @@ def _with_standing(
     """Say of each problem whether its article is in the feeds, as it is or as it was."""
     known = writer.known_articles(source for source, found in problems.items() if found)
     return {
-        source: [
-            Problem(
-                source=one.source,
-                line=one.line,
-                field=one.field,
-                reason=one.reason,
-                cure=one.cure,
-                published=source in known,
-            )
-            for one in found
-        ]
+        source: [replace(one, published=source in known) for one in found]
         for source, found in problems.items()
     }
 
@@ -234,20 +277,23 @@ def _with_standing(
 def _policies(config: Config) -> dict[str, str]:
     """Return digests of all that the index's contents depend on besides the files."""
     site, limits = config.site, config.feeds
+    zones = [(repr(one), one.timezone) for one in config.categories if one.timezone]
     return {
-        "articles": _digest(articles.POLICY, site.timezone.key),
-        "memberships": _digest(feeds.POLICY, str(limits.auto_categories), repr(config.categories)),
-        "view": _digest(
+        "articles": digest(
+            ARTICLES_POLICY,
+            site.timezone.key,
+            config.articles.future,
+            str(config.articles.max_bytes),
+            repr(zones),
+        ),
+        "memberships": digest(feeds.POLICY, str(limits.auto_categories), repr(config.categories)),
+        "view": digest(
             content.POLICY,
             formats.POLICY,
             repr((site.id, site.title, site.description, site.base_url, site.language)),
             repr((limits.limit, limits.content, config.content)),
         ),
     }
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
 def _batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
