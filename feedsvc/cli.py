@@ -1,14 +1,14 @@
-"""What a person types: `feedsvc serve`, `refresh`, `check`."""
+"""What a person types: `feedsvc serve`, `refresh`, `check`, `explain`, `ledger`."""
 
 import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
 
@@ -68,7 +68,7 @@ def refresh(config_file: Path | None, as_json: bool, accept_empty: bool) -> None
     Files that may still be being written are waited for.
     """
     with _errors():
-        republisher = open_republisher(_load(config_file))
+        republisher = open_republisher(_load(config_file), owner=True)
         try:
             with _progress() as progress:
                 report = republisher.refresh(progress, accept_empty=accept_empty)
@@ -84,7 +84,8 @@ def refresh(config_file: Path | None, as_json: bool, accept_empty: bool) -> None
 
 @main.command()
 @_config_option
-def check(config_file: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="List the problems as one JSON array.")
+def check(config_file: Path | None, as_json: bool) -> None:
     """Check the configuration and every article; change nothing.
 
     Exits with 0 when all is well, 1 when articles have problems, 2 when the configuration has.
@@ -94,12 +95,65 @@ def check(config_file: Path | None) -> None:
         trigger(config.articles.rescan, config.site.timezone)
         with _progress() as progress:
             problems = check_articles(config, progress)
-    for problem in problems:
-        click.echo(_problem(problem))
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in problems], ensure_ascii=False))
+    else:
+        click.echo(_grouped(problems))
     if problems:
-        click.echo(f"{len(problems)} problems", err=True)
         sys.exit(_PROBLEMS)
-    click.echo("no problems")
+
+
+@main.command()
+@_config_option
+@click.argument("file")
+def explain(config_file: Path | None, file: str) -> None:
+    """Show one article step by step: how FILE is read, its id, its content, its feeds.
+
+    FILE is a path, or the article's path inside the articles directory.
+    """
+    with _errors():
+        republisher = open_republisher(_load(config_file))
+        try:
+            for heading, lines in republisher.explain(file):
+                click.echo(f"{heading}:")
+                for line in lines:
+                    click.echo(f"  {line}")
+        finally:
+            republisher.close()
+
+
+@main.group()
+def ledger() -> None:
+    """Back up the ids of all entries, or put them back."""
+
+
+@ledger.command("export")
+@_config_option
+@click.argument("file", type=click.File("w", encoding="utf-8", atomic=True), default="-")
+def ledger_export(config_file: Path | None, file: TextIO) -> None:
+    """Write the ledger to FILE, or to standard output, as lines of JSON."""
+    with _errors():
+        republisher = open_republisher(_load(config_file))
+        try:
+            file.writelines(line + "\n" for line in republisher.export_ledger())
+        finally:
+            republisher.close()
+
+
+@ledger.command("import")
+@_config_option
+@click.argument("file", type=click.File("r", encoding="utf-8"), default="-")
+def ledger_import(config_file: Path | None, file: TextIO) -> None:
+    """Take over the ids in FILE, or in standard input, as `ledger export` writes them.
+
+    What FILE says of an article counts more than what is known of it here.
+    """
+    with _errors():
+        republisher = open_republisher(_load(config_file))
+        try:
+            click.echo(f"{republisher.import_ledger(file)} ids taken over")
+        finally:
+            republisher.close()
 
 
 def _joined(first: Refresh, second: Refresh) -> Refresh:
@@ -151,6 +205,23 @@ def _progress() -> Iterator[Progress | None]:
             bars[0].__exit__(None, None, None)
 
 
+def _grouped(problems: Sequence[Problem]) -> str:
+    """Return the problems, those that keep an article out first, alike ones together."""
+    lines: list[str] = []
+    for published, heading in ((False, "not published"), (True, "published all the same")):
+        some = [one for one in problems if one.published is published]
+        if not some:
+            continue
+        lines.append(f"{heading}: {len(some)}")
+        by_cure: dict[str, list[Problem]] = {}
+        for one in some:
+            by_cure.setdefault(one.cure, []).append(one)
+        for cure, alike in sorted(by_cure.items(), key=lambda group: (-len(group[1]), group[0])):
+            lines.append(f"  {cure}:")
+            lines += [f"    {one.place}: {one.what}" for one in alike]
+    return "\n".join(lines) or "no problems"
+
+
 def _problem(problem: Problem) -> str:
     return f"{'warning' if problem.published else 'error'}: {problem}"
 
@@ -177,17 +248,7 @@ def _as_json(report: Refresh) -> str:
             "articles": report.articles,
             "pending": list(report.pending),
             "seconds": round(report.seconds, 3),
-            "problems": [
-                {
-                    "source": one.source,
-                    "line": one.line,
-                    "field": one.field,
-                    "reason": one.reason,
-                    "cure": one.cure,
-                    "published": one.published,
-                }
-                for one in report.problems
-            ],
+            "problems": [asdict(one) for one in report.problems],
         },
         ensure_ascii=False,
     )

@@ -5,6 +5,8 @@ FeedsvcError
 ├── ArticleError     one article file cannot be read; the others go on
 ├── ScanError        the articles directory itself cannot be read
 ├── StateError       the index cannot be opened, read or written
+│   └── StateDamagedError   it is damaged, and can be set aside and made anew
+├── LedgerError      what is to be imported is no ledger
 ├── NotReadyError    the first pass over the articles is still under way
 └── NotFoundError    no such feed or article
     └── GoneError    there was one, and it has been withdrawn
@@ -59,6 +61,14 @@ class ScanError(FeedsvcError):
 
 class StateError(FeedsvcError):
     """The index at `state.url` cannot be opened, read or written."""
+
+
+class StateDamagedError(StateError):
+    """The index is damaged, or is no database."""
+
+
+class LedgerError(FeedsvcError):
+    """What is to be imported is not the export of a ledger."""
 
 
 class NotReadyError(FeedsvcError):

@@ -66,10 +66,18 @@ class Problem:
     field: str | None = None
     published: bool = False
 
+    @property
+    def place(self) -> str:
+        """Where it shows, as `file:line`."""
+        return self.source if self.line is None else f"{self.source}:{self.line}"
+
+    @property
+    def what(self) -> str:
+        """What is wrong, with the field's name."""
+        return f"{self.field}: {self.reason}" if self.field else self.reason
+
     def __str__(self) -> str:
-        where = self.source if self.line is None else f"{self.source}:{self.line}"
-        field = f"{self.field}: " if self.field else ""
-        return f"{where}: {field}{self.reason}; {self.cure}"
+        return f"{self.place}: {self.what}; {self.cure}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

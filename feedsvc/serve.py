@@ -5,15 +5,18 @@ however many processes call it, only one watcher runs.
 """
 
 import atexit
+import contextlib
 import fcntl
 import hashlib
 import logging
 import multiprocessing
 import os
+import shutil
 import signal
 import socket
 import tempfile
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from multiprocessing.connection import Connection, wait
@@ -25,9 +28,9 @@ from granian.log import LogLevels
 from granian.server import Server
 
 from feedsvc import config as configuration
-from feedsvc.config import Config
-from feedsvc.errors import FeedsvcError
-from feedsvc.index import Index, file_of
+from feedsvc.config import Config, State
+from feedsvc.errors import FeedsvcError, StateError
+from feedsvc.index import Index, file_of, journal_of
 from feedsvc.republisher import Republisher
 from feedsvc.watch import Watcher, trigger
 from feedsvc.web import build_app
@@ -44,9 +47,10 @@ class ServeError(FeedsvcError):
     """The service cannot start: its address is taken, or is not this machine's."""
 
 
-def open_republisher(config: Config) -> Republisher:
-    """Open the index that `config` names. Raises StateError."""
-    return Republisher(config, Index.open(config.state.url), lambda: datetime.now(UTC))
+def open_republisher(config: Config, *, owner: bool = False) -> Republisher:
+    """Open the index that `config` names, as its `owner` in order to refresh. Raises StateError."""
+    index = Index.open(config.state.url, owner=owner)
+    return Republisher(config, index, lambda: datetime.now(UTC))
 
 
 def create_app(config: Config | Path | str | None = None, *, watch: bool = True) -> Flask:
@@ -57,7 +61,7 @@ def create_app(config: Config | Path | str | None = None, *, watch: bool = True)
     """
     if not isinstance(config, Config):
         config = configuration.find(Path(config) if config else None, os.environ)
-    republisher = open_republisher(config)
+    republisher = open_republisher(config, owner=watch)
     if watch:
         watcher = _SoleWatcher(config, republisher)
         watcher.start()
@@ -74,7 +78,7 @@ def serve(config: Config, *, host: str, port: int, workers: int) -> None:
         config.articles.rescan, config.site.timezone
     )  # a bad schedule is said before anything runs
     _check_free(host, port)
-    open_republisher(config).close()  # so that the schema is made once, and errors are seen here
+    config = _with_usable_state(config)
     # Every process starts from nothing: threads and open databases do not survive a fork.
     multiprocessing.set_start_method("spawn", force=True)
     watcher = _WatcherProcess(config)
@@ -114,6 +118,30 @@ def _load_app(config: Config) -> Flask:
     # SIGTERM may never end (tried: one time in four).
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     return create_app(config, watch=False)
+
+
+def _with_usable_state(config: Config) -> Config:
+    """Open the state once, so that its schema is made and errors are seen, and return what to use.
+
+    Where it cannot be written, readers are served all the same, from a state for this run alone
+    that has the ledger's ids.
+    """
+    try:
+        open_republisher(config, owner=True).close()
+    except StateError as error:
+        file = file_of(config.state.url)
+        if file is None or error.__cause__ is None:
+            raise  # no database here, or one of a newer version: nothing that would pass
+        folder = Path(tempfile.mkdtemp(prefix="feedsvc-"))
+        with contextlib.suppress(OSError):
+            shutil.copy(journal_of(file), folder / journal_of(file).name)
+        logger.error(  # noqa: TRY400 - it says all there is
+            "%s. Serving from %s until this is mended: known ids stay, new ones may not",
+            error,
+            folder,
+        )
+        return replace(config, state=State(url=f"sqlite:///{folder / file.name}"))
+    return config
 
 
 def _check_free(host: str, port: int) -> None:
@@ -217,7 +245,8 @@ def _watch(config: Config, life: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     os.nice(5)  # readers come first
-    watcher = _SoleWatcher(config, open_republisher(config))
+    republisher = open_republisher(config, owner=True)
+    watcher = _SoleWatcher(config, republisher)
     watcher.start()
 
     def listen() -> None:
@@ -227,3 +256,4 @@ def _watch(config: Config, life: Connection) -> None:
     threading.Thread(target=listen, daemon=True).start()
     stopping.wait()
     watcher.stop()
+    republisher.close()

@@ -68,7 +68,11 @@ def test_check_is_1_when_articles_have_problems(folder: Path) -> None:
     (folder / "news" / "a.md").write_text("---\nno end")
     result = run("check")
     assert result.exit_code == 1
-    assert "error: a.md:1: the front matter opened by --- does not end" in result.output
+    assert result.output == (
+        "not published: 1\n"
+        "  put a line --- after the last field:\n"
+        "    a.md:1: the front matter opened by --- does not end\n"
+    )
 
 
 def test_check_is_2_when_the_configuration_is_wrong(folder: Path) -> None:

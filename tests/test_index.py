@@ -4,10 +4,12 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from conftest import NOW
 from sqlalchemy import create_engine, inspect
 
 from feedsvc.errors import StateError
-from feedsvc.index import Index, file_of, schema
+from feedsvc.index import Index, file_of, journal, journal_of, schema
+from feedsvc.model import Identity
 
 
 def url(path: Path) -> str:
@@ -75,10 +77,122 @@ def test_readers_go_on_and_keeping_content_gives_way_while_a_refresh_writes(
     other.close()
 
 
-def test_what_is_no_database_is_told_in_words(tmp_path: Path) -> None:
-    (tmp_path / "x.db").write_text("not a database at all, but long enough to look at")
-    with pytest.raises(StateError, match=r"x\.db cannot be used: file is not a database"):
-        Index.open(url(tmp_path / "x.db"))
+def test_what_is_no_database_is_set_aside_and_made_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in (1, 2):
+        text = f"not a database at all, but long enough to look at ({number})"
+        (tmp_path / "x.db").write_text(text)
+        Index.open(url(tmp_path / "x.db")).close()
+        assert (tmp_path / f"x.db.damaged-{number}").read_text() == text
+    assert "was damaged; it was set aside as x.db.damaged-1" in caplog.text
+
+
+def identity(name: str, **named: object) -> Identity:
+    values: dict[str, object] = {
+        "id": f"urn:{name}",
+        "key": name,
+        "source": f"{name}.md",
+        "file_digest": "f",
+        "seen_digest": "s",
+        "first_seen": NOW,
+        "updated": NOW,
+    }
+    return Identity(**{**values, **named})  # type: ignore[arg-type]
+
+
+def write(index: Index, *identities: Identity) -> None:
+    with index.writing() as writer:
+        writer.write_identities(identities)
+
+
+@pytest.mark.parametrize("loss", ["deleted", "damaged"])
+def test_the_ledger_comes_back_from_its_journal(tmp_path: Path, loss: str) -> None:
+    index = Index.open(url(tmp_path / "x.db"))
+    write(index, identity("a"), identity("b"))
+    write(index, identity("a", source="renamed.md", link="https://x.example.org/p"))
+    before = list(index.ledger())
+    index.close()
+    for file in tmp_path.glob("x.db*"):
+        if loss == "damaged":
+            file.write_bytes(b"\0" * 20_000)
+        else:
+            file.unlink()
+    index = Index.open(url(tmp_path / "x.db"))
+    assert list(index.ledger()) == before
+    assert [one.source for one in before] == ["renamed.md", "b.md"]
+    index.close()
+
+
+def test_damage_inside_the_file_is_found_when_the_last_owner_did_not_close(
+    tmp_path: Path,
+) -> None:
+    index = Index.open(url(tmp_path / "x.db"), owner=True)
+    write(index, *(identity(f"n{number}") for number in range(500)))
+    Index.open(url(tmp_path / "x.db")).close()
+    index._engine.dispose()  # as if the process had been killed: its marker stays
+    data = bytearray((tmp_path / "x.db").read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 8192] = b"\xaa" * 8192
+    (tmp_path / "x.db").write_bytes(data)
+    again = Index.open(url(tmp_path / "x.db"), owner=True)
+    assert (tmp_path / "x.db.damaged-1").exists()
+    assert len(list(again.ledger())) == 500
+    again.close()
+
+
+def test_a_line_torn_by_a_crash_costs_no_other(tmp_path: Path) -> None:
+    kept = journal.Journal(tmp_path / "x.jsonl")
+    kept.append([identity("a"), identity("b")])
+    torn = (tmp_path / "x.jsonl").read_bytes()[:-30]
+    (tmp_path / "x.jsonl").write_bytes(torn)
+    kept.append([identity("c")])
+    assert sorted(kept.read()) == ["urn:a", "urn:c"]
+
+
+def test_a_journal_that_is_missing_or_much_too_long_is_written_anew(tmp_path: Path) -> None:
+    index = Index.open(url(tmp_path / "x.db"))
+    write(index, identity("a"))
+    index.close()
+    file = journal_of(tmp_path / "x.db")
+    line = file.read_text()
+    for text in (None, line * 2000):
+        if text is None:
+            file.unlink()
+        else:
+            file.write_text(text)
+        Index.open(url(tmp_path / "x.db")).close()
+        assert file.read_text() == line
+
+
+def test_a_database_that_another_process_replaced_is_opened_again(tmp_path: Path) -> None:
+    reader, owner = (Index.open(url(tmp_path / "x.db")) for _ in range(2))
+    write(owner, identity("a"))
+    assert len(list(reader.ledger())) == 1
+    owner.repair()
+    with owner.writing() as writer:
+        writer.set_meta("new", "yes")
+    assert reader.meta("new") == "yes"
+    reader.close()
+    owner.close()
+
+
+def test_imported_identities_count_more_than_known_ones(tmp_path: Path) -> None:
+    index = Index.open(url(tmp_path / "x.db"))
+    write(index, identity("new", source="a.md"), identity("other"))
+    index.import_ledger([identity("old", source="a.md")])
+    assert {one.id: one.source for one in index.ledger()} == {
+        "urn:old": "a.md",
+        "urn:other": "other.md",
+    }
+    index.close()
+
+
+def test_opening_needs_no_write_when_nothing_is_to_be_done(tmp_path: Path) -> None:
+    index = Index.open(url(tmp_path / "x.db"))
+    with index.writing():
+        Index.open(url(tmp_path / "x.db")).close()
+    index.close()
 
 
 def test_a_password_never_shows() -> None:

@@ -4,25 +4,29 @@
 inside: what to write, and why.
 """
 
-from collections.abc import Iterator
+import logging
+import os
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, and_, create_engine, event, func, select
+from sqlalchemy import Connection, and_, func, literal, select
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
-from feedsvc.errors import StateError
-from feedsvc.index import rows, schema
+from feedsvc.errors import StateDamagedError, StateError
+from feedsvc.index import journal, rows, schema
+from feedsvc.index.engine import file_of, is_damage, make, words
+from feedsvc.index.journal import Journal
 from feedsvc.index.writer import Writer
-from feedsvc.model import Problem, Published, Signature
+from feedsvc.model import Identity, Problem, Published, Signature
 
-__all__ = ["FeedState", "Index", "Writer", "file_of"]
+__all__ = ["FeedState", "Index", "Writer", "file_of", "journal", "journal_of"]
 
-_BUSY_SECONDS = 30
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,36 +40,123 @@ class FeedState:
 
 
 class Index:
-    """Everything known about the articles; safe to share between threads, not across a fork."""
+    """Everything known about the articles; safe to share between threads, not across a fork.
 
-    def __init__(self, engine: Engine) -> None:
+    A SQLite file that turns out to be damaged is set aside, never deleted, and made anew; the
+    ledger comes back from its journal, all the rest from the articles.
+    """
+
+    def __init__(self, url: URL, engine: Engine) -> None:
+        self._url = url
         self._engine = engine
+        self._file = file_of(url)
+        self._journal = Journal(journal_of(self._file)) if self._file else None
+        self._inode = _inode(self._file)
+        self._marker: Path | None = None
 
     @classmethod
-    def open(cls, url: str) -> "Index":
+    def open(cls, url: str, *, owner: bool = False) -> "Index":
         """Open the index at a database URL, made or brought up to date as needed.
 
-        Raises StateError, which names the database but never its password.
+        The `owner` is the process that refreshes: it looks for damage if the last owner did not
+        close, and keeps the journal. Raises StateError, which names the database but never its
+        password.
         """
         try:
             parsed = make_url(url)
-            engine = _engine(parsed)
+            engine = make(parsed)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise StateError("state.url is no database address that can be used here") from error
+        index = cls(parsed, engine)
         try:
-            with engine.connect() as connection:
-                schema.migrate(connection)
-        except (DBAPIError, OSError) as error:
-            engine.dispose()
-            raise StateError(_words(parsed, error)) from error
-        except StateError:
-            engine.dispose()
+            index._prepare(owner=owner)
+        except BaseException:
+            index._engine.dispose()
             raise
-        return cls(engine)
+        return index
 
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+        if self._marker is not None:
+            self._marker.unlink(missing_ok=True)
+
+    def repair(self) -> None:
+        """Set a damaged database aside and make a new one, with the ledger. Raises StateError."""
+        assert self._file is not None
+        self._engine.dispose()
+        number = 1
+        while (aside := self._file.with_name(f"{self._file.name}.damaged-{number}")).exists():
+            number += 1
+        for suffix in ("", "-wal", "-shm"):
+            part = self._file.with_name(self._file.name + suffix)
+            if part.exists():
+                part.rename(aside.with_name(aside.name + suffix))
+        logger.warning(
+            "the state at %s was damaged; it was set aside as %s and is made anew from the"
+            " articles, with the ids of %s",
+            self._file,
+            aside.name,
+            self._journal.file.name if self._journal else "",
+        )
+        self._engine = make(self._url)
+        self._migrate()
+        self._restore()
+
+    def _prepare(self, *, owner: bool) -> None:
+        marker = self._file.with_name(self._file.name + ".open") if self._file else None
+        try:
+            self._migrate()
+            if owner and marker is not None and marker.exists():
+                self._check()
+        except StateDamagedError:
+            self.repair()
+        self._restore()
+        if owner and marker is not None:
+            with suppress(OSError):
+                marker.touch()
+                self._marker = marker
+
+    def _migrate(self) -> None:
+        try:
+            with self._engine.connect() as connection:
+                schema.migrate(connection)
+        except (DBAPIError, OSError) as error:
+            raise self._failure(error) from error
+        self._inode = _inode(self._file)
+
+    def _check(self) -> None:
+        """Raise StateDamagedError if the database is damaged; reads all of it."""
+        with self._reading() as connection:
+            found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        if found != "ok":
+            raise StateDamagedError(f"the state at {self._file} is damaged: {found}")
+
+    def _restore(self) -> None:
+        """Bring ledger and journal together: whichever has more mends the other."""
+        if self._journal is None:
+            return
+        with self._reading() as connection:
+            known = connection.execute(select(func.count()).select_from(schema.ledger)).scalar_one()
+        lines = self._journal.lines()
+        try:
+            if not known and lines:
+                self.import_ledger(self._journal.read().values())
+            elif lines < known or lines > 2 * known + 1000:
+                self._journal.rewrite(self.ledger())
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> StateError:
+        if self._file is not None and is_damage(error):
+            return StateDamagedError(words(self._url, error))
+        return StateError(words(self._url, error))
+
+    def _look_again(self) -> None:
+        """Let go of a database that another process has set aside."""
+        if self._file is not None and (inode := _inode(self._file)) != self._inode:
+            self._engine.dispose()
+            self._inode = inode
 
     @contextmanager
     def writing(self) -> Iterator[Writer]:
@@ -73,22 +164,44 @@ class Index:
 
         Only one process is in such a block at a time; others wait.
         """
+        self._look_again()
         try:
             with (
                 self._engine.connect().execution_options(feedsvc_writes=True) as connection,
                 connection.begin(),
             ):
-                yield Writer(connection)
-        except DBAPIError as error:
-            raise StateError(_words(self._engine.url, error)) from error
+                writer = Writer(connection)
+                yield writer
+                if self._journal is not None:
+                    self._journal.append(writer.identified.values())
+        except (DBAPIError, OSError) as error:
+            raise self._failure(error) from error
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
+        self._look_again()
         try:
             with self._engine.connect() as connection:
                 yield connection
         except DBAPIError as error:
-            raise StateError(_words(self._engine.url, error)) from error
+            raise self._failure(error) from error
+
+    def ledger(self) -> Iterator[Identity]:
+        """Yield every identity, by id."""
+        query = select(schema.ledger, literal(False).label("present")).order_by(schema.ledger.c.id)
+        with self._reading() as connection:
+            for row in connection.execute(query):
+                yield rows.identity(row)
+
+    def import_ledger(self, identities: Iterable[Identity]) -> int:
+        """Take over these identities, and return how many; where both know a file, these count.
+
+        The files concerned are read again by the next refresh, so that they take the ids.
+        """
+        known = {identity.id: identity for identity in identities}
+        with self.writing() as writer:
+            writer.take_over(known.values())
+        return len(known)
 
     def meta(self, key: str) -> str | None:
         """Return one remembered value."""
@@ -178,6 +291,22 @@ class Index:
             row = connection.execute(query).first()
         return None if row is None else rows.published(row)
 
+    def shown_in(self, source: str) -> tuple[list[str], datetime | None]:
+        """Return the slugs of the feeds that show an article, and until when it is held."""
+        memberships, articles = schema.memberships.c, schema.articles.c
+        with self._reading() as connection:
+            held = connection.execute(
+                select(articles.held_until).where(articles.source == source)
+            ).scalar()
+            slugs = connection.execute(
+                select(memberships.slug)
+                .join(schema.articles, articles.source == memberships.source)
+                .join(schema.ledger, _SPEAKS)
+                .where(memberships.source == source)
+                .order_by(memberships.slug)
+            ).scalars()
+            return list(slugs), None if held is None else rows.moment(held)
+
     def was_known(self, key: str) -> bool:
         """Tell whether an article ever had this key."""
         with self._reading() as connection:
@@ -241,49 +370,13 @@ def _feed_state(row: Any) -> FeedState:
     )
 
 
-def file_of(url: str) -> Path | None:
-    """Return the file that a database URL names, None where the database is no file."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or parsed.database in {None, "", ":memory:"}:
+def journal_of(file: Path) -> Path:
+    """Return where the ledger of the database `file` is kept as text."""
+    return file.with_suffix(".ledger.jsonl")
+
+
+def _inode(file: Path | None) -> int | None:
+    try:
+        return None if file is None else os.stat(file).st_ino  # noqa: PTH116 - asked often
+    except OSError:
         return None
-    return Path(str(parsed.database))
-
-
-def _engine(url: URL) -> Engine:
-    if url.get_backend_name() != "sqlite":
-        return create_engine(url)
-    if url.database and url.database != ":memory:":
-        with suppress(OSError):  # opening the file says it better
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
-
-    @event.listens_for(engine, "connect")
-    def connected(connection: Any, _record: object) -> None:
-        # sqlite3 would open transactions by itself, and never for reading or for DDL.
-        connection.isolation_level = None
-        # Readers go on while a refresh writes, and it writes once instead of twice.
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-        except BaseException:
-            connection.close()  # nobody else has it yet
-            raise
-
-    @event.listens_for(engine, "begin")
-    def begun(connection: Connection) -> None:
-        options = connection.get_execution_options()
-        patience = options.get("feedsvc_patience", _BUSY_SECONDS)
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(patience * 1000)}")
-        # A transaction that begins by reading and goes on to write fails at once when another one
-        # wrote in between; one that begins as a writer waits for its turn.
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("feedsvc_writes") else "BEGIN")
-
-    return engine
-
-
-def _words(url: URL, error: Exception) -> str:
-    cause = str(getattr(error, "orig", None) or error)
-    return (
-        f"the state at {url.render_as_string(hide_password=True)} cannot be used: {cause};"
-        " check that its folder exists, can be written to and has room"
-    )

@@ -19,6 +19,7 @@ class Writer:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.touched: set[str] = set()  # slugs
+        self.identified: dict[str, Identity] = {}  # what was written to the ledger, by id
         self._touched_ids: set[str] = set()
 
     def meta(self, key: str) -> str | None:
@@ -76,9 +77,19 @@ class Writer:
 
     def write_identities(self, identities: Iterable[Identity]) -> None:
         """Write these identities to the ledger."""
-        values = [rows.ledger(identity) for identity in identities]
-        self._touched_ids.update(row["id"] for row in values)
-        self._replace(schema.ledger, schema.ledger.c.id, values)
+        new = {identity.id: identity for identity in identities}
+        self.identified.update(new)
+        self._touched_ids.update(new)
+        self._replace(schema.ledger, schema.ledger.c.id, [rows.ledger(i) for i in new.values()])
+
+    def take_over(self, identities: Iterable[Identity]) -> None:
+        """Write identities from elsewhere; what the ledger said of their files before goes."""
+        new = list(identities)
+        sources = [identity.source for identity in new]
+        self._delete(schema.ledger, schema.ledger.c.source, sources)
+        self._delete(schema.ledger, schema.ledger.c.key, [identity.key for identity in new])
+        self.write_identities(new)
+        self._delete(schema.files, schema.files.c.source, sources)
 
     def write_articles(self, found: Sequence[tuple[Published, Mapping[str, str | None]]]) -> None:
         """Write these articles, each with the slugs of its feeds and their terms."""

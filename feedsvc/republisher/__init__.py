@@ -2,17 +2,20 @@
 
     refresh    files ──► scan, diff ──► parse, assign ids, choose feeds ──► index
     documents  index ──► clean ──► build ──► render ──► bytes
+    explain    the same for one article, step by step, in words
 
 `Republisher` is what the web, the watcher and the command line hold.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from feedsvc.config import Config
-from feedsvc.index import Index
+from feedsvc.errors import LedgerError, StateDamagedError
+from feedsvc.index import Index, journal
 from feedsvc.model import Document, Entry, Feed, Problem, Refresh
 from feedsvc.republisher.documents import Documents, Listing
+from feedsvc.republisher.explain import Explainer, Explanation
 from feedsvc.republisher.reading import check
 from feedsvc.republisher.refresh import Progress, Refresher
 
@@ -45,7 +48,37 @@ class Republisher:
         Raises ScanError when the directory cannot be read, StateError when the index cannot be
         written; what was known stays as it was then.
         """
-        return self._refresher.refresh(self._clock(), progress, accept_empty=accept_empty)
+        now = self._clock()
+        try:
+            return self._refresher.refresh(now, progress, accept_empty=accept_empty)
+        except StateDamagedError:
+            self._index.repair()
+            return self._refresher.refresh(now, progress, accept_empty=accept_empty)
+
+    def explain(self, file: str) -> Explanation:
+        """Return what becomes of one article and why, a heading and lines for each step.
+
+        Raises NotFoundError where there is no such file.
+        """
+        return Explainer(self.config, self._index, self._documents).explain(file, self._clock())
+
+    def export_ledger(self) -> Iterator[str]:
+        """Yield the ledger as lines of JSON, by id."""
+        return map(journal.line, self._index.ledger())
+
+    def import_ledger(self, lines: Iterable[str]) -> int:
+        """Take over the identities in lines of JSON, all or none; return how many.
+
+        Raises LedgerError, with the line, for what is no line of a ledger.
+        """
+        found = []
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                try:
+                    found.append(journal.parse(line))
+                except ValueError as error:
+                    raise LedgerError(f"line {number} is not one of a ledger: {error}") from error
+        return self._index.import_ledger(found)
 
     def problems(self) -> tuple[Problem, ...]:
         """Return every open problem."""

@@ -15,7 +15,7 @@ from feedsvc.config import Config
 from feedsvc.errors import GoneError, NotFoundError, NotReadyError
 from feedsvc.formats import FORMATS, opml
 from feedsvc.index import FeedState, Index
-from feedsvc.model import Category, Document, Entry, Feed, Published, SafeHTML
+from feedsvc.model import Article, Category, Document, Entry, Feed, Published, SafeHTML
 from feedsvc.republisher import reading
 from feedsvc.republisher.refresh import LIST
 
@@ -45,7 +45,6 @@ class Documents:
         self._categories[feeds.ALL] = feeds.everything(site.title, site.description)
         self._kept = _Kept(_MOST_BYTES)
         self._rendering = threading.Lock()
-        self._ready = False
 
     def document(self, path: str) -> Document:
         """Return the document at `path`; see Republisher.document."""
@@ -69,6 +68,7 @@ class Documents:
         """Return one entry; see Republisher.entry."""
         found = self._index.article(key)
         if found is None:
+            self._check_ready()
             if self._index.was_known(key):
                 raise GoneError("This article has been withdrawn.")
             raise NotFoundError("There is no such article.")
@@ -124,10 +124,9 @@ class Documents:
         return self._index.feed(slug)
 
     def _check_ready(self) -> None:
-        if not self._ready:
-            if self._index.meta("ready") is None:
-                raise NotReadyError("The articles are being read for the first time.")
-            self._ready = True
+        # Asked each time: a damaged index may have been made anew since.
+        if self._index.meta("ready") is None:
+            raise NotReadyError("The articles are being read for the first time.")
 
     def _category(self, slug: str, state: FeedState | None) -> Category:
         configured = self._categories.get(slug)
@@ -156,12 +155,7 @@ class Documents:
         entries = []
         for one in found:
             article = one.article
-            page = f"{self._config.site.base_url}/articles/{one.key}"
-            policy = content.Policy(
-                link_base=article.link or page,
-                media_base=article.link or self._media_base(article.source),
-                referrerpolicy=self._config.content.referrerpolicy,
-            )
+            policy = self.policy(article, one.key)
             digest = reading.digest(content.POLICY, repr(policy), article.markup, article.body)
             before = kept.get(article.source)
             if before is not None and before[0] == digest:
@@ -175,7 +169,7 @@ class Documents:
             entries.append(
                 feeds.entry(
                     one,
-                    link=article.link or page,
+                    link=article.link or self._page(one.key),
                     summary=summary,
                     content=html if full else None,
                     lead_image=image or None,
@@ -184,6 +178,17 @@ class Documents:
         if fresh:
             self._index.keep_contents(fresh)
         return entries
+
+    def policy(self, article: Article, key: str) -> content.Policy:
+        """Return how an article is cleaned: relative addresses are the original's, or ours."""
+        return content.Policy(
+            link_base=article.link or self._page(key),
+            media_base=article.link or self._media_base(article.source),
+            referrerpolicy=self._config.content.referrerpolicy,
+        )
+
+    def _page(self, key: str) -> str:
+        return f"{self._config.site.base_url}/articles/{key}"
 
     def _media_base(self, source: str) -> str:
         folder = posixpath.dirname(source)

@@ -1,0 +1,69 @@
+"""Connections: what SQLite needs to be told, and what its errors mean."""
+
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.engine import URL, Engine, make_url
+
+BUSY_SECONDS = 30
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def file_of(url: str | URL) -> Path | None:
+    """Return the file that a database URL names, None where the database is no file."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in {None, "", ":memory:"}:
+        return None
+    return Path(str(parsed.database))
+
+
+def is_damage(error: BaseException) -> bool:
+    """Tell whether a database error means that the file itself is damaged, or is no database."""
+    code = getattr(getattr(error, "orig", error), "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _DAMAGE
+
+
+def words(url: URL, error: Exception) -> str:
+    """Return what an error means for the operator; never a password."""
+    cause = str(getattr(error, "orig", None) or error)
+    return (
+        f"the state at {url.render_as_string(hide_password=True)} cannot be used: {cause};"
+        " check that its folder exists, can be written to and has room"
+    )
+
+
+def make(url: URL) -> Engine:
+    """Return the engine of a database; for SQLite, the folder is made as well."""
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url)
+    file = file_of(url)
+    if file is not None:
+        with suppress(OSError):  # opening the file says it better
+            file.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _record: object) -> None:
+        # sqlite3 would open transactions by itself, and never for reading or for DDL.
+        connection.isolation_level = None
+        # Readers go on while a refresh writes, and it writes once instead of twice.
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+        except BaseException:
+            connection.close()  # nobody else has it yet
+            raise
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        patience = options.get("feedsvc_patience", BUSY_SECONDS)
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(patience * 1000)}")
+        # A transaction that begins by reading and goes on to write fails at once when another one
+        # wrote in between; one that begins as a writer waits for its turn.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("feedsvc_writes") else "BEGIN")
+
+    return engine

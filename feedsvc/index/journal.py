@@ -1,0 +1,112 @@
+"""The ledger as plain text: a line of JSON for each identity, the last line of an id counts.
+
+Kept beside the database and written before each commit, so that no id is lost with the database:
+a line too many tells of a decision that the next pass takes again.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+from feedsvc.model import Identity
+
+_TEXTS = ("id", "key", "source", "file_digest", "seen_digest")
+
+
+def line(identity: Identity) -> str:
+    """Return an identity as one line of JSON, without the line's end."""
+    return json.dumps(
+        {
+            "id": identity.id,
+            "source": identity.source,
+            "first_seen": identity.first_seen.isoformat(),
+            "updated": identity.updated.isoformat(),
+            "link": identity.link,
+            "key": identity.key,
+            "file_digest": identity.file_digest,
+            "seen_digest": identity.seen_digest,
+        },
+        ensure_ascii=False,
+    )
+
+
+def parse(text: str) -> Identity:
+    """Return the identity that a line holds. Raises ValueError for any other text."""
+    found = json.loads(text)
+    if not isinstance(found, dict) or not all(isinstance(found.get(k), str) for k in _TEXTS):
+        raise ValueError("not a line of a ledger")
+    first_seen, updated = (
+        datetime.fromisoformat(str(found.get(k))) for k in ("first_seen", "updated")
+    )
+    if first_seen.tzinfo is None or updated.tzinfo is None:
+        raise ValueError("a date without a zone")
+    link = found.get("link")
+    return Identity(
+        id=found["id"],
+        key=found["key"],
+        source=found["source"],
+        file_digest=found["file_digest"],
+        seen_digest=found["seen_digest"],
+        first_seen=first_seen,
+        updated=updated,
+        link=link if isinstance(link, str) else None,
+        present=False,
+    )
+
+
+class Journal:
+    """The file that holds a ledger's lines."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def lines(self) -> int:
+        """Return how many lines there are."""
+        try:
+            with self.file.open("rb") as stream:
+                return sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(1 << 20), b""))
+        except FileNotFoundError:
+            return 0
+
+    def read(self) -> dict[str, Identity]:
+        """Return the identities by id. A line torn by a crash is passed over."""
+        found: dict[str, Identity] = {}
+        for text in self._texts():
+            try:
+                identity = parse(text)
+            except ValueError:
+                continue
+            found[identity.id] = identity
+        return found
+
+    def append(self, identities: Iterable[Identity]) -> None:
+        """Add lines, and return when they are on the disk; raises OSError."""
+        text = "".join(line(identity) + "\n" for identity in identities)
+        if not text:
+            return
+        with self.file.open("ab+") as stream:
+            size = stream.seek(0, os.SEEK_END)
+            if size:
+                stream.seek(size - 1)
+                # After a torn line, a new one must not become its end.
+                text = text if stream.read(1) == b"\n" else "\n" + text
+            stream.write(text.encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def rewrite(self, identities: Iterable[Identity]) -> None:
+        """Put these identities in the place of all lines, or leave the file as it is."""
+        new = self.file.with_name(self.file.name + ".new")
+        new.unlink(missing_ok=True)
+        Journal(new).append(identities)
+        if new.exists():
+            new.replace(self.file)
+
+    def _texts(self) -> Iterator[str]:
+        try:
+            with self.file.open(encoding="utf-8", errors="replace") as stream:
+                yield from stream
+        except FileNotFoundError:
+            return

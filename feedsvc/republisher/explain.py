@@ -1,0 +1,172 @@
+"""What becomes of one article and why, step by step, for the operator who wonders."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from feedsvc import articles, content, feeds, identity
+from feedsvc.config import Config
+from feedsvc.errors import ArticleError, NotFoundError
+from feedsvc.index import Index
+from feedsvc.model import Article, Category, Identity
+from feedsvc.republisher.documents import Documents
+from feedsvc.republisher.reading import Reading
+
+Explanation = Iterator[tuple[str, Sequence[str]]]
+
+_SHOWN = 300  # characters of a value or a text
+_TAG = re.compile(r"<([a-zA-Z][\w-]*)")
+
+
+class Explainer:
+    """Explains articles of one configuration and index."""
+
+    def __init__(self, config: Config, index: Index, documents: Documents) -> None:
+        self._config = config
+        self._index = index
+        self._documents = documents
+        self._reading = Reading(config)
+
+    def explain(self, file: str, now: datetime) -> Explanation:
+        """Yield the steps; see Republisher.explain."""
+        source = self._source(file)
+        signature = self._reading.directory.scan().signatures.get(source)
+        if signature is None:
+            raise NotFoundError(
+                f"{file}: there is no such article in {self._config.articles.directory}, or"
+                " articles.include leaves it out"
+            )
+        yield "file", [source, f"{signature.size} bytes"]
+        outcome = self._reading.read(source, signature)
+        found = outcome[0] if outcome else None
+        if found is None:
+            yield "problem", [str(one) for one in outcome[1]] if outcome else ["it has just gone"]
+            yield from self._known(source)
+            return
+        data = self._reading.directory.read(source)
+        yield from self._read(source, data)
+        article = found.article
+        yield "dates", self._dates(article)
+        yield "categories", list(self._categories(article))
+        if article.draft:
+            yield "draft", ["it says so, and is in no feed"]
+            return
+        yield "id", list(self._id(found, now))
+        yield "content", self._content(article)
+        yield from self._known(source)
+
+    def _source(self, file: str) -> str:
+        root = self._config.articles.directory
+        path = Path(os.path.abspath(file))  # noqa: PTH100 - links are not to be resolved
+        root = Path(os.path.abspath(root))  # noqa: PTH100
+        if path.is_relative_to(root) and path != root:
+            return path.relative_to(root).as_posix()
+        return Path(file).as_posix()
+
+    def _read(self, source: str, data: bytes) -> Explanation:
+        try:
+            reading = articles.explain(source, data, zone_of=self._reading.zone_of)
+        except ArticleError as error:  # it changed since it was read above
+            yield "problem", [f"{error.reason}; {error.cure}"]
+            return
+        yield "encoding", [reading.encoding]
+        yield (
+            f"front matter ({reading.kind})",
+            [f"line {line}: {name} = {_short(value)}" for name, line, value in reading.fields],
+        )
+        if reading.article.problems:
+            yield "passed over or recovered", [str(one) for one in reading.article.problems]
+
+    def _dates(self, article: Article) -> list[str]:
+        zone = self._reading.zone_of(article.title, article.terms)
+        return [
+            f"published: {_moment(article.published) or 'not said: when the file was first seen'}",
+            f"updated: {_moment(article.updated) or 'not said: when a reader sees a change'}",
+            f"dates without a zone are in {zone}",
+        ]
+
+    def _categories(self, article: Article) -> Iterator[str]:
+        yield f"terms: {', '.join(article.terms) or 'none'}"
+        for category in self._config.categories:
+            yield f"{category.slug}: {_why(category, article)}"
+
+    def _id(self, found: identity.Found, now: datetime) -> Iterator[str]:
+        site_id = self._config.site.id
+        wanted = identity.candidates([found], site_id)
+        known = [one for one in self._index.ledger() if _is_wanted(one, wanted)]
+        before = {one.id: one for one in known}
+        source = found.article.source
+        assigned = identity.assign([found], known, site_id=site_id, now=now)[source]
+        yield assigned.id
+        if found.article.id is not None:
+            yield f"the front matter declares it: {found.article.id}"
+        elif assigned.id not in before:
+            yield "new: made from the file's path and site.id"
+        elif before[assigned.id].source == source:
+            yield "remembered for this file"
+        else:
+            yield f"that of {before[assigned.id].source}: the same bytes, look or original"
+        if assigned.source != source:
+            yield f"{assigned.source} speaks for it; this file is a copy and is not shown"
+
+    def _content(self, article: Article) -> list[str]:
+        policy = self._documents.policy(article, identity.key("explained"))
+        cleaned = content.clean(article.body, article.markup, policy)
+        before, after = _tags(article.body), _tags(cleaned.html)
+        gone = [f"{name} × {n - after.get(name, 0)}" for name, n in before.items()
+                if n > after.get(name, 0)]  # fmt: skip
+        return [
+            f"{article.markup}, {len(article.body)} characters before, {len(cleaned.html)} after",
+            f"removed: {', '.join(gone) or 'nothing'}",
+            f"summary: {_short(article.summary or cleaned.summary)}",
+        ]
+
+    def _known(self, source: str) -> Explanation:
+        slugs, held = self._index.shown_in(source)
+        if held is not None:
+            yield "feeds", [f"none before {_moment(held)}: its date is in the future"]
+            return
+        base_url = self._config.site.base_url
+        yield (
+            "feeds",
+            [feeds.address(base_url, slug) for slug in slugs]
+            or ["none yet: the next pass reads it, or a copy is shown"],
+        )
+
+
+def _why(category: Category, article: Article) -> str:
+    terms = {term.casefold() for term in article.terms}
+    for term in category.exclude_terms:
+        if term.casefold() in terms:
+            return f"no: it has the excluded term {term}"
+    for term in category.terms:
+        if term.casefold() in terms:
+            return f"yes: it has the term {term}"
+    pattern = category.title_matches
+    if pattern is not None and (found := pattern.search(article.title)):
+        return f"yes: its title matches, with “{found[0]}”"
+    return "no: no term of it, and the title does not match"
+
+
+def _is_wanted(one: Identity, wanted: Mapping[str, set[str]]) -> bool:
+    return any(getattr(one, column) in values for column, values in wanted.items())
+
+
+def _tags(html: str) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for name in _TAG.findall(html):
+        counts[name.lower()] = counts.get(name.lower(), 0) + 1
+    if comments := html.count("<!--"):
+        counts["comment"] = comments
+    return counts
+
+
+def _moment(moment: datetime | None) -> str:
+    return moment.isoformat() if moment else ""
+
+
+def _short(value: object) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
