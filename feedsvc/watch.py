@@ -65,9 +65,9 @@ class Watcher:
 
     def start(self) -> None:
         """Begin, in threads of its own."""
+        self._scheduler.start()
         for thread in self._threads:
             thread.start()
-        self._scheduler.start()
 
     def stop(self) -> None:
         """Stop; a pass under way is finished first, so that nothing is left half done."""

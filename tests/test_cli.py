@@ -97,6 +97,63 @@ def test_a_directory_that_is_not_there_is_said_in_words(folder: Path) -> None:
         assert result.output == "feedsvc: news: No such file or directory\n"
 
 
+def test_refresh_waits_for_files_that_are_being_written(folder: Path) -> None:
+    (folder / "news" / "a.md").write_text("Hello")
+    report = json.loads(run("refresh", "--json").output)
+    assert (report["added"], report["pending"]) == (1, [])
+
+
+def test_an_empty_directory_in_the_place_of_another_must_be_meant(folder: Path) -> None:
+    (folder / "news" / "a.md").write_text("Hello")
+    run("refresh")
+    (folder / "news").rename(folder / "unmounted")
+    (folder / "news").mkdir()
+    result = run("refresh")
+    assert result.exit_code == 1
+    assert "is a disk not mounted" in result.output
+    assert run("refresh", "--accept-empty").output.startswith("0 added, 0 modified, 1 removed")
+
+
+def test_check_lists_problems_for_programs(folder: Path) -> None:
+    (folder / "news" / "a.md").write_text("---\nno end")
+    result = run("check", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.output) == [
+        {
+            "source": "a.md",
+            "line": 1,
+            "field": None,
+            "reason": "the front matter opened by --- does not end",
+            "cure": "put a line --- after the last field",
+            "published": False,
+        }
+    ]
+
+
+def test_explain_takes_a_path(folder: Path) -> None:
+    (folder / "news" / "a.md").write_text("Hello")
+    run("refresh")
+    for file in ("a.md", "news/a.md", str(folder / "news" / "a.md")):
+        result = run("explain", file)
+        assert result.exit_code == 0
+        assert "encoding:\n  UTF-8: its bytes are valid UTF-8\n" in result.output
+    assert run("explain", "gone.md").exit_code == 1
+
+
+def test_the_ledger_goes_out_and_comes_back(folder: Path) -> None:
+    (folder / "news" / "a.md").write_text("Hello")
+    run("refresh")
+    exported = run("ledger", "export").output
+    assert json.loads(exported)["source"] == "a.md"
+    assert run("ledger", "export", "ledger.jsonl").exit_code == 0
+    assert (folder / "ledger.jsonl").read_text() == exported
+    assert run("ledger", "import", "ledger.jsonl").output == "1 ids taken over\n"
+    (folder / "ledger.jsonl").write_text("nonsense\n")
+    result = run("ledger", "import", "ledger.jsonl")
+    assert result.exit_code == 1
+    assert "line 1 is not one of a ledger" in result.output
+
+
 def test_the_configuration_may_be_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "other.yaml").write_text("nonsense: 1\n")
     assert run("check", "--config", "other.yaml").exit_code == 2

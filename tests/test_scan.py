@@ -1,11 +1,12 @@
 """The articles directory: which files are articles."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from feedsvc.errors import ScanError
-from feedsvc.scan import Directory
+from feedsvc.scan import Directory, Links
 
 INCLUDE = ("**/*.md", "**/*.txt", "news/*.html")
 
@@ -36,13 +37,35 @@ def test_what_editors_and_downloads_leave_behind_is_passed_over(tmp_path: Path, 
     assert scan(root, name, "a.txt") == ["a.txt"]
 
 
-def test_links_are_not_followed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("links", "found"),
+    [
+        ("never", ["a.md", "b/c.md"]),
+        ("inside", ["a.md", "b/c.md", "link.md"]),
+        ("anywhere", ["a.md", "b/c.md", "link.md", "out.md", "outfolder/d.md"]),
+    ],
+)
+def test_links_are_followed_as_far_as_allowed_and_circles_end(
+    tmp_path: Path, links: Links, found: list[str]
+) -> None:
     root = tmp_path / "articles"
-    (tmp_path / "outside.md").write_text("secret")
-    scan(root, "a.md")
-    (root / "link.md").symlink_to(tmp_path / "outside.md")
+    scan(root, "a.md", "b/c.md")
+    scan(tmp_path / "outside", "d.md")
+    (root / "link.md").symlink_to("b/c.md")
+    (root / "out.md").symlink_to(tmp_path / "outside" / "d.md")
+    (root / "outfolder").symlink_to(tmp_path / "outside")
+    (root / "again").symlink_to("b")
     (root / "round").symlink_to(root)
-    assert list(Directory(root, INCLUDE).scan().signatures) == ["a.md"]
+    (root / "b" / "up").symlink_to("..")
+    (root / "self.md").symlink_to("self.md")
+    (root / "nowhere.md").symlink_to("gone.md")
+    assert list(Directory(root, INCLUDE, links).scan().signatures) == found
+
+
+def test_what_is_no_file_is_no_article(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.md")
+    (tmp_path / "folder.md").mkdir()
+    assert scan(tmp_path, "a.md") == ["a.md"]
 
 
 def test_a_changed_file_has_another_signature(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """When to refresh: never two at once, never a lost event."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -83,6 +84,22 @@ def test_a_file_event_leads_to_a_pass(tmp_path: Path) -> None:
             break
     watcher.stop()
     assert seen
+
+
+def test_a_pass_that_has_to_be_made_again_is() -> None:
+    made = threading.Semaphore(0)
+    answers = [replace(NOTHING, pending=("a.md",), again_in=0.05), NOTHING]
+
+    def refresh() -> Refresh:
+        made.release()
+        return answers.pop(0)
+
+    watcher = Watcher(refresh, RARELY, None)
+    watcher.start()
+    for _ in range(2):
+        assert made.acquire(timeout=LIMIT)
+    watcher.stop()
+    assert answers == []
 
 
 def test_a_pass_that_fails_is_logged_and_the_next_one_is_made(

@@ -6,7 +6,7 @@ inside: what to write, and why.
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +21,7 @@ from feedsvc.errors import StateDamagedError, StateError
 from feedsvc.index import journal, rows, schema
 from feedsvc.index.engine import file_of, is_damage, make, words
 from feedsvc.index.journal import Journal
-from feedsvc.index.writer import Writer
+from feedsvc.index.writer import Writer, identities
 from feedsvc.model import Identity, Problem, Published, Signature
 
 __all__ = ["FeedState", "Index", "Writer", "file_of", "journal", "journal_of"]
@@ -193,12 +193,17 @@ class Index:
             for row in connection.execute(query):
                 yield rows.identity(row)
 
-    def import_ledger(self, identities: Iterable[Identity]) -> int:
+    def identities(self, wanted: Mapping[str, Iterable[str]]) -> list[Identity]:
+        """Return the ledger's rows that have any of the `wanted` values, by column."""
+        with self._reading() as connection:
+            return identities(connection, wanted)
+
+    def import_ledger(self, found: Iterable[Identity]) -> int:
         """Take over these identities, and return how many; where both know a file, these count.
 
         The files concerned are read again by the next refresh, so that they take the ids.
         """
-        known = {identity.id: identity for identity in identities}
+        known = {identity.id: identity for identity in found}
         with self.writing() as writer:
             writer.take_over(known.values())
         return len(known)

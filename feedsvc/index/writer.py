@@ -33,16 +33,7 @@ class Writer:
 
     def identities(self, wanted: Mapping[str, Iterable[str]]) -> list[Identity]:
         """Return the ledger's rows that have any of the `wanted` values, by column."""
-        ledger, articles = schema.ledger, schema.articles
-        query = select(ledger, articles.c.source.is_not(None).label("present")).outerjoin(
-            articles, and_(articles.c.id == ledger.c.id, articles.c.source == ledger.c.source)
-        )
-        found: dict[str, Identity] = {}
-        for column, values in wanted.items():
-            for chunk in _chunks(sorted(values)):
-                for row in self._connection.execute(query.where(ledger.c[column].in_(chunk))):
-                    found[row.id] = rows.identity(row)
-        return list(found.values())
+        return identities(self._connection, wanted)
 
     def write_files(self, signatures: Mapping[str, Signature]) -> None:
         """Remember the signatures of files that have been dealt with."""
@@ -136,9 +127,9 @@ class Writer:
             for slug in slugs
         ]
         self._insert(schema.memberships, values)
-        self.touched.update(slug for _, slugs in found for slug in slugs)
-        terms = {slug: term for _, slugs in found for slug, term in slugs.items() if term}
-        self._know_terms(terms)
+        self.touched.update(str(row["slug"]) for row in values)
+        shown = [slugs for published, slugs in found if published.held_until is None]
+        self._know_terms({slug: term for slugs in shown for slug, term in slugs.items() if term})
 
     def remove_articles(self, sources: Iterable[str]) -> None:
         """Take these articles out of everything but the ledger and the list of files."""
@@ -304,6 +295,20 @@ class Writer:
     def _insert(self, table: Table, values: list[dict[str, Any]]) -> None:
         if values:
             self._connection.execute(table.insert(), values)
+
+
+def identities(connection: Connection, wanted: Mapping[str, Iterable[str]]) -> list[Identity]:
+    """Return the ledger's rows that have any of the `wanted` values, by column."""
+    ledger, articles = schema.ledger, schema.articles
+    query = select(ledger, articles.c.source.is_not(None).label("present")).outerjoin(
+        articles, and_(articles.c.id == ledger.c.id, articles.c.source == ledger.c.source)
+    )
+    found: dict[str, Identity] = {}
+    for column, values in wanted.items():
+        for chunk in _chunks(sorted(values)):
+            for row in connection.execute(query.where(ledger.c[column].in_(chunk))):
+                found[row.id] = rows.identity(row)
+    return list(found.values())
 
 
 def _chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:

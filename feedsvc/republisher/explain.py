@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from feedsvc import articles, content, feeds, identity
 from feedsvc.config import Config
 from feedsvc.errors import ArticleError, NotFoundError
 from feedsvc.index import Index
-from feedsvc.model import Article, Category, Identity
+from feedsvc.model import Article, Category
 from feedsvc.republisher.documents import Documents
 from feedsvc.republisher.reading import Reading
 
@@ -94,8 +94,7 @@ class Explainer:
 
     def _id(self, found: identity.Found, now: datetime) -> Iterator[str]:
         site_id = self._config.site.id
-        wanted = identity.candidates([found], site_id)
-        known = [one for one in self._index.ledger() if _is_wanted(one, wanted)]
+        known = self._index.identities(identity.candidates([found], site_id))
         before = {one.id: one for one in known}
         source = found.article.source
         assigned = identity.assign([found], known, site_id=site_id, now=now)[source]
@@ -148,10 +147,6 @@ def _why(category: Category, article: Article) -> str:
     if pattern is not None and (found := pattern.search(article.title)):
         return f"yes: its title matches, with “{found[0]}”"
     return "no: no term of it, and the title does not match"
-
-
-def _is_wanted(one: Identity, wanted: Mapping[str, set[str]]) -> bool:
-    return any(getattr(one, column) in values for column, values in wanted.items())
 
 
 def _tags(html: str) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """One pass over the articles directory: gather, decide, apply."""
 
+import posixpath
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from feedsvc.changes import diff
 from feedsvc.config import Config
 from feedsvc.errors import ScanError
 from feedsvc.index import Index, Writer
-from feedsvc.model import Article, Changes, Problem, Published, Refresh, Scan, Signature
+from feedsvc.model import Article, Changes, Identity, Problem, Published, Refresh, Scan, Signature
 from feedsvc.republisher.reading import Reading, digest, unlisted
 
 T = TypeVar("T")
@@ -56,7 +57,7 @@ class Refresher:
             known = dict.fromkeys(known, _NEVER)
         found, pending, wait = self._settled(scan, known, now)
         changes = diff(known, found)
-        due, next_due = self._index.due(now)
+        due, _ = self._index.due(now)
         # The first feeds that anyone sees must not lack what is only a second too young.
         self._passes += 1
         ready = not pending or self._passes > _PATIENCE
@@ -67,6 +68,7 @@ class Refresher:
                 writer.set_meta("root", scan.root)
                 if ready_now:
                     writer.set_meta("ready", "yes")
+        _, next_due = self._index.due(now)
         waits = [wait, (next_due - now).total_seconds() if next_due else None]
         return Refresh(
             changes=changes,
@@ -214,7 +216,7 @@ class Refresher:
                     key=settled.key,
                     published=moment,
                     updated=settled.updated,
-                    version=digest(settled.seen_digest, str(moment), str(settled.updated)),
+                    version=_version(settled, moment, one.article.source),
                     held_until=moment if hold else None,
                 )
             )
@@ -252,6 +254,12 @@ class Refresher:
         listed = (f"{slug}\n{term}" for slug, term in writer.term_slugs())
         fingerprints[LIST] = digest(view, *configured.values(), *listed)
         writer.settle_feeds(fingerprints, now)
+
+
+def _version(settled: Identity, moment: datetime, source: str) -> str:
+    # The folder counts, because relative images have their addresses from it.
+    folder = posixpath.dirname(source)
+    return digest(settled.id, settled.seen_digest, str(moment), str(settled.updated), folder)
 
 
 def _twin(source: str, owner: str) -> Problem:

@@ -1,0 +1,434 @@
+"""Ingest in the wild: half-written files, dates to come, twins, odd names, disks that go away."""
+
+import json
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import NOW, Clock, Tree
+
+from feedsvc.errors import LedgerError, NotFoundError, ScanError
+from feedsvc.republisher import Republisher
+
+ONE = "---\ntitle: One\ndate: 2022-01-01T00:00:00Z\ntags: [news]\n---\n<p>1</p>"
+TWO = "---\ntitle: Two\ndate: 2022-01-02T00:00:00Z\ntags: [news]\n---\n<p>2</p>"
+Open = Callable[..., Republisher]
+SETTLING = {"settle": "2s"}
+
+
+def items(site: Republisher, slug: str = "all") -> list[dict[str, Any]]:
+    return list(json.loads(site.document(f"/feeds/{slug}.json").body)["items"])
+
+
+def titles(site: Republisher, slug: str = "all") -> list[str]:
+    return [item["title"] for item in items(site, slug)]
+
+
+def told(site: Republisher) -> list[str]:
+    return [problem.what for problem in site.refresh().problems]
+
+
+# --- files that are being written
+
+
+def test_a_file_that_may_still_be_being_written_waits(
+    open_site: Open, tree: Tree, clock: Clock
+) -> None:
+    tree.write("1.html", ONE)
+    site = open_site(articles=SETTLING)
+    clock.advance(seconds=10)
+    site.refresh()
+    tree.write("2.html", TWO[:-5])
+    clock.advance(seconds=1)
+    report = site.refresh()
+    assert (report.pending, report.again_in) == (("2.html",), 1.0)
+    assert titles(site) == ["One"]
+    tree.write("2.html", TWO)
+    clock.advance(seconds=1)
+    assert site.refresh().pending == ("2.html",)
+    clock.advance(seconds=1)
+    assert site.refresh().pending == ()
+    assert items(site)[0]["content_html"] == "<p>2</p>"
+
+
+def test_while_a_file_is_being_rewritten_its_last_version_stays(
+    open_site: Open, tree: Tree, clock: Clock
+) -> None:
+    tree.write("1.html", ONE)
+    site = open_site(articles=SETTLING)
+    clock.advance(seconds=10)
+    site.refresh()
+    before = site.document("/feeds/all.atom")
+    tree.write("1.html", "")
+    report = site.refresh()
+    assert (report.pending, bool(report.changes)) == (("1.html",), False)
+    assert site.document("/feeds/all.atom") is before
+
+
+def test_a_file_from_a_clock_that_is_ahead_waits_until_it_stands_still(
+    open_site: Open, tree: Tree, clock: Clock
+) -> None:
+    file = tree.write("1.html", ONE)
+    ahead = (clock.now + timedelta(days=1)).timestamp()
+    os.utime(file, (ahead, ahead))
+    site = open_site(articles=SETTLING)
+    assert site.refresh().pending == ("1.html",)
+    clock.advance(seconds=2)
+    assert site.refresh().pending == ()
+    (item,) = items(site)
+    assert item["date_modified"] <= clock.now.isoformat(), "never later than our own clock"
+
+
+def test_nothing_is_served_before_the_first_files_are_whole(
+    open_site: Open, tree: Tree, clock: Clock
+) -> None:
+    from feedsvc.errors import NotReadyError
+
+    tree.write("1.html", ONE)
+    site = open_site(articles=SETTLING)
+    site.refresh()
+    with pytest.raises(NotReadyError):
+        site.document("/feeds/all.atom")
+    clock.advance(seconds=2)
+    site.refresh()
+    assert titles(site) == ["One"]
+
+
+def test_a_file_that_never_stands_still_does_not_keep_the_others_waiting(
+    open_site: Open, tree: Tree, clock: Clock
+) -> None:
+    tree.write("1.html", ONE)
+    clock.advance(seconds=10)
+    site = open_site(articles=SETTLING)
+    for _ in range(10):
+        tree.write("log.txt", "more")
+        assert site.refresh().pending == ("log.txt",)
+        clock.advance(seconds=1)
+    assert titles(site) == ["One"]
+
+
+def test_a_file_too_long_is_a_problem_and_is_not_opened(
+    open_site: Open, tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.write("1.html", ONE + "x" * 2000)
+    site = open_site(articles={"max_bytes": 1024})
+    monkeypatch.setattr("feedsvc.scan.Directory.read", None)
+    assert told(site) == ["the file is longer than articles.max_bytes (2067 > 1024)"]
+
+
+def test_a_file_that_cannot_be_read_keeps_its_last_version_and_is_tried_again(
+    site: Republisher, tree: Tree, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.write("1.html", ONE)
+    site.refresh()
+    tree.write("1.html", ONE.replace("One", "Another"))
+
+    def refuse(*_: object) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("feedsvc.scan.Directory.read", refuse)
+        (problem,) = site.refresh().problems
+    assert (problem.published, problem.what) == (
+        True,
+        "the file cannot be read (Permission denied)",
+    )
+    assert titles(site) == ["One"]
+    assert told(site) == []
+    assert titles(site) == ["Another"]
+
+
+# --- dates to come
+
+
+FUTURE = ONE.replace("2022-01-01T00:00:00Z", "2026-03-01T12:30:00Z")
+
+
+def test_an_article_of_the_future_appears_when_it_is_due_without_a_change(
+    site: Republisher, tree: Tree, clock: Clock
+) -> None:
+    tree.write("1.html", FUTURE)
+    tree.write("2.html", TWO)
+    report = site.refresh()
+    assert (report.articles, report.again_in) == (1, 1800.0)
+    assert titles(site) == ["Two"]
+    assert titles(site, "news") == ["Two"]
+    clock.advance(minutes=29, seconds=59)
+    site.refresh()
+    assert titles(site) == ["Two"]
+    clock.advance(seconds=1)
+    report = site.refresh()
+    assert (bool(report.changes), report.again_in) == (False, None)
+    assert titles(site) == titles(site, "news") == ["One", "Two"]
+    assert site.entry(items(site)[0]["url"].rpartition("/")[2]).title == "One"
+
+
+def test_a_held_article_has_no_page_and_no_feed_of_its_own(site: Republisher, tree: Tree) -> None:
+    tree.write("1.html", FUTURE.replace("news", "secret"))
+    site.refresh()
+    assert [one.slug for one in site.listings()] == ["all"]
+    with pytest.raises(NotFoundError):
+        site.document("/feeds/secret.atom")
+
+
+def test_the_future_may_be_published_at_once(open_site: Open, tree: Tree) -> None:
+    tree.write("1.html", FUTURE)
+    site = open_site(articles={"future": "publish"})
+    assert site.refresh().again_in is None
+    assert titles(site) == ["One"]
+
+
+def test_dates_without_a_zone_are_in_that_of_their_category(open_site: Open, tree: Tree) -> None:
+    tree.write("1.html", ONE.replace("2022-01-01T00:00:00Z", "2022-01-01 00:00"))
+    tree.write(
+        "2.html", TWO.replace("2022-01-02T00:00:00Z", "2022-01-01 00:00").replace("news", "x")
+    )
+    site = open_site(
+        categories=[{"slug": "cn", "terms": ["news"], "timezone": "Asia/Shanghai"}],
+        site={"title": "T", "timezone": "America/New_York"},
+    )
+    site.refresh()
+    assert {item["title"]: item["date_published"] for item in items(site)} == {
+        "One": "2021-12-31T16:00:00+00:00",
+        "Two": "2022-01-01T05:00:00+00:00",
+    }
+
+
+# --- twins
+
+
+def test_two_files_of_one_original_are_one_entry_and_the_second_is_named(
+    site: Republisher, tree: Tree
+) -> None:
+    head = "link: https://o.example.org/p/1\n"
+    tree.write("1.html", ONE.replace("title", f"{head}title"))
+    site.refresh()
+    before = items(site)
+    tree.write("0.html", TWO.replace("title", f"{head}title"))
+    (problem,) = site.refresh().problems
+    assert str(problem).startswith("0.html: it is the same article as 1.html")
+    assert items(site) == before
+    tree.remove("1.html")
+    assert told(site) == []
+    (after,) = items(site)
+    assert (after["id"], after["title"]) == (before[0]["id"], "Two")
+
+
+def test_the_address_of_a_whole_site_makes_no_twins(site: Republisher, tree: Tree) -> None:
+    for name, text in (("1.html", ONE), ("2.html", TWO)):
+        tree.write(name, text.replace("title", "link: https://o.example.org/\ntitle"))
+    assert told(site) == []
+    assert titles(site) == ["Two", "One"]
+
+
+def test_what_looks_the_same_to_a_reader_is_the_same_article(site: Republisher, tree: Tree) -> None:
+    tree.write("1.html", ONE)
+    site.refresh()
+    before = items(site)
+    tree.write("2.html", ONE.replace("title: One", "layout: post\ntitle: 'One'"))
+    assert told(site) == []
+    assert items(site) == before
+
+
+def test_one_declared_id_in_two_files_is_one_entry(site: Republisher, tree: Tree) -> None:
+    tree.write("1.html", ONE.replace("title", "guid: tag:x,2024:1\ntitle"))
+    tree.write("2.html", TWO.replace("title", "guid: tag:x,2024:1\ntitle"))
+    (what,) = told(site)
+    assert what.startswith("it is the same article as 1.html")
+    assert titles(site) == ["One"]
+
+
+def test_white_space_in_front_matter_moves_nothing(
+    site: Republisher, tree: Tree, clock: Clock
+) -> None:
+    tree.write("1.html", ONE)
+    site.refresh()
+    before = site.document("/feeds/all.atom")
+    clock.advance(hours=1)
+    tree.write("1.html", ONE.replace("title: One", "title:    'One'   \n# a comment"))
+    site.refresh()
+    assert site.document("/feeds/all.atom") is before
+
+
+# --- the directory itself
+
+
+def test_an_unmounted_disk_takes_nothing_away_until_the_operator_says_so(
+    site: Republisher, tree: Tree
+) -> None:
+    tree.write("1.html", ONE)
+    site.refresh()
+    tree.root.rename(tree.root.with_name("unmounted"))
+    tree.root.mkdir()
+    with pytest.raises(ScanError, match="is a disk not mounted"):
+        site.refresh()
+    assert titles(site) == ["One"]
+    site.refresh(accept_empty=True)
+    assert titles(site) == []
+    assert site.refresh().articles == 0
+
+
+def test_a_directory_that_was_emptied_is_empty(site: Republisher, tree: Tree) -> None:
+    tree.write("1.html", ONE)
+    site.refresh()
+    tree.remove("1.html")
+    site.refresh()
+    assert titles(site) == []
+
+
+def test_a_folder_that_cannot_be_listed_keeps_its_articles_and_is_named(
+    site: Republisher, tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.write("bad/1.html", ONE)
+    tree.write("2.html", TWO)
+    site.refresh()
+    tree.remove("2.html")
+    listed = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if str(path).endswith("bad"):
+            raise PermissionError(13, "Permission denied")
+        return listed(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", refuse)
+        (problem,) = site.refresh().problems
+    assert problem.place == "bad/"
+    assert "cannot be listed (Permission denied)" in problem.what
+    assert titles(site) == ["One"]
+    assert told(site) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a b.md", "100%.md", "新闻－一.md", "a\nb.md", "🙂.md", "a?b&c=d.md", "x" * 250 + ".md"],
+)
+def test_odd_names_are_articles_like_any_other(site: Republisher, tree: Tree, name: str) -> None:
+    tree.write(name, ONE)
+    assert told(site) == []
+    assert titles(site) == ["One"]
+    tree.write(name, ONE.replace("One", "Another"))
+    assert told(site) == []
+    assert titles(site) == ["Another"]
+
+
+def test_a_name_that_is_not_utf_8_works_and_keeps_its_id(site: Republisher, tree: Tree) -> None:
+    odd = os.fsencode(tree.root) + b"/\xce\xc4\xd5\xc2.md"
+    with open(odd, "wb") as file:  # noqa: PTH123 - a name that no Path should hold
+        file.write(b"Hello")
+    assert told(site) == []
+    (before,) = items(site)
+    assert before["title"] == r"\xce\xc4\xd5\xc2"
+    with open(odd, "wb") as file:  # noqa: PTH123
+        file.write(b"Hello again")
+    assert told(site) == []
+    (after,) = items(site)
+    assert (after["id"], after["content_html"]) == (before["id"], "<p>Hello again</p>")
+    os.unlink(odd)  # noqa: PTH108
+    site.refresh()
+    assert items(site) == []
+
+
+# --- the ledger as text
+
+
+def test_an_exported_ledger_brings_the_ids_to_another_machine(
+    open_site: Open, tree: Tree, tmp_path: Path
+) -> None:
+    tree.write("old.html", ONE)
+    old = open_site()
+    old.refresh()
+    tree.rename("old.html", "new.html")
+    old.refresh()
+    before = items(old)
+    exported = list(old.export_ledger())
+    new = open_site(state={"url": "sqlite:///elsewhere/x.db"})
+    new.refresh()
+    assert items(new)[0]["id"] != before[0]["id"], "a new machine only knows the new name"
+    assert new.import_ledger(exported) == 1
+    new.refresh()
+    assert items(new) == before
+    assert list(new.export_ledger()) == exported
+
+
+@pytest.mark.parametrize("line", ["x", "[]", "{}", '{"id": 1}', '{"id": "a"}'])
+def test_what_is_no_ledger_is_refused_whole(site: Republisher, line: str) -> None:
+    with pytest.raises(LedgerError, match="line 2 is not one of a ledger"):
+        site.import_ledger(["", line])
+    assert list(site.export_ledger()) == []
+
+
+# --- explain
+
+
+def steps(site: Republisher, file: str) -> dict[str, list[str]]:
+    return {heading: list(lines) for heading, lines in site.explain(file)}
+
+
+def test_explain_shows_every_step(open_site: Open, tree: Tree) -> None:
+    tree.write(
+        "old.md",
+        "---\ntitle: a: b\ndate: 2022-01-01 08:00\ntags: [ads]\nauthor: 李\n---\n"
+        "<p>记者昨日从有关部门获悉，今年上半年增长较快。</p><script>x</script><!-- y -->".encode(
+            "gb18030"
+        ),
+    )
+    site = open_site(
+        site={"title": "T", "base_url": "https://f.example.org", "timezone": "Asia/Shanghai"},
+        categories=[
+            {"slug": "c", "title_matches": "^a"},
+            {"slug": "d", "terms": ["ADS"]},
+            {"slug": "e", "terms": ["ads"], "exclude_terms": ["ads"]},
+            {"slug": "f", "terms": ["x"]},
+        ],
+    )
+    site.refresh()
+    tree.rename("old.md", "new.md")
+    site.refresh()
+    found = steps(site, str(tree.root / "new.md"))
+    assert found["file"][0] == "new.md"
+    assert "GB18030" in found["encoding"][0]
+    assert "line 4: tags = ['ads']" in found["front matter (YAML, field by field)"]
+    assert any("title: is not YAML" in line for line in found["passed over or recovered"])
+    assert "published: 2022-01-01T00:00:00+00:00" in found["dates"]
+    assert found["categories"] == [
+        "terms: ads",
+        "c: yes: its title matches, with “a”",
+        "d: yes: it has the term ADS",
+        "e: no: it has the excluded term ads",
+        "f: no: no term of it, and the title does not match",
+    ]
+    assert found["id"] == [items(site)[0]["id"], "remembered for this file"]
+    assert "removed: script × 1, comment × 1" in found["content"]
+    assert found["feeds"] == [f"https://f.example.org/feeds/{s}" for s in ("ads", "all", "c", "d")]
+
+
+def test_explain_shows_where_an_id_comes_from(site: Republisher, tree: Tree) -> None:
+    tree.write("1.html", ONE)
+    assert steps(site, "1.html")["id"][1] == "new: made from the file's path and site.id"
+    site.refresh()
+    tree.write("2.html", ONE)
+    assert steps(site, "2.html")["id"][1:] == [
+        "that of 1.html: the same bytes, look or original",
+        "1.html speaks for it; this file is a copy and is not shown",
+    ]
+    tree.write("3.html", ONE.replace("title", "guid: urn:x\ntitle"))
+    assert steps(site, "3.html")["id"] == ["urn:x", "the front matter declares it: urn:x"]
+
+
+def test_explain_says_why_an_article_is_in_no_feed(
+    site: Republisher, tree: Tree, clock: Clock
+) -> None:
+    tree.write("bad.md", "---\n- x\n---\n")
+    tree.write("draft.md", "---\ndraft: true\n---\n")
+    tree.write("later.md", FUTURE)
+    site.refresh()
+    assert steps(site, "bad.md")["problem"][0].startswith("bad.md:2: the front matter is not")
+    assert steps(site, "draft.md")["draft"] == ["it says so, and is in no feed"]
+    due = (NOW + timedelta(minutes=30)).isoformat()
+    assert steps(site, "later.md")["feeds"] == [f"none before {due}: its date is in the future"]
+    with pytest.raises(NotFoundError, match="there is no such article"):
+        steps(site, "gone.md")
