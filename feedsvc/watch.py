@@ -62,6 +62,7 @@ class Watcher:
         if directory is not None:
             self._threads.append(_thread(self._listen, "events"))
         self._problems: frozenset[str] = frozenset()
+        self._failure: str | None = None
 
     def start(self) -> None:
         """Begin, in threads of its own."""
@@ -94,8 +95,13 @@ class Watcher:
             report = self._refresh()
         except FeedsvcError as error:
             # What was known stays; the next pass tries again.
-            logger.error("refresh failed: %s", error)  # noqa: TRY400 - it says all there is
+            if str(error) != self._failure:
+                logger.error("refresh failed: %s", error)  # noqa: TRY400 - it says all there is
+            self._failure = str(error)
             return
+        if self._failure is not None:
+            logger.info("refresh works again")
+            self._failure = None
         changes = report.changes
         problems = frozenset(map(str, report.problems))
         if changes or problems != self._problems:
@@ -127,6 +133,7 @@ class Watcher:
 
     def _listen(self) -> None:
         assert self._directory is not None
+        said = False
         while not self._stopping.is_set():
             try:
                 for _ in file_events(
@@ -140,7 +147,9 @@ class Watcher:
                 ):
                     self.pass_now()
             except (OSError, RuntimeError) as error:
-                logger.warning("no file events (%s); the schedule goes on", error)
+                if not said:
+                    logger.warning("no file events (%s); the schedule goes on", error)
+                said = True
                 self._stopping.wait(_RETRY_SECONDS)
 
 
