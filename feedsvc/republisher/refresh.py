@@ -4,7 +4,7 @@ import posixpath
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from feedsvc.errors import ScanError
 from feedsvc.index import Index, Writer
 from feedsvc.model import Article, Changes, Identity, Problem, Published, Refresh, Scan, Signature
 from feedsvc.republisher.reading import Reading, digest, unlisted
+from feedsvc.republisher.settling import Settling
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
@@ -37,7 +38,7 @@ class Refresher:
         self._index = index
         self._reading = Reading(config)
         self._policies = _policies(config)
-        self._noticed: dict[str, tuple[Signature, datetime]] = {}
+        self._settling = Settling(config.articles.settle)
         self._passes = 0
 
     def refresh(
@@ -55,7 +56,8 @@ class Refresher:
         }
         if "articles" in stale:  # the same bytes would be read as other articles now
             known = dict.fromkeys(known, _NEVER)
-        found, pending, wait = self._settled(scan, known, now)
+        settled = self._settling.settle(scan, known, now)
+        found, pending = settled.signatures, settled.pending
         changes = diff(known, found)
         due, _ = self._index.due(now)
         # The first feeds that anyone sees must not lack what is only a second too young.
@@ -69,7 +71,7 @@ class Refresher:
                 if ready_now:
                     writer.set_meta("ready", "yes")
         _, next_due = self._index.due(now)
-        waits = [wait, (next_due - now).total_seconds() if next_due else None]
+        waits = [settled.wait, (next_due - now).total_seconds() if next_due else None]
         return Refresh(
             changes=changes,
             articles=self._index.count(),
@@ -90,43 +92,6 @@ class Refresher:
                 f" {len(known)} articles: is a disk not mounted? All that was published stays."
                 " If it is meant to be empty, run `feedsvc refresh --accept-empty`"
             )
-
-    def _settled(
-        self, scan: Scan, known: Mapping[str, Signature], now: datetime
-    ) -> tuple[dict[str, Signature], tuple[str, ...], float | None]:
-        """Return what to go by, which files may still be being written, and how long they need.
-
-        A file is settled when its last change is `articles.settle` ago; or, where its time is later
-        than ours, when it has looked the same for so long. What is not settled, and what lies in a
-        folder that cannot be listed, is taken to be as it was.
-        """
-        settle = self._config.articles.settle
-        found = dict(scan.signatures)
-        noticed: dict[str, tuple[Signature, datetime]] = {}
-        waits: dict[str, float] = {}
-        for source, signature in scan.signatures.items():
-            if known.get(source) == signature or not settle:
-                continue
-            age = timedelta(seconds=now.timestamp() - signature.mtime_ns / 1e9)
-            if age >= settle:
-                continue
-            if age < timedelta():
-                before = self._noticed.get(source)
-                since = before[1] if before and before[0] == signature else now
-                age = now - since
-                if age >= settle:
-                    continue
-                noticed[source] = (signature, since)
-            waits[source] = max(0.05, (settle - age).total_seconds())
-            del found[source]
-            if source in known:
-                found[source] = known[source]
-        self._noticed = noticed
-        unlisted_folders = tuple(folder for folder, _ in scan.unreadable)
-        if unlisted_folders:
-            kept = (source for source in known if source.startswith(unlisted_folders))
-            found.update({source: known[source] for source in kept if source not in found})
-        return found, tuple(waits), min(waits.values(), default=None)
 
     def _apply(
         self,

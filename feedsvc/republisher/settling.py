@@ -1,0 +1,62 @@
+"""Which files to go by: those that are whole, and those that cannot be seen, as they were. Pure,
+but for remembering from one pass to the next which files had a time later than ours.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from feedsvc.model import Scan, Signature
+
+_SHORTEST_WAIT = 0.05  # seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What to go by; which files may still be being written; after how many seconds to look again."""
+
+    signatures: Mapping[str, Signature]
+    pending: tuple[str, ...]
+    wait: float | None
+
+
+class Settling:
+    """Tells files that are whole from files that may still be being written.
+
+    A file is settled when its last change is `period` ago; or, where its time is later than ours,
+    when it has looked the same for so long.
+    """
+
+    def __init__(self, period: timedelta) -> None:
+        self._period = period
+        self._noticed: dict[str, tuple[Signature, datetime]] = {}
+
+    def settle(self, scan: Scan, known: Mapping[str, Signature], now: datetime) -> Settled:
+        """Take what is not settled, and what lies in a folder that cannot be listed, as it was."""
+        found = dict(scan.signatures)
+        noticed: dict[str, tuple[Signature, datetime]] = {}
+        waits: dict[str, float] = {}
+        new = ((s, one) for s, one in scan.signatures.items() if known.get(s) != one)
+        for source, signature in new if self._period else ():
+            age = timedelta(seconds=now.timestamp() - signature.mtime_ns / 1e9)
+            if age < timedelta():
+                before = self._noticed.get(source)
+                since = before[1] if before and before[0] == signature else now
+                noticed[source] = (signature, since)
+                age = now - since
+            if age < self._period:
+                waits[source] = max(_SHORTEST_WAIT, (self._period - age).total_seconds())
+                del found[source]
+                if source in known:
+                    found[source] = known[source]
+        self._noticed = noticed
+        unlisted = tuple(folder for folder, _ in scan.unreadable)
+        if unlisted:
+            for source, signature in known.items():
+                if source.startswith(unlisted):
+                    found.setdefault(source, signature)
+        return Settled(
+            signatures=found,
+            pending=tuple(waits),
+            wait=min(waits.values(), default=None),
+        )
