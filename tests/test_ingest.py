@@ -354,6 +354,17 @@ def test_an_exported_ledger_brings_the_ids_to_another_machine(
     assert list(new.export_ledger()) == exported
 
 
+def test_a_file_that_goes_right_after_an_import_goes_from_the_feeds(
+    site: Republisher, tree: Tree
+) -> None:
+    tree.write("1.html", ONE)
+    site.refresh()
+    site.import_ledger(list(site.export_ledger()))
+    tree.remove("1.html")
+    site.refresh()
+    assert items(site) == []
+
+
 @pytest.mark.parametrize("line", ["x", "[]", "{}", '{"id": 1}', '{"id": "a"}'])
 def test_what_is_no_ledger_is_refused_whole(site: Republisher, line: str) -> None:
     with pytest.raises(LedgerError, match="line 2 is not one of a ledger"):

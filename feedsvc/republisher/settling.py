@@ -13,7 +13,7 @@ _SHORTEST_WAIT = 0.05  # seconds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What to go by; which files may still be being written; after how many seconds to look again."""
+    """What to go by; which files may still be being written; how many seconds they need."""
 
     signatures: Mapping[str, Signature]
     pending: tuple[str, ...]
