@@ -117,7 +117,16 @@ def _load_app(config: Config) -> Flask:
     # granian 2.8 installs a handler of its own later, and a worker that gets both SIGINT and
     # SIGTERM may never end (tried: one time in four).
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    threading.Thread(target=_end_with_parent, name="feedsvc-parent", daemon=True).start()
     return create_app(config, watch=False)
+
+
+def _end_with_parent() -> None:
+    """Stop this worker when its parent has died: it would go on holding the port."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _with_usable_state(config: Config) -> Config:

@@ -75,14 +75,14 @@ def test_a_watcher_that_dies_is_started_again(tmp_path: Path, articles: Path) ->
         until(lambda: "Two" in service.titles(), "the new article is in the feed")
 
 
-def test_the_watcher_goes_when_the_service_is_killed(tmp_path: Path, articles: Path) -> None:
-    with serving(tmp_path, articles) as service:
-        watcher = until(service.watcher, "the watcher says that it watches")
+def test_watcher_and_workers_go_when_the_service_is_killed(tmp_path: Path, articles: Path) -> None:
+    with serving(tmp_path, articles, "--workers", "2") as service:
+        until(service.watcher, "the watcher says that it watches")
+        children = service.children()
+        assert len(children) >= 3
         os.kill(service.process.pid, signal.SIGKILL)
         service.process.wait(60)
-        until(lambda: not alive(watcher), "the watcher has gone")
-        for pid in service.children():
-            os.kill(pid, signal.SIGKILL)
+        until(lambda: not any(map(alive, children)), "all of them have gone")
 
 
 def test_after_a_restart_feeds_are_as_before(tmp_path: Path, articles: Path) -> None:
