@@ -1,0 +1,107 @@
+"""A process that refreshes without end, made to be killed; forked, so that a new one costs little.
+
+It is told by lines of JSON on its standard input: `{"config": path, "point": [name, when, n]}` to
+begin, then "kill" or "wait" to end. It answers with the process's id, a line for each refresh with
+what a reader sees now, and `["ended", status]`.
+"""
+
+import itertools
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from feedsvc import config as configuration
+from feedsvc.index import Index, Writer, journal
+from feedsvc.republisher import Republisher
+
+OWNERS = {"Writer": Writer, "Journal": journal.Journal, "Index": Index}
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def arm(name: str, when: str, n: int) -> None:
+    """Have this process killed at the n-th call: `when` it begins, is over, or is half done."""
+    calls = itertools.count(1)
+    if name in {"statement", "step"}:
+
+        def called(*_: object) -> int:
+            if next(calls) == n:
+                die()
+            return 0
+
+        @event.listens_for(Engine, "connect")
+        def connected(connection: Any, _record: object) -> None:
+            if name == "statement":
+                connection.set_trace_callback(called)
+            else:  # inside of statements, every few instructions of SQLite's machine
+                connection.set_progress_handler(called, 40)
+
+        return
+    owner, attribute = OWNERS[name.partition(".")[0]], name.partition(".")[2]
+    real: Callable[..., Any] = getattr(owner, attribute)
+
+    @wraps(real)
+    def method(self: Any, *args: Any, **named: Any) -> Any:
+        now = next(calls) == n
+        if now and when == "half":
+            args = (tuple(args[0]),)
+            text = "".join(journal.line(one) + "\n" for one in args[0]).encode()
+            with self.file.open("ab") as stream:
+                stream.write(text[: len(text) // 2])
+            die()
+        if now and when == "before":
+            die()
+        result = real(self, *args, **named)
+        if now:
+            die()
+        return result
+
+    setattr(owner, attribute, method)
+
+
+def refresh_for_ever(config: str, point: tuple[str, str, int] | None) -> None:
+    print(os.getpid(), flush=True)
+    if point:
+        arm(*point)
+    loaded = configuration.load(Path(config))
+    index = Index.open(loaded.state.url, owner=True)
+    site = Republisher(loaded, index, lambda: datetime.now(UTC))
+    while True:
+        changed = bool(site.refresh().changes)
+        items = json.loads(site.document("/feeds/all.json").body)["items"]
+        seen = {item["title"]: [item["id"], item["date_published"]] for item in items}
+        print(json.dumps({"changed": changed, "seen": seen}), flush=True)
+
+
+def main() -> None:
+    for line in sys.stdin:
+        order = json.loads(line)
+        child = os.fork()
+        if not child:
+            try:
+                refresh_for_ever(order["config"], order["point"])
+            except BaseException:  # noqa: BLE001 - it is said, and the test sees the status
+                traceback.print_exc()
+            os._exit(1)
+        # Not reaped before this, so that its id is nobody else's; killed, too, when nobody is left
+        # who could say so.
+        if sys.stdin.readline() != "wait\n":
+            os.kill(child, signal.SIGKILL)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        print("\n" + json.dumps(["ended", status]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""Whatever bytes lie beside good articles, under whatever name, the good ones are served as before.
+
+Hypothesis writes one file next to three good articles: noise, or something that is nearly an
+article. lxml, feedparser and json judge every feed there is then, and each good entry must be, byte
+for byte and in its place, what it was without that file.
+"""
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import feedparser
+import pytest
+from conftest import Clock, Tree
+from hypothesis import HealthCheck, assume, example, given, settings, strategies as st
+from lxml import etree
+
+from feedsvc import config as configuration
+from feedsvc.formats import FORMATS
+from feedsvc.index import Index
+from feedsvc.republisher import Republisher
+
+GOOD = {
+    "a.md": "---\ntitle: A & b\ndate: 2022-01-02T00:00:00Z\ntags: [news, 新闻]\n---\n*a* < b ]]>",
+    "deep/b.html": "---\nid: urn:x-test:b\ndate: 2022-01-01T00:00:00Z\ntags: [news]\n---\n<p>b</p>",
+    "c.txt": "---\ntitle: C\nlink: https://o.example.org/c\nauthor: Ann\n---\nc",
+}
+ENTRY = {
+    "atom": re.compile(rb"<entry\b.*?</entry>", re.DOTALL),
+    "rss": re.compile(rb"<item\b.*?</item>", re.DOTALL),
+}
+Entries = dict[tuple[str, str], list[bytes]]
+"""The serialised entries of each feed, in their order, by slug and format."""
+
+
+@contextmanager
+def good_site() -> Iterator[tuple[Republisher, Tree]]:
+    with tempfile.TemporaryDirectory() as name:
+        folder, clock = Path(name), Clock()
+        tree = Tree(folder / "articles", clock)
+        for source, text in GOOD.items():
+            tree.write(source, text)
+        mapping = {
+            "site": {"title": "Test", "base_url": "https://feeds.example.org"},
+            "state": {"url": "sqlite:///state/index.db"},
+            "articles": {"directory": str(tree.root), "settle": "0s"},
+        }
+        config = configuration.parse(mapping, folder=folder)
+        with closing(Republisher(config, Index.open(config.state.url), clock)) as site:
+            site.refresh()
+            yield site, tree
+
+
+def entries(body: bytes, name: str) -> list[bytes]:
+    """Return the entries of a document in one format, once independent judges have read it."""
+    if name == "json":
+        return [json.dumps(item).encode() for item in json.loads(body)["items"]]
+    etree.fromstring(body)
+    read = feedparser.parse(body, sanitize_html=False, resolve_relative_uris=False)
+    assert not read.bozo, read.get("bozo_exception")
+    found = [one.group() for one in ENTRY[name].finditer(body)]
+    assert len(found) == len(read.entries)
+    return found
+
+
+def served(site: Republisher) -> Entries:
+    etree.fromstring(site.document("/opml.xml").body)
+    return {
+        (one.slug, name): entries(site.document(f"/feeds/{one.slug}.{name}").body, name)
+        for one in site.listings()
+        for name in FORMATS
+    }
+
+
+@pytest.fixture(scope="module")
+def without() -> Entries:
+    """What the good articles look like on their own."""
+    with good_site() as (site, _):
+        return served(site)
+
+
+# What breaks parsers, writers and readers: as text, because it may stand anywhere.
+TROUBLE = st.sampled_from(
+    [
+        *"\0\a\x0b\x1b\x7f\x85\xad\ufeff\ufffe\uffff\ud800\udfff\u202e\u2028\U0001f600\U0010ffff",
+        *"<>&\"'%#?\\`|*_~[]{}()!:-\t\r\n",
+        "]]>", "<![CDATA[", "<!--", "-->", "--!>", "<?xml version='1.0'?>", "<?php", "&#0;", "&#xD800;",
+        "&nbsp;", "&bogus;", "&#x1F600;", "&lt;script&gt;", "<script>", "</script>", "<style>", "</p>",
+        "<!DOCTYPE x [<!ENTITY a 'b'>]>&a;", "<base href='//evil.example/'>", "<plaintext>", "<svg><math>",
+        "<meta http-equiv=refresh content=0>", "<a href='javascript:x'>", "<img src='http://[::1'>",
+        "[x](javascript:y)", "![x](data:a)", "](", "<textarea>", "<title>", "<template>", "<frameset>",
+        "</entry>", "</item></channel></rss>", "<content type='xhtml'>", "é", "e\u0301", "新闻", "\u200d",
+        "---\n", "+++\n", ";;;\n", "...\n", "~", "*a", "&a ", "!!python/object:x", "%YAML 9\n", "? ", "- ",
+        "http://", "https://a.example/?x=]]>", "//", "data:text/html,x", "mailto:a@b", "https://[", "http://a:b",
+    ]
+)  # fmt: skip
+NEST = st.builds(
+    lambda one, n: one * n,
+    st.sampled_from(["[", "{", "<div>", "<ul><li>", "> ", "- ", "<b><p>", '{"a":', "<svg>", "*a "]),
+    st.sampled_from([25, 150, 1200]),
+)
+TEXT = st.lists(
+    st.one_of(TROUBLE, TROUBLE, st.text(max_size=8), st.sampled_from(["word ", "https://a.example/b "])),
+    max_size=8,
+).map("".join)  # fmt: skip
+NAME = st.one_of(
+    st.sampled_from(
+        "title id guid link from date updated published draft tags categories category author authors"
+        " headimg cover description lang TITLE 标题 <<".split()
+    ),
+    TEXT,
+)
+VALUE = st.one_of(
+    TEXT,
+    NEST,
+    st.sampled_from(
+        [
+            "0000-00-00", "9999-12-31T23:59:59+14:00", "2022-02-30", "1e309", "-1", "99999999999999", "urn:x-test:b",
+            "https://o.example.org/c", "[news, 新闻, ../x, a/b, '']", "true", "null", "2025-01-01", "|", ">-",
+            "{name: A, url: 'javascript:x'}", "[[[a]], {b: [c]}]", "news,,新闻", "all", "zh_CN", "../../etc/passwd",
+        ]
+    ),
+)  # fmt: skip
+FIELDS = st.lists(st.tuples(NAME, VALUE), max_size=5)
+
+
+def front_matter(fence: str, fields: list[tuple[str, str]], end: str) -> str:
+    lines = {
+        "---": [f"{name}: {value}" for name, value in fields],
+        "+++": [f"{name} = {json.dumps(value)}" for name, value in fields],
+        ";;;": [f"{json.dumps(name)}: {json.dumps(value)}," for name, value in fields],
+        "{": [f"{json.dumps(name)}: {json.dumps(value)}," for name, value in fields] + ['"z": 1}'],
+        "": [],
+    }[fence]
+    return "\n".join([fence, *lines, end, ""])
+
+
+STRUCTURED = st.builds(
+    lambda start, matter, body, encoding, tail: (
+        start + (matter + body).encode(encoding, "surrogatepass" if encoding == "utf-8" else "replace") + tail
+    ),
+    st.sampled_from([b"", b"", b"", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\n\n", b"\0", b"GIF89a"]),
+    st.builds(
+        front_matter,
+        st.sampled_from(["---", "---", "---", "+++", ";;;", "{", ""]),
+        FIELDS,
+        st.sampled_from(["---", "---", "+++", ";;;", "...", "", "--"]),
+    ),
+    st.one_of(TEXT, st.tuples(TEXT, NEST, TEXT).map("".join)),
+    st.sampled_from(["utf-8", "utf-8", "utf-8", "utf-8", "gb18030", "utf-16-le", "utf-32", "latin-1"]),
+    st.sampled_from([b"", b"", b"\xff", b"\xe4\xb8", b"\xed\xa0\x80", b"\xc3\x28"]),
+)  # fmt: skip
+DATA = st.one_of(STRUCTURED, STRUCTURED, STRUCTURED, st.binary(max_size=400))
+
+# A name is bytes; the folder may be one of those that the good articles are in.
+PART = st.one_of(
+    st.sampled_from(
+        [b" ", b"%2e%2e", b"a#b?c", b"a\nb", b"\x7f", "中文".encode(), b"\xff\xfe", b"\\xff", b"&<>\"'", b"-rf", b"a"]
+    ),
+    st.binary(min_size=1, max_size=12),
+    TEXT.map(lambda text: text.encode("utf-8", "surrogatepass")[:200] or b"_"),
+).map(lambda part: part.replace(b"/", b"_").replace(b"\0", b"_"))  # fmt: skip
+FILE = st.builds(
+    lambda folder, stem, suffix: os.fsdecode(
+        stem + suffix if folder in {b"", b".", b".."} else folder + b"/" + stem + suffix
+    ),
+    st.one_of(st.just(b""), st.just(b"deep"), PART),
+    PART,
+    st.sampled_from([b".md", b".md", b".html", b".html", b".txt", b".HTM", b".markdown", b""]),
+)
+
+
+@settings(
+    max_examples=130,
+    deadline=None,
+    # Text out of many pieces is large before it is refused; each example is a site of its own.
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(source=FILE, data=DATA)
+@example(source="x.md", data=b"---\ntitle: <b>\ntags: [news]\nid: urn:x-test:b\n---\n")
+@example(source="deep/x\udcff.md", data=b"---\ntags: ['\xed\xa0\x80']\n---\n]]>\xef\xbf\xbe")
+def test_any_bytes_beside_good_articles_change_no_byte_of_theirs(
+    without: Entries, source: str, data: bytes
+) -> None:
+    with good_site() as (site, tree):
+        assume(not os.path.lexists(tree.root / source) and source.partition("/")[0] not in GOOD)
+        tree.write(source, data)
+        for problem in site.refresh().problems:
+            assert str(problem).encode()
+        after = served(site)
+        assert after.keys() >= without.keys()
+        for feed, found in after.items():
+            before = without.get(feed, [])
+            assert [one for one in found if one in before] == before
+            assert len(found) <= len(before) + 1
+        for one in site.feed("all").entries:
+            assert site.entry(one.key).id == one.id

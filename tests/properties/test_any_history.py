@@ -1,0 +1,443 @@
+"""Whatever happens to the files and to the state, no article is lost, doubled or given another id.
+
+Hypothesis makes up histories: files are written, renamed, copied, edited, touched, deleted, put
+back, broken and mended; refreshes crash, the service restarts, its database is lost or damaged.
+After each refresh the feeds must say what a small model says. The model follows each story through
+its files by what was done to them, and never looks at an id but to see that it stays.
+
+Two things are left out because they mean nothing certain: changing an article of which nothing
+else is known (no id, no link) while it moves, between the same two refreshes; and changing the
+file that speaks for such an article while there are copies of it.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from conftest import Clock, Tree
+from hypothesis import HealthCheck, settings, strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from lxml import etree
+
+from feedsvc import config as configuration
+from feedsvc.errors import NotFoundError, NotReadyError
+from feedsvc.index import Index, Writer, journal_of
+from feedsvc.index.journal import Journal
+from feedsvc.republisher import Republisher
+
+TERMS = ("news", "life", "新闻")
+ATOM_ID = "{http://www.w3.org/2005/Atom}entry/{http://www.w3.org/2005/Atom}id"
+PICK = st.integers(0, 999)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """What a file says. `known_by`: what else than its bytes tells which article it is."""
+
+    number: int
+    version: int = 0
+    known_by: Literal["guid", "link"] | None = None
+    dated: bool = False
+    terms: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return f"Story {self.number}, version {self.version}"
+
+    def __str__(self) -> str:
+        fields = [f"title: {self.title}", f"tags: [{', '.join(self.terms)}]"]
+        if self.known_by == "guid":
+            fields.append(f"guid: urn:x-test:{self.number}")
+        if self.known_by == "link":
+            fields.append(f"link: https://example.org/x/{self.number}")
+        if self.dated:
+            fields.append(f"date: 2022-01-{self.number % 28 + 1:02} 12:00")
+        return "\n".join(["---", *fields, "---", f"What story {self.number} tells."])
+
+
+TEMPLATE = Text(number=0)
+"""What an editor puts into a new file, again and again, under the same name."""
+
+
+@dataclass(eq=False, kw_only=True)
+class Story:
+    """One article: `text` as last published, by the file `speaker`. The rest is of this interval."""
+
+    known_by: str | None
+    id: str | None = None
+    text: Text | None = None
+    speaker: str | None = None
+    edited: bool = False
+    moved: bool = False
+
+    def can_move(self) -> bool:
+        return bool(self.known_by) or not self.edited
+
+
+@dataclass(kw_only=True)
+class File:
+    """One file: what stands in it (or stood, before it was broken), and its last good version."""
+
+    story: Story
+    text: Text
+    broken: bool = False
+    good: Text | None = None
+    changed: bool = True
+
+
+class Crashed(Exception):
+    """The process died here."""
+
+
+@dataclass
+class Model:
+    """What should be published."""
+
+    files: dict[str, File] = field(default_factory=dict)
+    stories: list[Story] = field(default_factory=list)
+
+    def refresh(self, *, lost: bool) -> None:
+        for file in self.files.values():
+            file.changed |= lost
+            if not file.broken and file.changed:
+                file.good = file.text
+            elif lost:
+                file.good = None
+        for story in self.stories:
+            of = {p: f for p, f in self.files.items() if f.story is story and f.good is not None}
+            if story.speaker not in of:
+                # What was met in this pass comes first, what cannot be read last.
+                story.speaker = min(
+                    of,
+                    key=lambda p: (of[p].broken, not of[p].changed, p),  # noqa: B023 - used at once
+                    default=story.speaker,
+                )
+            if story.speaker in of:
+                story.text = of[story.speaker].good
+            story.edited = story.moved = False
+        for file in self.files.values():
+            file.changed = False
+
+    def published(self) -> list[Story]:
+        alive = {id(f.story) for f in self.files.values() if f.good is not None}
+        return [story for story in self.stories if id(story) in alive]
+
+
+class History(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        root = Path(self.folder.name)
+        self.clock = Clock()
+        self.tree = Tree(root / "articles", self.clock)
+        mapping = {
+            "site": {"title": "Test", "base_url": "https://feeds.example.org"},
+            "state": {"url": "sqlite:///state/index.db"},
+            "articles": {"directory": str(self.tree.root), "settle": "0s"},
+        }
+        self.config = configuration.parse(mapping, folder=root)
+        self.database = root / "state" / "index.db"
+        self.model = Model()
+        self.numbers = count(1)
+        self.deleted: dict[str, File] = {}
+        self.left: dict[str, Story] = {}  # names that files have been renamed from
+        self.free: list[str] = []  # those whose story is known by its new name
+        self.lost = True
+        self.deleted_since = False
+        self.items: list[dict[str, Any]] | None = None
+        self.seen: dict[str, dict[str, Any]] = {}
+        self.open()
+
+    def teardown(self) -> None:
+        try:
+            self.refresh()
+        finally:
+            self.site.close()
+            self.folder.cleanup()
+
+    def open(self) -> None:
+        index = Index.open(self.config.state.url, owner=True)
+        self.site = Republisher(self.config, index, self.clock)
+
+    # What is done to files. Each takes a second, so that no change looks like none.
+
+    def write(self, source: str, text: Text | str) -> None:
+        self.clock.advance(seconds=1)
+        self.tree.write(source, str(text))
+
+    def pick(self, pick: int, of: Callable[[str, File], bool]) -> str | None:
+        sources = [source for source, file in sorted(self.model.files.items()) if of(source, file)]
+        return sources[pick % len(sources)] if sources else None
+
+    def new_name(self, folder: str) -> str:
+        return f"{folder}{next(self.numbers)}.md"
+
+    @rule(
+        folder=st.sampled_from(["", "a", "m/", "z z/", "新/"]),
+        again=st.booleans(),
+        known_by=st.sampled_from([None, None, "guid", "link"]),
+        dated=st.booleans(),
+        terms=st.lists(st.sampled_from(TERMS), max_size=2, unique=True).map(tuple),
+    )
+    def write_a_new_file(self, folder: str, again: bool, **said: Any) -> None:
+        """A new article, under a new name or one that another has left."""
+        text = Text(number=next(self.numbers), **said)
+        name = self.free.pop() if again and self.free else self.new_name(folder)
+        self.begin(name, text)
+
+    @rule()
+    def write_from_the_template(self) -> None:
+        """A new article that looks at first as others did at first."""
+        name = "new.md"
+        used = name in self.model.files or name in self.deleted or name in self.left
+        taken = [story.text for story in self.model.stories]
+        taken += [file.text for file in (*self.model.files.values(), *self.deleted.values())]
+        if TEMPLATE in taken or (used and name not in self.free):
+            return
+        if name in self.free:
+            self.free.remove(name)
+        self.begin(name, TEMPLATE)
+
+    def begin(self, name: str, text: Text) -> None:
+        story = Story(known_by=text.known_by)
+        self.model.stories.append(story)
+        self.model.files[name] = File(story=story, text=text)
+        self.write(name, text)
+
+    @rule(pick=PICK, folder=st.sampled_from(["", "a", "m/", "z z/"]))
+    def rename(self, pick: int, folder: str) -> None:
+        old = self.pick(pick, lambda _, file: file.story.can_move() and not file.broken)
+        if old is None:
+            return
+        new = self.new_name(folder)
+        file = self.model.files.pop(old)
+        file.story.moved = True
+        self.left[old] = file.story
+        self.model.files[new] = replace(file, good=None, changed=True)
+        self.tree.rename(old, new)
+
+    @rule(pick=PICK, folder=st.sampled_from(["", "a", "m/", "z z/"]))
+    def copy(self, pick: int, folder: str) -> None:
+        old = self.pick(pick, lambda _, file: file.story.can_move() and not file.broken)
+        if old is None:
+            return
+        new = self.new_name(folder)
+        file = self.model.files[old]
+        file.story.moved = True
+        self.model.files[new] = replace(file, good=None, changed=True)
+        self.write(new, file.text)
+
+    @rule(pick=PICK)
+    def edit(self, pick: int) -> None:
+        def certain(source: str, file: File) -> bool:
+            story = file.story
+            alone = sum(other.story is story for other in self.model.files.values()) == 1
+            return not file.broken and (
+                bool(story.known_by)
+                or not story.moved
+                and (alone or story.speaker not in {None, source})
+            )
+
+        source = self.pick(pick, certain)
+        if source is None:
+            return
+        file = self.model.files[source]
+        if not file.story.known_by and file.story.speaker not in {None, source}:
+            if file.story.speaker in self.model.files:
+                # A copy that is changed is an article of its own from now on.
+                file.story = Story(known_by=None)
+                self.model.stories.append(file.story)
+        file.story.edited = True
+        file.text = replace(file.text, version=next(self.numbers))
+        file.changed = True
+        self.write(source, file.text)
+
+    @rule(pick=PICK)
+    def touch(self, pick: int) -> None:
+        if source := self.pick(pick, lambda *_: True):
+            self.clock.advance(seconds=1)
+            self.tree.touch(source)
+            self.model.files[source].changed = True
+
+    @rule(pick=PICK)
+    def delete(self, pick: int) -> None:
+        source = self.pick(pick, lambda _, file: file.story.can_move())
+        if source is None:
+            return
+        self.tree.remove(source)
+        file = self.deleted[source] = self.model.files.pop(source)
+        file.story.moved = self.deleted_since = True
+
+    @precondition(lambda self: self.deleted)
+    @rule(pick=PICK)
+    def put_back(self, pick: int) -> None:
+        sources = sorted(
+            source
+            for source, file in self.deleted.items()
+            if file.story.known_by or (file.text == file.story.text and not file.story.edited)
+        )
+        if not sources:
+            return
+        source = sources[pick % len(sources)]
+        file = self.deleted.pop(source)
+        file.story.moved = True
+        self.model.files[source] = File(story=file.story, text=file.text)
+        self.write(source, file.text)
+
+    @rule(pick=PICK)
+    def break_one(self, pick: int) -> None:
+        source = self.pick(pick, lambda _, file: not file.broken and not file.changed)
+        if source is None:
+            return
+        file = self.model.files[source]
+        file.broken = file.changed = True
+        self.write(source, str(file.text).rpartition("---")[0])
+
+    @rule(pick=PICK)
+    def mend(self, pick: int) -> None:
+        source = self.pick(pick, lambda _, file: file.broken)
+        if source is None:
+            return
+        file = self.model.files[source]
+        file.broken, file.changed = False, True
+        self.write(source, file.text)
+
+    @rule(hours=st.sampled_from([1, 100]))
+    def wait(self, hours: int) -> None:
+        self.clock.advance(hours=hours)
+
+    # What happens to the service.
+
+    @rule(killed=st.booleans())
+    def restart(self, killed: bool) -> None:
+        self.site.close()
+        if killed:
+            self.database.with_name("index.db.open").touch()
+        self.open()
+
+    @rule()
+    def lose_the_database(self) -> None:
+        self.site.close()
+        for suffix in ("", "-wal", "-shm"):
+            self.database.with_name(self.database.name + suffix).unlink(missing_ok=True)
+        self.lost = True
+        self.open()
+
+    @rule(whole=st.booleans())
+    def damage_the_database(self, whole: bool) -> None:
+        self.site.close()
+        data = self.database.read_bytes()
+        self.database.write_bytes(b"junk" * 1000 if whole else data[:4096] + b"junk" * 8192)
+        self.database.with_name("index.db.open").touch()
+        self.lost = True
+        self.open()
+        assert list(self.database.parent.glob("index.db.damaged-*")), "nothing is thrown away"
+
+    @rule(where=st.sampled_from(["write_problems", "settle_feeds", "journal"]))
+    def crash_inside_a_refresh(self, where: str) -> None:
+        append = Journal.append
+
+        def crash(*_: object) -> None:
+            raise Crashed
+
+        def append_and_crash(journal: Journal, identities: Iterable[Any]) -> None:
+            append(journal, identities)
+            raise Crashed
+
+        with pytest.MonkeyPatch.context() as patch:
+            if where == "journal":
+                patch.setattr(Journal, "append", append_and_crash)
+            else:
+                patch.setattr(Writer, where, crash)
+            try:
+                self.site.refresh()
+            except Crashed:
+                assert self.published() == (None if self.lost else self.items)
+                return
+        self.check()
+
+    # What must be so.
+
+    @rule()
+    def refresh(self) -> None:
+        report = self.site.refresh()
+        self.check()
+        assert report.articles == len(self.items or [])
+
+    def published(self, slug: str = "all") -> list[dict[str, Any]] | None:
+        try:
+            return list(json.loads(self.site.document(f"/feeds/{slug}.json").body)["items"])
+        except NotFoundError:
+            return []
+        except NotReadyError:
+            return None
+
+    def check(self) -> None:
+        """Compare the feeds with the model, after a refresh."""
+        changed = self.deleted_since or any(file.changed for file in self.model.files.values())
+        unread = self.lost and any(file.broken for file in self.model.files.values())
+        self.model.refresh(lost=self.lost)
+        self.lost = False
+        self.free += [
+            source
+            for source, story in self.left.items()
+            if story.speaker in self.model.files
+        ]
+        self.left = {s: story for s, story in self.left.items() if s not in self.free}
+        items = self.published()
+        assert items is not None
+        stories = self.model.published()
+        by_title = {item["title"]: item for item in items}
+        assert sorted(by_title) == sorted(story.text.title for story in stories if story.text)
+        ids = [item["id"] for item in items]
+        assert len(ids) == len(set(ids)) == len(by_title)
+        for story in stories:
+            assert story.text
+            id = by_title[story.text.title]["id"]
+            assert story.id in {None, id}, f"{story.text.title} had another id"
+            assert all(other is story or other.id != id for other in self.model.stories)
+            story.id = id
+        self.check_formats(ids)
+        self.check_terms(stories)
+        for item in items:
+            self.check_dates(item)
+        if not changed and not unread and self.items is not None:
+            assert items == self.items
+        self.items, self.deleted_since = items, False
+
+    def check_formats(self, ids: list[str]) -> None:
+        atom = etree.fromstring(self.site.document("/feeds/all.atom").body)
+        rss = etree.fromstring(self.site.document("/feeds/all.rss").body)
+        assert [element.text for element in atom.iterfind(ATOM_ID)] == ids
+        assert [element.text for element in rss.iterfind("channel/item/guid")] == ids
+
+    def check_terms(self, stories: list[Story]) -> None:
+        for term in TERMS:
+            titles = sorted(item["title"] for item in self.published(term) or [])
+            assert titles == sorted(s.text.title for s in stories if s.text and term in s.text.terms)
+
+    def check_dates(self, item: dict[str, Any]) -> None:
+        """`updated` moves, and moves forward, if and only if something else does."""
+        before = self.seen.get(item["id"])
+        if before is not None:
+            assert item["date_published"] == before["date_published"]
+            if item == before | {"date_modified": item["date_modified"]}:
+                assert item["date_modified"] == before["date_modified"]
+            else:
+                assert item["date_modified"] > before["date_modified"]
+        self.seen[item["id"]] = item
+
+
+History.TestCase.settings = settings(
+    max_examples=60,
+    stateful_step_count=30,
+    deadline=None,
+    # Each step is a pass over files and a database.
+    suppress_health_check=[HealthCheck.too_slow],
+)
+TestHistory = pytest.mark.filterwarnings("error")(History.TestCase)
