@@ -4,7 +4,9 @@
 must come out; `cases/articles-refused/NAME.md` must be refused as `NAME.json` says.
 """
 
+import contextlib
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -120,6 +122,38 @@ def test_any_bytes_are_an_article_or_refused(data: bytes, start: bytes) -> None:
         return
     assert article.title
     assert not any("\ud800" <= char <= "\udfff" or char == "\0" for char in article.body)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\nauthor: <" + "@" * 64000 + "\n---\n",
+        "+++\n" + "\n".join(f"[a{n}]" for n in range(8000)) + "\n+++\n",
+        "+++\n" + "\n".join(f"a{n} = 1" for n in range(7000)) + "\n+++\n",
+        '+++\n"a"' + ".a" * 15000 + " = 1\n+++\n",
+        ";;;\n" + ",\n".join(f'"a{n}": 1' for n in range(6000)) + "\n;;;\n",
+        "---\ntitle: " + "\u0300\u0316" * 16000 + "\n---\n",
+        "---\ntitle: " + "'" * 60000 + "\n---\n",
+        "---\na: b: c\n" + "x\n" * 30000 + "---\n",
+        "---\ntags: [" + "a, " * 20000 + "]\n---\n",
+    ],
+    ids=lambda text: text[4:14].strip(),
+)
+def test_front_matter_as_long_as_it_may_be_costs_a_bounded_number_of_steps(text: str) -> None:
+    # Counted, not timed: what is quadratic in 64 KiB calls far more often than this.
+    calls = 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    sys.setprofile(count)
+    try:
+        with contextlib.suppress(ArticleError):
+            parse("a.md", text.encode(), zone_of=lambda *_: SHANGHAI)
+    finally:
+        sys.setprofile(None)
+    assert calls < 2_000_000
 
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])

@@ -12,7 +12,7 @@ _RFC822 = re.compile(r"^(?:[A-Za-z]{3,9},?\s*)?\d{1,2}[\s-][A-Za-z]{3,9}[\s-]\d{
 _EPOCH = re.compile(r"^-?\d{9,10}(?:\d{3})?(?:\.\d+)?$")
 _PARTS = re.compile(
     r"""^(?P<year>\d{4})\s*[-/.年]\s*(?P<month>\d{1,2})\s*[-/.月]\s*(?P<day>\d{1,2})\s*日?
-    (?:[T\s]\s*(?P<hour>\d{1,2})[:时](?P<minute>\d{2})分?(?::?(?P<second>\d{2})秒?(?:[.,]\d+)?)?
+    (?:(?:[T\s]|(?<=日))\s*(?P<hour>\d{1,2})[:时](?P<minute>\d{2})分?(?::?(?P<second>\d{2})秒?(?:[.,]\d+)?)?
        \s*(?P<zone>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?
     )?$""",
     re.VERBOSE | re.IGNORECASE,
@@ -57,6 +57,9 @@ def _epoch(text: str) -> datetime:
 
 
 def _rfc822(text: str) -> datetime:
+    year = re.search(r"\s(\d{4})\s", text)
+    if year and int(year[1]) < FIRST_YEAR:  # email.utils takes 0001 for 2001
+        return datetime(int(year[1]) or 1, 1, 1, tzinfo=UTC)
     moment = parsedate_to_datetime(text)
     # RFC 5322 3.3: "-0000" says nothing of the local zone, but the time is UTC.
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None and "-0000" in text else moment
@@ -69,7 +72,10 @@ def _parts(text: str) -> datetime:
     year, month, day, hour, minute, second = (
         int(found[part] or 0) for part in ("year", "month", "day", "hour", "minute", "second")
     )
+    midnight = (hour, minute, second) == (24, 0, 0)  # ISO 8601: the end of the day
+    hour = 0 if midnight else hour
     moment = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - the zone comes next
+    moment += timedelta(days=midnight)
     zone = found["zone"]
     if zone is None:
         return moment

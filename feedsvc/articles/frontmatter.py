@@ -31,7 +31,10 @@ _CLOSING = {
     fence: re.compile(rf"^(?:{pattern})[ \t]*(?:\r\n?|\n|\Z)", re.MULTILINE)
     for fence, pattern in (("---", r"---|\.\.\."), ("+++", r"\+\+\+"), (";;;", ";;;"))
 }
+_KEY = re.compile(r"[\s{,\[]*[\"']?([^\"'=:\].]{1,100}?)[\"']?\s*(?:[=:\].]|$)")
 _OBJECT = re.compile(r'\s*\{\s*"')
+_STANDARD_TAG = "tag:yaml.org,2002:"
+_TOO_MUCH = "it nests too deeply, or holds too long a number"
 _NOTHING = {"", "~", "null", "Null", "NULL"}
 
 
@@ -121,7 +124,7 @@ def _fields(
     if isinstance(start, yaml.ScalarEvent) and start.value == "":
         return {}
     if not isinstance(start, yaml.MappingStartEvent):
-        raise _no_fields(first_line)
+        raise _NoMappingError
     fields: dict[str, Field] = {}
     for event in events:
         if isinstance(event, yaml.MappingEndEvent):
@@ -130,7 +133,13 @@ def _fields(
         name = str(_value(events, event, first_line, depth=2)).strip().lower()
         value = _value(events, next(events), first_line, depth=_MAX_DEPTH)
         _put(fields, name, Field(value=value, line=line), doubts)
+    if any(not isinstance(event, yaml.DocumentEndEvent | yaml.StreamEndEvent) for event in events):
+        raise _NoMappingError  # something follows that would be lost
     return fields
+
+
+class _NoMappingError(yaml.YAMLError):
+    """The front matter is YAML, but not one mapping."""
 
 
 def _no_fields(line: int) -> ArticleError:
@@ -170,6 +179,8 @@ def _value(events: Iterator[Any], event: Any, first_line: int, *, depth: int) ->
             cure="write the value out, or put a value that begins with & or * in quotes",
             line=line,
         )
+    if event.tag is not None and not event.tag.startswith(_STANDARD_TAG):
+        raise _NoMappingError  # a text that begins with an exclamation mark, rather than a tag
     if isinstance(event, yaml.ScalarEvent):
         return None if event.style in (None, "") and event.value in _NOTHING else str(event.value)
     if isinstance(event, yaml.SequenceStartEvent):
@@ -180,7 +191,9 @@ def _value(events: Iterator[Any], event: Any, first_line: int, *, depth: int) ->
     mapping: dict[str, Value] = {}
     while not isinstance(event := next(events), yaml.MappingEndEvent):
         key = _value(events, event, first_line, depth=depth - 1)
-        mapping[str(key)] = _value(events, next(events), first_line, depth=depth - 1)
+        value = _value(events, next(events), first_line, depth=depth - 1)
+        if isinstance(key, str):  # `{{ tags }}` of a template is a mapping with a mapping as key
+            mapping[key] = value
     return mapping
 
 
@@ -188,13 +201,11 @@ def _recovered(matter: str, first_line: int, body: str, error: yaml.YAMLError) -
     """Read front matter that YAML refuses as a whole, one field at a time."""
     fields: dict[str, Field] = {}
     doubts: list[Doubt] = []
+    strays: list[int] = []
     for group in recovery.groups(matter, first_line):
         name = group.name.strip().lower()
         if not name:
-            reason = "this line is no field; it was passed over"
-            doubts.append(
-                Doubt(line=group.line, field=None, reason=reason, cure="write `name: value`")
-            )
+            strays.append(group.line)
             continue
         try:
             for key, one in _yaml("\n".join(group.lines) + "\n", group.line, doubts).items():
@@ -211,6 +222,14 @@ def _recovered(matter: str, first_line: int, body: str, error: yaml.YAMLError) -
                     cure="put a value that holds a colon, a quote or a # in quotes",
                 )
             )
+    if strays:
+        reason = "this line is no field; it was passed over"
+        if len(strays) > 1:
+            reason = f"this line and {len(strays) - 1} more are no fields; they were passed over"
+        cure = "write `name: value`, or end the front matter before it"
+        doubts.append(Doubt(line=strays[0], field=None, reason=reason, cure=cure))
+    if not fields and isinstance(error, _NoMappingError):
+        raise _no_fields(first_line)
     if not fields:
         mark = getattr(error, "problem_mark", None)
         raise ArticleError(
@@ -225,9 +244,12 @@ def _recovered(matter: str, first_line: int, body: str, error: yaml.YAMLError) -
 
 
 def _toml(matter: str, first_line: int) -> dict[str, Field]:
+    for number, line in enumerate(matter.split("\n"), start=first_line):
+        if line.partition("=")[0].count(".") > _MAX_DEPTH * 5:  # slow to read, and of no use
+            raise _too_deep(number)
     try:
         table = tomllib.loads(matter.replace("\r\n", "\n"))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also of numbers without end
         found = re.search(r"at line (\d+)", str(error))
         raise ArticleError(
             f"the front matter is not TOML: {error}",
@@ -256,7 +278,7 @@ def _json(matter: str, first_line: int) -> dict[str, Field]:
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", 1)
         raise ArticleError(
-            f"the front matter is not JSON: {getattr(error, 'msg', 'it nests too deeply')}",
+            f"the front matter is not JSON: {getattr(error, 'msg', None) or _TOO_MUCH}",
             cure='write it as `"name": "value",` lines',
             line=first_line + line - 1,
         ) from error
@@ -265,11 +287,13 @@ def _json(matter: str, first_line: int) -> dict[str, Field]:
 
 def _located(table: Mapping[str, Any], text: str, first_line: int) -> dict[str, Field]:
     """Find the line of each key of a table that TOML or JSON read without lines."""
-    lines = text.splitlines()
+    places: dict[str, int] = {}
+    for number, line in enumerate(text.split("\n")):
+        if found := _KEY.match(line):
+            places.setdefault(found[1], number)
     fields: dict[str, Field] = {}
     for key, value in table.items():
-        name = re.compile(rf"[\s{{,]*[\"']?{re.escape(key)}[\"']?\s*[=:]")
-        at = next((number for number, line in enumerate(lines) if name.match(line)), 0)
+        at = places.get(key, 0)
         fields[key.strip().lower()] = Field(
             value=_plain(value, _MAX_DEPTH, first_line + at), line=first_line + at
         )
@@ -292,4 +316,13 @@ def _plain(value: object, depth: int, line: int) -> Value:
         case dict():
             return {str(key): _plain(item, depth - 1, line) for key, item in value.items()}
         case _:
-            return value.isoformat() if isinstance(value, date) else str(value)
+            return value.isoformat() if isinstance(value, date) else _number(value, line)
+
+
+def _number(value: object, line: int) -> str:
+    try:
+        return str(value)
+    except ValueError:  # CPython refuses to write integers of more than 4,300 digits
+        raise ArticleError(
+            "the front matter holds too long a number", cure="put it in quotes", line=line
+        ) from None

@@ -35,6 +35,8 @@ _MARKUP: Mapping[str, Markup] = {
 }
 _LONGEST_LINE = 1000
 _MOST_TERMS = 100
+_MOST_PROBLEMS = 20  # of one article: enough to see that all of it is wrong
+_NO_IMAGE = {"false", "no", "none", "off", "true", "yes", "on", "null"}
 _YES = {"true", "yes", "on", "1"}
 _NO = {"false", "no", "off", "0"}
 _LANGUAGE = re.compile(r"^[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*$")  # RFC 5646 2.1, near enough
@@ -53,7 +55,8 @@ def parse(source: str, data: bytes, *, zone_of: ZoneOf) -> Article:
 def explain(source: str, data: bytes, *, zone_of: ZoneOf) -> Reading:
     """Read an article as `parse` does, and return how it was read besides."""
     decoded = encoding.decode(data)
-    matter = frontmatter.split(decoded.text)
+    # Old Macs ended lines with CR alone, and some programs write two marks.
+    matter = frontmatter.split(re.sub(r"\r(?!\n)", "\n", decoded.text.lstrip("\ufeff")))
     body = matter.body
     reader = _Fields(source=source, matter=matter.fields)
     if decoded.doubt:
@@ -108,7 +111,7 @@ class _Fields:
         """Return the first of these fields that holds text, as one line."""
         for name, given in self._given(names):
             if isinstance(given.value, str):
-                if text := xmltext.line(given.value)[:longest]:
+                if text := xmltext.line(given.value, longest):
                     return text
             elif isinstance(given.value, datetime):
                 return given.value.isoformat()
@@ -120,6 +123,8 @@ class _Fields:
         """Return a yes or no; a date under `published` (as some write it) is no such flag."""
         given = self.matter.get(name)
         word = given.value.strip().lower() if given and isinstance(given.value, str) else ""
+        if given and word and word not in _YES | _NO and name == "draft":
+            self._pass_over(name, given, "is neither true nor false", cure="write true or false")
         return True if word in _YES else False if word in _NO else default
 
     def date(self, *names: str, zone: tzinfo) -> datetime | None:
@@ -149,9 +154,10 @@ class _Fields:
     def address(self, *names: str) -> str | None:
         """Return the first of these fields that can be an image's address, relative or not."""
         for name, given in self._given(names):
-            if isinstance(given.value, str):
-                return xmltext.line(given.value)[:4096] or None
-            self._pass_over(name, given, "is not an address", cure="write one address")
+            if not isinstance(given.value, str):
+                self._pass_over(name, given, "is not an address", cure="write one address")
+            elif (text := xmltext.line(given.value, 4096)) and text.lower() not in _NO_IMAGE:
+                return text
         return None
 
     def language(self, *names: str) -> str | None:
@@ -169,7 +175,7 @@ class _Fields:
             for _, given in self._given(names)
             for text in _texts(given.value)
             for part in re.split("[,，]", text)
-            if (term := xmltext.line(part)[:_LONGEST_LINE])
+            if (term := xmltext.line(part, _LONGEST_LINE))
         )
         return tuple(found)[:_MOST_TERMS]
 
@@ -192,16 +198,17 @@ class _Fields:
 
     def doubt(self, line: int | None, name: str | None, reason: str, *, cure: str) -> None:
         """Note what an operator should know of an article that is published all the same."""
-        self.problems.append(
-            Problem(
-                source=self.source,
-                line=line,
-                field=name,
-                reason=reason,
-                cure=cure,
-                published=True,
+        if len(self.problems) < _MOST_PROBLEMS:
+            self.problems.append(
+                Problem(
+                    source=self.source,
+                    line=line,
+                    field=xmltext.line(name, 80) if name else None,
+                    reason=xmltext.line(reason, 500),
+                    cure=cure,
+                    published=True,
+                )
             )
-        )
 
 
 def _texts(value: frontmatter.Value) -> Iterator[str]:
@@ -212,6 +219,8 @@ def _texts(value: frontmatter.Value) -> Iterator[str]:
         case list():
             for item in value:
                 yield from _texts(item)
+        case {"name": str(name)}:
+            yield name
         case dict():
             for key, item in value.items():
                 yield key
@@ -221,14 +230,28 @@ def _texts(value: frontmatter.Value) -> Iterator[str]:
 def _people(value: frontmatter.Value) -> Iterator[Person]:
     match value:
         case str():
-            # "Name <address>": the address is nobody's business but the article's.
-            if name := xmltext.line(re.sub(r"<[^<>]*@[^<>]*>", "", value))[:_LONGEST_LINE]:
+            for name in _names(value):
                 yield Person(name=name)
         case list():
             for item in value:
                 yield from _people(item)
         case {"name": str(name), **more}:
             page = more.get("url") or more.get("uri") or more.get("link")
-            if text := xmltext.line(name)[:_LONGEST_LINE]:
-                uri = weburl.absolute(page) if isinstance(page, str) else None
+            uri = weburl.absolute(page) if isinstance(page, str) else None
+            for text in _names(name):
                 yield Person(name=text, uri=uri)
+
+
+def _names(text: str) -> Iterator[str]:
+    """Yield the names in an author's text; an e-mail address is nobody's business but theirs."""
+    text = xmltext.line(text, _LONGEST_LINE)
+    parts = text.split(",") if re.search(r"<[^<>]*@", text) else [text]
+    for part in parts:
+        name = re.sub(r"<([^<>]*)>", lambda found: "" if "@" in found[1] else found[0], part)
+        address = re.fullmatch(
+            r"[^\s@]+@\S+\s*\((?P<name>.+)\)|(?P<local>[^\s@]+)@[^\s@]+\.[^\s@]+", name.strip()
+        )
+        if address:
+            name = address["name"] or address["local"]
+        if name := xmltext.line(name):
+            yield name

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 
 from feedsvc import xmltext
 
-_FIELD = re.compile(r"^\ufeff?([^\s:#'\"\[\]{}&*!|>%@`,-][^:\n]{0,60}?)[ \t]*[:：](?:[ \t]+|$)")
+_FIELD = re.compile(
+    r"^\ufeff?([^\s:：#'\"\[\]{}&*!|>%@`,-][^:：\n]{0,60}?)[ \t]*(?::(?:[ \t]+|$)|：[ \t]*)"
+)
 _ITEM = re.compile(r"^\s*-[ \t]+(.*)$")
 
 
@@ -26,11 +28,13 @@ class Group:
     def as_text(self) -> str | list[str]:
         """Return what stands there without asking YAML: a text, or a list of texts."""
         first = _FIELD.sub("", self.lines[0], count=1).strip()
-        rest = [line for line in self.lines[1:] if line.strip()]
+        rest = [one for one in self.lines[1:] if one.strip() and not one.lstrip().startswith("#")]
         items = [found[1] for line in rest if (found := _ITEM.match(line))]
         if not first and items and len(items) == len(rest):
             return [unquoted(item) for item in items]
-        return unquoted(" ".join([first, *(line.strip() for line in rest)]).strip())
+        text = " ".join([first, *(line.strip() for line in rest)]).strip()
+        # A list that was never closed; a title may well begin with a bracket, and closes it.
+        return text[1:] if text.startswith("[") and "]" not in text else unquoted(text)
 
 
 def groups(matter: str, first_line: int) -> Iterator[Group]:
@@ -39,8 +43,15 @@ def groups(matter: str, first_line: int) -> Iterator[Group]:
     Lines that belong to no field are yielded with an empty name.
     """
     current: Group | None = None
-    for number, line in enumerate(xmltext.legal(matter).splitlines(), start=first_line):
-        indented = line[:1] in {" ", "\t", "-"} or not line.strip() or line.startswith("#")
+    # Not `splitlines`, which also splits where no editor does (U+2028, form feed).
+    for number, written in enumerate(xmltext.legal(matter).split("\n"), start=first_line):
+        line = written.rstrip("\r")
+        if current is None and line.strip()[:1] not in {"", "#", "-"}:
+            line = line.lstrip()
+        blank = not line.strip() or line.lstrip().startswith("#")
+        indented = blank or (line[:1] in {" ", "\t", "-"} and not line.startswith("---"))
+        if current is None and indented and not blank:
+            indented = False
         found = None if indented else _FIELD.match(line)
         if found:
             if current:
@@ -67,12 +78,14 @@ def unquoted(text: str) -> str:
     quote = text[:1]
     if len(text) >= 2 and quote in {"'", '"'} and text.endswith(quote):
         inner = text[1:-1]
+        # Two quoted parts, or quotes within quotes: only the latter lose the outer pair.
+        if re.search(rf"{quote}\s[^{quote}]*\s{quote}", inner):
+            return text
         if quote == "'":
             return inner.replace("''", "'")
         if '"' not in inner.replace('\\"', ""):
             return inner.replace('\\"', '"').replace("\\\\", "\\")
-        # Two quoted parts, or quotes within quotes: only the latter lose the outer pair.
-        return text if re.search(r'"\s[^"]*\s"', inner) else inner
+        return inner
     return text
 
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 
-from feedsvc import articles, feeds, identity
+from feedsvc import articles, feeds, identity, xmltext
 from feedsvc.config import Config
 from feedsvc.errors import ArticleError
 from feedsvc.model import Problem, Signature
@@ -92,5 +92,9 @@ def _unreadable(source: str, error: OSError) -> Problem:
 
 def _refused(source: str, error: ArticleError) -> Problem:
     return Problem(
-        source=source, line=error.line, field=error.field, reason=error.reason, cure=error.cure
+        source=source,
+        line=error.line,
+        field=error.field,
+        reason=xmltext.line(error.reason, 500),
+        cure=error.cure,
     )
