@@ -65,7 +65,6 @@ class Articles:
         self.root = root
         self.files: dict[str, str] = {}  # titles by source
         self.texts: dict[str, str] = {}  # by title, also of those deleted
-        self.changes = 0
         self._chance = chance
         self._names = 0
         self._closed: set[str] = set()  # edited or deleted, and perhaps not seen yet
@@ -79,44 +78,45 @@ class Articles:
 
     def change(self) -> None:
         """Add, edit, rename, copy, delete or put back one article."""
-        self.changes += 1
-        titles = sorted(set(self.files.values()))
-        untouched = [title for title in titles if title not in self._touched]
-        kinds = ["add"] * (4 if len(titles) < 40 else 1)
-        if movable := [title for title in titles if title not in self._closed]:
-            kinds += ["rename", "rename", "copy"]
-        # An edited copy is an article of its own; only what has one file is edited here.
-        if single := [t for t in untouched if list(self.files.values()).count(t) == 1]:
-            kinds += ["edit", "edit", "edit"]
-        if untouched:
-            kinds += ["delete", "delete"] if len(titles) > 20 else ["delete"]
-        if gone := sorted(set(self.texts) - set(titles)):
-            kinds += ["put back"]
-        kind = self._chance.choice(kinds)
-        chosen = {"rename": movable, "copy": movable, "edit": single, "delete": untouched}
-        title = self._chance.choice(chosen.get(kind) or gone or [""])
-        if kind == "add":
-            title = f"article {len(self.texts)}"
-            self._write(self._name(), title, self._new_text(title))
-        elif kind == "put back":
-            self._write(self._name(), title, self.texts[title])
-        else:
-            source = self._chance.choice([s for s, t in self.files.items() if t == title])
-            if kind == "edit":
-                # Longer each time: a file's size tells even where its time does not.
-                self._write(source, title, self.texts[title] + "and more ")
-            elif kind == "copy":
-                self._write(self._name(), title, self.texts[title])
-            else:
-                del self.files[source]
-                if kind == "delete":
-                    (self.root / source).unlink()
-                else:
-                    self._move(self.root / source, name := self._name())
-                    self.files[name] = title
-            if kind in {"edit", "delete"}:
-                self._closed.add(title)
+        possible = self._possible()
+        kind = self._chance.choice([kind for kind, of in possible.items() for _ in of[:12]])
+        title = self._chance.choice(possible[kind])
         self._touched.add(title)
+        if kind in {"edit", "delete"}:
+            self._closed.add(title)
+        if kind == "add":
+            self.texts[title] = self._new_text(title)
+        elif kind == "edit":
+            # Longer each time: a file's size tells even where its time does not.
+            self.texts[title] += "and more "
+        if kind in {"add", "copy", "put back"}:
+            self._write(self._name(), title)
+            return
+        source = self._chance.choice([s for s, t in self.files.items() if t == title])
+        if kind == "edit":
+            self._write(source, title)
+        elif kind == "rename":
+            self._move(self.root / source, self._name(), self.files.pop(source))
+        else:
+            del self.files[source]
+            (self.root / source).unlink()
+
+    def _possible(self) -> dict[str, list[str]]:
+        """Return what can be done to which articles without that anything is up to chance."""
+        files = list(self.files.values())
+        titles = sorted(set(files))
+        # Renamed and edited at once, or deleted before anybody saw it: then its id may be another.
+        movable = [title for title in titles if title not in self._closed]
+        untouched = [title for title in titles if title not in self._touched]
+        return {
+            "add": [f"article {len(self.texts)}"] * (12 if len(titles) < 40 else 1),
+            "rename": movable,
+            "copy": movable[:4],
+            # An edited copy is an article of its own; only what has one file is edited here.
+            "edit": [title for title in untouched if files.count(title) == 1],
+            "delete": untouched if len(titles) > 20 else untouched[:3],
+            "put back": sorted(set(self.texts) - set(titles)),
+        }
 
     def _new_text(self, title: str) -> str:
         number = len(self.texts)
@@ -125,15 +125,16 @@ class Articles:
 
     def _name(self) -> str:
         self._names += 1
-        return f"{self._chance.choice(['', 'a/', 'b/c/'])}{self._chance.randrange(99)}-{self._names}.md"
+        folder = self._chance.choice(["", "a/", "b/c/"])
+        return f"{folder}{self._chance.randrange(99)}-{self._names}.md"
 
-    def _write(self, source: str, title: str, text: str) -> None:
-        self.files[source], self.texts[title] = title, text
+    def _write(self, source: str, title: str) -> None:
         aside = self.root / ".aside"
-        aside.write_text(text)
-        self._move(aside, source)
+        aside.write_text(self.texts[title])
+        self._move(aside, source, title)
 
-    def _move(self, old: Path, source: str) -> None:
+    def _move(self, old: Path, source: str, title: str) -> None:
+        self.files[source] = title
         (self.root / source).parent.mkdir(parents=True, exist_ok=True)
         old.rename(self.root / source)
 
@@ -172,7 +173,7 @@ class Child:
         self._say("kill")
 
     def hear(self, seconds: float) -> Any:
-        """Return what it says next, None if that takes longer; lines torn by a kill are no lines."""
+        """Return what it says next, None if that takes longer; lines torn by a kill are none."""
         assert self._process.stdout is not None
         descriptor = self._process.stdout.fileno()
         while True:
@@ -242,16 +243,19 @@ def seen(site: Republisher) -> Seen:
 
 
 def run_until_killed(
-    child: Child, articles: Articles, tally: Tally, config: Path, point: Point | None, delay: float
+    child: Child, config: Path, articles: Articles, tally: Tally, *, at: Point | float
 ) -> None:
-    """Have a new process refresh a tree that changes with every refresh, until it is killed."""
-    child.start(config, point)
+    """Have a new process refresh a tree that changes with every refresh, until it is killed.
+
+    `at` is where in the program, or after how many seconds.
+    """
+    killed = isinstance(at, tuple)
+    child.start(config, at if isinstance(at, tuple) else None)
     articles.change()
-    end = time.monotonic() + (LIMIT if point else delay)
-    killed = point is not None
+    end = time.monotonic() + (LIMIT if isinstance(at, tuple) else at)
     while not isinstance(said := child.hear(max(0.0, end - time.monotonic())), list):
         if said is None:
-            assert not killed, f"never came to {point}"
+            assert not killed, f"never came to {at}"
             child.kill()
             killed, end = True, time.monotonic() + LIMIT
             continue
@@ -313,10 +317,10 @@ def test_killed_at_any_moment_it_loses_no_article_and_changes_no_id(
         for _ in range(chance.randint(1, 3)):
             for _ in range(chance.randrange(4)):
                 articles.change()
-            point = (*chance.choice(POINTS), 1) if chance.random() < 0.6 else None
-            if point:
-                point = (*point[:2], chance.randint(1, MOST_CALLS.get(point[0], 5)))
-            run_until_killed(child, articles, tally, config, point, chance.uniform(0, 0.15))
+            name, when = chance.choice(POINTS)
+            point = (name, when, chance.randint(1, MOST_CALLS.get(name, 5)))
+            at = point if chance.random() < 0.6 else chance.uniform(0, 0.15)
+            run_until_killed(child, config, articles, tally, at=at)
         check(articles, tally, config, owner=chance.random() < 0.5)
     assert not aside(config), "a kill does no damage"
 
@@ -340,7 +344,7 @@ def test_killed_while_a_lost_state_is_made_anew_it_still_has_every_id(
             (state / "index.db.open").touch()  # damage comes with a power cut: nobody has closed
             spoil(state / "index.db", range(2, 9))
         for _ in range(chance.randint(1, 2)):  # the second finds what the first has left
-            run_until_killed(child, articles, tally, config, ("statement", "", n), 0)
+            run_until_killed(child, config, articles, tally, at=("statement", "", n))
         (state / "index.db.open").touch()
         check(articles, tally, config, owner=True)
     assert bool(aside(config)) == (loss == "damaged")
@@ -366,7 +370,7 @@ def spoil(database: Path, numbers: Iterable[int]) -> None:
 
 
 def many(tree: Tree) -> None:
-    for n in range(60):
+    for n in range(40):
         date = f"date: 2022-01-01T00:{n:02}:00Z\n" if n % 2 else ""
         tree.write(
             f"{n}.html", f"---\ntitle: T{n}\n{date}tags: [news]\n---\n<p>{n}</p>" + "x" * 999
@@ -421,7 +425,7 @@ def test_on_a_full_disk_what_was_known_is_served_and_all_comes_when_there_is_roo
     tree.write("2.html", ONE.replace("One", "Two") + "x" * (2000 if full == "ledger" else 300_000))
     with no_room_in_the_database(site) if full == "database" else room:
         for _ in range(2):
-            with pytest.raises(StateError, match="check that its folder .* has room") as caught:
+            with pytest.raises(StateError, match="can be written to and has room") as caught:
                 site.refresh()
             assert "\n" not in str(caught.value)
             assert items(site) == before
@@ -452,12 +456,13 @@ def test_where_the_state_cannot_be_opened_articles_have_the_ids_of_the_ledgers_j
     tree.write("first-name.html", ONE)
     site = open_site(state={"url": "sqlite:///state/feedsvc.db"})
     site.refresh()
+    before = [item["id"] for item in items(site)]
     site.close()
     for file in (tmp_path / "state").glob("*.db*"):
         file.unlink()
     (tmp_path / "state" / "feedsvc.db").mkdir()
     tree.rename("first-name.html", "1.html")
-    assert served_without_state(tmp_path, monkeypatch) == [item["id"] for item in items(site)]
+    assert served_without_state(tmp_path, monkeypatch) == before
 
 
 def served_without_state(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -581,7 +586,9 @@ def test_an_index_damaged_under_open_eyes_is_set_aside_and_made_anew_the_same(
 
 
 @pytest.mark.parametrize("part", ["bodies", "contents", "memberships", "feeds"])
-@pytest.mark.xfail(reason="a refresh of an unchanged tree does not look at what readers read")
+@pytest.mark.xfail(
+    raises=StateError, reason="a refresh of an unchanged tree does not look at what readers read"
+)
 def test_damage_that_only_readers_meet_is_mended_by_the_next_refresh(
     open_site: Open, tree: Tree, tmp_path: Path, part: str
 ) -> None:
@@ -597,7 +604,9 @@ def test_damage_that_only_readers_meet_is_mended_by_the_next_refresh(
     assert items(open_site()) == before
 
 
-@pytest.mark.xfail(reason="Index.open repairs what it finds damaged before it counts the ledger")
+@pytest.mark.xfail(
+    raises=StateError, reason="Index.open repairs only what it meets before it counts the ledger"
+)
 def test_damage_that_is_met_where_ledger_and_journal_are_compared_is_mended(
     open_site: Open, tree: Tree, tmp_path: Path
 ) -> None:
