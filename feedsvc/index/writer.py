@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Column, Connection, Table, and_, case, func, literal, select
 
 from feedsvc.index import rows, schema
+from feedsvc.index.lookup import chunks, identities
 from feedsvc.model import Identity, Problem, Published, Signature
-
-T = TypeVar("T")
-_CHUNK = 500  # parameters in one statement; databases stop somewhere above a thousand
 
 
 class Writer:
@@ -82,7 +80,7 @@ class Writer:
         self.write_identities(new)
         # Unlike any real signature: read again if the file is there, removed if it is not.
         table = schema.files
-        for chunk in _chunks(sources):
+        for chunk in chunks(sources):
             self._connection.execute(
                 table.update().where(table.c.source.in_(chunk)).values(mtime_ns=-1, size=-1)
             )
@@ -156,7 +154,7 @@ class Writer:
         """
         ledger, articles = schema.ledger.c, schema.articles.c
         found = []
-        for chunk in _chunks(sorted(self._touched_ids)):
+        for chunk in chunks(sorted(self._touched_ids)):
             query = (
                 select(func.min(articles.source))
                 .join_from(schema.ledger, schema.articles, articles.id == ledger.id)
@@ -173,16 +171,18 @@ class Writer:
         query = select(schema.articles, schema.ledger.c.key, literal("").label("body")).join(
             schema.ledger, schema.ledger.c.id == schema.articles.c.id
         )
-        chunks = [None] if sources is None else _chunks(sources)
-        for chunk in chunks:
-            some = query if chunk is None else query.where(schema.articles.c.source.in_(chunk))
+        source = schema.articles.c.source
+        parts = (
+            [query] if sources is None else [query.where(source.in_(c)) for c in chunks(sources)]
+        )
+        for some in parts:
             for row in self._connection.execute(some).all():
                 yield rows.published(row)
 
     def release(self, sources: Sequence[str]) -> None:
         """Let held articles be shown."""
         table = schema.articles
-        for chunk in _chunks(sources):
+        for chunk in chunks(sources):
             self._connection.execute(
                 table.update().where(table.c.source.in_(chunk)).values(held_until=None)
             )
@@ -191,7 +191,7 @@ class Writer:
         """Return which of these sources have a last good version."""
         column = schema.articles.c.source
         found: set[str] = set()
-        for chunk in _chunks(list(sources)):
+        for chunk in chunks(list(sources)):
             query = select(column).where(column.in_(chunk))
             found.update(self._connection.execute(query).scalars())
         return found
@@ -231,7 +231,7 @@ class Writer:
         feeds = schema.feeds.c
         known = {
             row.slug: row
-            for chunk in _chunks(list(fingerprints))
+            for chunk in chunks(list(fingerprints))
             for row in self._connection.execute(select(schema.feeds).where(feeds.slug.in_(chunk)))
         }
         values = []
@@ -254,7 +254,7 @@ class Writer:
     def _know_terms(self, terms: Mapping[str, str]) -> None:
         known = {
             slug
-            for chunk in _chunks(list(terms))
+            for chunk in chunks(list(terms))
             for slug in self._connection.execute(
                 select(schema.feeds.c.slug).where(
                     schema.feeds.c.slug.in_(chunk), schema.feeds.c.term.is_not(None)
@@ -269,7 +269,7 @@ class Writer:
         self._replace(schema.feeds, schema.feeds.c.slug, new)
 
     def _forget(self, sources: Sequence[str]) -> None:
-        for chunk in _chunks(sources):
+        for chunk in chunks(sources):
             self._touched_ids.update(
                 self._connection.execute(
                     select(schema.articles.c.id).where(schema.articles.c.source.in_(chunk))
@@ -281,7 +281,7 @@ class Writer:
 
     def _forget_memberships(self, sources: Sequence[str]) -> None:
         memberships = schema.memberships.c
-        for chunk in _chunks(sources):
+        for chunk in chunks(sources):
             self.touched.update(
                 self._connection.execute(
                     select(memberships.slug).where(memberships.source.in_(chunk)).distinct()
@@ -294,28 +294,9 @@ class Writer:
         self._insert(table, values)
 
     def _delete(self, table: Table, key: Column[Any], values: Iterable[str]) -> None:
-        for chunk in _chunks(list(values)):
+        for chunk in chunks(list(values)):
             self._connection.execute(table.delete().where(key.in_(chunk)))
 
     def _insert(self, table: Table, values: list[dict[str, Any]]) -> None:
         if values:
             self._connection.execute(table.insert(), values)
-
-
-def identities(connection: Connection, wanted: Mapping[str, Iterable[str]]) -> list[Identity]:
-    """Return the ledger's rows that have any of the `wanted` values, by column."""
-    ledger, articles = schema.ledger, schema.articles
-    query = select(ledger, articles.c.source.is_not(None).label("present")).outerjoin(
-        articles, and_(articles.c.id == ledger.c.id, articles.c.source == ledger.c.source)
-    )
-    found: dict[str, Identity] = {}
-    for column, values in wanted.items():
-        for chunk in _chunks(sorted(values)):
-            for row in connection.execute(query.where(ledger.c[column].in_(chunk))):
-                found[row.id] = rows.identity(row)
-    return list(found.values())
-
-
-def _chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(values), _CHUNK):
-        yield values[start : start + _CHUNK]

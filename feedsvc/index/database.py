@@ -1,0 +1,204 @@
+"""The database under the index: opened, mended, written and read; and its ledger, kept twice.
+
+A SQLite file that turns out to be damaged is set aside, never deleted, and made anew; the ledger
+comes back from its journal, all the rest from the articles.
+"""
+
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy import Connection, func, literal, select
+from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from feedsvc.errors import StateDamagedError, StateError
+from feedsvc.index import rows, schema
+from feedsvc.index.engine import file_of, is_damage, make, words
+from feedsvc.index.journal import Journal
+from feedsvc.index.lookup import identities
+from feedsvc.index.writer import Writer
+from feedsvc.model import Identity
+
+logger = logging.getLogger(__name__)
+
+
+class Database:
+    """One database; safe to share between threads, not across a fork."""
+
+    def __init__(self, url: URL, engine: Engine) -> None:
+        self._url = url
+        self._engine = engine
+        self._file = file_of(url)
+        self._journal = Journal(journal_of(self._file)) if self._file else None
+        self._inode = _inode(self._file)
+        self._marker: Path | None = None
+
+    @classmethod
+    def open(cls, url: str, *, owner: bool = False) -> Self:
+        """Open the index at a database URL, made or brought up to date as needed.
+
+        The `owner` is the process that refreshes: it looks for damage if the last owner did not
+        close, and keeps the journal. Raises StateError, which names the database but never its
+        password.
+        """
+        try:
+            parsed = make_url(url)
+            engine = make(parsed)
+        except (ArgumentError, NoSuchModuleError, ImportError) as error:
+            raise StateError("state.url is no database address that can be used here") from error
+        index = cls(parsed, engine)
+        try:
+            index._prepare(owner=owner)
+        except BaseException:
+            index._engine.dispose()
+            raise
+        return index
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+        if self._marker is not None:
+            self._marker.unlink(missing_ok=True)
+
+    def repair(self) -> None:
+        """Set a damaged database aside and make a new one, with the ledger. Raises StateError."""
+        assert self._file is not None
+        self._engine.dispose()
+        number = 1
+        while (aside := self._file.with_name(f"{self._file.name}.damaged-{number}")).exists():
+            number += 1
+        for suffix in ("", "-wal", "-shm"):
+            part = self._file.with_name(self._file.name + suffix)
+            if part.exists():
+                part.rename(aside.with_name(aside.name + suffix))
+        logger.warning(
+            "the state at %s was damaged; it was set aside as %s and is made anew from the"
+            " articles, with the ids of %s",
+            self._file,
+            aside.name,
+            self._journal.file.name if self._journal else "",
+        )
+        self._engine = make(self._url)
+        self._migrate()
+        self._restore()
+
+    def _prepare(self, *, owner: bool) -> None:
+        marker = self._file.with_name(self._file.name + ".open") if self._file else None
+        try:
+            self._migrate()
+            if owner and marker is not None and marker.exists():
+                self._check()
+        except StateDamagedError:
+            self.repair()
+        self._restore()
+        if owner and marker is not None:
+            with suppress(OSError):
+                marker.touch()
+                self._marker = marker
+
+    def _migrate(self) -> None:
+        try:
+            with self._engine.connect() as connection:
+                schema.migrate(connection)
+        except (DBAPIError, OSError) as error:
+            raise self._failure(error) from error
+        self._inode = _inode(self._file)
+
+    def _check(self) -> None:
+        """Raise StateDamagedError if the database is damaged; reads all of it."""
+        with self._reading() as connection:
+            found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        if found != "ok":
+            raise StateDamagedError(f"the state at {self._file} is damaged: {found}")
+
+    def _restore(self) -> None:
+        """Bring ledger and journal together: whichever has more mends the other."""
+        if self._journal is None:
+            return
+        with self._reading() as connection:
+            known = connection.execute(select(func.count()).select_from(schema.ledger)).scalar_one()
+        lines = self._journal.lines()
+        try:
+            if not known and lines:
+                self.import_ledger(self._journal.read().values())
+            elif lines < known or lines > 2 * known + 1000:
+                self._journal.rewrite(self.ledger())
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> StateError:
+        if self._file is not None and is_damage(error):
+            return StateDamagedError(words(self._url, error))
+        return StateError(words(self._url, error))
+
+    def _look_again(self) -> None:
+        """Let go of a database that another process has set aside."""
+        if self._file is not None and (inode := _inode(self._file)) != self._inode:
+            self._engine.dispose()
+            self._inode = inode
+
+    @contextmanager
+    def writing(self) -> Iterator[Writer]:
+        """Open the one transaction of a refresh; it is rolled back if the block raises.
+
+        Only one process is in such a block at a time; others wait.
+        """
+        self._look_again()
+        try:
+            with (
+                self._engine.connect().execution_options(feedsvc_writes=True) as connection,
+                connection.begin(),
+            ):
+                writer = Writer(connection)
+                yield writer
+                if self._journal is not None:
+                    self._journal.append(writer.identified.values())
+        except (DBAPIError, OSError) as error:
+            raise self._failure(error) from error
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        self._look_again()
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise self._failure(error) from error
+
+    def ledger(self) -> Iterator[Identity]:
+        """Yield every identity, by id."""
+        query = select(schema.ledger, literal(False).label("present")).order_by(schema.ledger.c.id)
+        with self._reading() as connection:
+            for row in connection.execute(query):
+                yield rows.identity(row)
+
+    def identities(self, wanted: Mapping[str, Iterable[str]]) -> list[Identity]:
+        """Return the ledger's rows that have any of the `wanted` values, by column."""
+        with self._reading() as connection:
+            return identities(connection, wanted)
+
+    def import_ledger(self, found: Iterable[Identity]) -> int:
+        """Take over these identities, and return how many; where both know a file, these count.
+
+        The files concerned are read again by the next refresh, so that they take the ids.
+        """
+        known = {identity.id: identity for identity in found}
+        with self.writing() as writer:
+            writer.take_over(known.values())
+        return len(known)
+
+
+def journal_of(file: Path) -> Path:
+    """Return where the ledger of the database `file` is kept as text."""
+    return file.with_suffix(".ledger.jsonl")
+
+
+def _inode(file: Path | None) -> int | None:
+    try:
+        return None if file is None else os.stat(file).st_ino  # noqa: PTH116 - asked often
+    except OSError:
+        return None
