@@ -62,6 +62,7 @@ def test_the_referrerpolicy_is_the_operators_choice() -> None:
         ("<p>Short.</p>", "Short."),
         ("<p>a &lt; b</p><p>c</p>", "a < b c"),
         ("", ""),
+        ("<p>one <a>w<b>or</b>d</a>.</p><ul><li>a</li><li>b<br>c</li></ul>", "one word. a b c"),
         ("<p>" + "字" * 150 + "。" + "后" * 100 + "</p>", "字" * 150 + "。"),
         ("<p>" + "字" * 300 + "</p>", "字" * 199 + "…"),
         ("<p>" + "Word word. " * 30 + "</p>", ("Word word. " * 18).strip()),
