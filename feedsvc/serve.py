@@ -78,7 +78,13 @@ def serve(config: Config, *, host: str, port: int, workers: int) -> None:
         config.articles.rescan, config.site.timezone
     )  # a bad schedule is said before anything runs
     _check_free(host, port)
-    config = _with_usable_state(config)
+    with contextlib.ExitStack() as until_stopped:
+        config = _with_usable_state(config, until_stopped)
+        _run(config, host=host, port=port, workers=workers)
+    logger.info("stopped")
+
+
+def _run(config: Config, *, host: str, port: int, workers: int) -> None:
     # Every process starts from nothing: threads and open databases do not survive a fork.
     multiprocessing.set_start_method("spawn", force=True)
     watcher = _WatcherProcess(config)
@@ -99,7 +105,6 @@ def serve(config: Config, *, host: str, port: int, workers: int) -> None:
         server.serve(target_loader=partial(_load_app, config), wrap_loader=False)
     finally:
         watcher.stop()
-    logger.info("stopped")
 
 
 def log_to_stderr() -> None:
@@ -129,7 +134,7 @@ def _end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _with_usable_state(config: Config) -> Config:
+def _with_usable_state(config: Config, until_stopped: contextlib.ExitStack) -> Config:
     """Open the state once, so that its schema is made and errors are seen, and return what to use.
 
     Where it cannot be written, readers are served all the same, from a state for this run alone
@@ -141,11 +146,11 @@ def _with_usable_state(config: Config) -> Config:
         file = file_of(config.state.url)
         if file is None or error.__cause__ is None:
             raise  # no database here, or one of a newer version: nothing that would pass
-        folder = Path(tempfile.mkdtemp(prefix="feedsvc-"))
+        folder = Path(until_stopped.enter_context(tempfile.TemporaryDirectory(prefix="feedsvc-")))
         with contextlib.suppress(OSError):
             shutil.copy(journal_of(file), folder / journal_of(file).name)
         logger.error(  # noqa: TRY400 - it says all there is
-            "%s. Serving from %s until this is mended: known ids stay, new ones may not",
+            "%s. Serving from %s until feedsvc is started again: known ids stay, new ones may not",
             error,
             folder,
         )

@@ -83,7 +83,7 @@ def test_what_is_no_database_is_set_aside_and_made_anew(
     for number in (1, 2):
         text = f"not a database at all, but long enough to look at ({number})"
         (tmp_path / "x.db").write_text(text)
-        Index.open(url(tmp_path / "x.db")).close()
+        Index.open(url(tmp_path / "x.db"), owner=True).close()
         assert (tmp_path / f"x.db.damaged-{number}").read_text() == text
     assert "was damaged; it was set aside as x.db.damaged-1" in caplog.text
 
@@ -108,7 +108,7 @@ def write(index: Index, *identities: Identity) -> None:
 
 @pytest.mark.parametrize("loss", ["deleted", "damaged"])
 def test_the_ledger_comes_back_from_its_journal(tmp_path: Path, loss: str) -> None:
-    index = Index.open(url(tmp_path / "x.db"))
+    index = Index.open(url(tmp_path / "x.db"), owner=True)
     write(index, identity("a"), identity("b"))
     write(index, identity("a", source="renamed.md", link="https://x.example.org/p"))
     before = list(index.ledger())
@@ -118,7 +118,7 @@ def test_the_ledger_comes_back_from_its_journal(tmp_path: Path, loss: str) -> No
             file.write_bytes(b"\0" * 20_000)
         else:
             file.unlink()
-    index = Index.open(url(tmp_path / "x.db"))
+    index = Index.open(url(tmp_path / "x.db"), owner=True)
     assert list(index.ledger()) == before
     assert [one.source for one in before] == ["renamed.md", "b.md"]
     index.close()
@@ -151,7 +151,7 @@ def test_a_line_torn_by_a_crash_costs_no_other(tmp_path: Path) -> None:
 
 
 def test_a_journal_that_is_missing_or_much_too_long_is_written_anew(tmp_path: Path) -> None:
-    index = Index.open(url(tmp_path / "x.db"))
+    index = Index.open(url(tmp_path / "x.db"), owner=True)
     write(index, identity("a"))
     index.close()
     file = journal_of(tmp_path / "x.db")
@@ -161,7 +161,7 @@ def test_a_journal_that_is_missing_or_much_too_long_is_written_anew(tmp_path: Pa
             file.unlink()
         else:
             file.write_text(text)
-        Index.open(url(tmp_path / "x.db")).close()
+        Index.open(url(tmp_path / "x.db"), owner=True).close()
         assert file.read_text() == line
 
 

@@ -27,12 +27,7 @@ def summary(html: SafeHTML, length: int = SUMMARY_LENGTH) -> str:
     text = xmltext.line(body.text() if body else "")
     if len(text) <= length:
         return text
-    ends = [found.end() for found in # Words on both sides of these are words apart; on both sides of any other tag they may be one.
-_APART = re.compile(
-    r"<(?=/?(?:address|article|aside|blockquote|br|caption|center|dd|details|div|dl|dt|figcaption"
-    r"|figure|footer|h[1-6]|header|hr|li|main|nav|ol|p|pre|section|summary|table|td|th|tr|ul)\b)"
-)
-_SENTENCE_END.finditer(text, 0, length)]
+    ends = [found.end() for found in _SENTENCE_END.finditer(text, 0, length)]
     if ends and ends[-1] >= length // 2:
         return text[: ends[-1]]
     return text[: length - 1].rstrip() + "…"

@@ -4,14 +4,14 @@
 refresh. Not inside: what to write, and why.
 """
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, func, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
+from feedsvc.errors import StateDamagedError
 from feedsvc.index import journal, rows, schema
 from feedsvc.index.database import Database, journal_of
 from feedsvc.index.engine import file_of
@@ -146,14 +146,16 @@ class Index(Database):
 
     def contents(self, sources: list[str]) -> dict[str, tuple[str, str, str]]:
         """Return the kept content of these sources: digest, HTML, summary."""
-        table = schema.contents.c
-        with self._reading() as connection:
-            return {
-                row.source: (row.digest, row.html, row.summary)
-                for row in connection.execute(
-                    select(schema.contents).where(table.source.in_(sources))
-                )
-            }
+        table = schema.contents
+        try:
+            with self._reading() as connection:
+                query = select(table).where(table.c.source.in_(sources))
+                return {
+                    row.source: (row.digest, row.html, row.summary)
+                    for row in connection.execute(query)
+                }
+        except StateDamagedError:
+            return {}  # keeping only saves work
 
     def keep_contents(self, kept: dict[str, tuple[str, str, str]]) -> None:
         """Keep cleaned content, so that no process cleans it again.
@@ -165,15 +167,17 @@ class Index(Database):
             {"source": source, "digest": digest, "html": html, "summary": summary}
             for source, (digest, html, summary) in kept.items()
         ]
-        with (
-            suppress(OperationalError),
-            self._engine.connect().execution_options(
-                feedsvc_writes=True, feedsvc_patience=0.2
-            ) as connection,
-            connection.begin(),
-        ):
-            connection.execute(table.delete().where(table.c.source.in_(list(kept))))
-            connection.execute(table.insert(), values)
+        try:
+            with (
+                self._engine.connect().execution_options(
+                    feedsvc_writes=True, feedsvc_patience=0.2
+                ) as connection,
+                connection.begin(),
+            ):
+                connection.execute(table.delete().where(table.c.source.in_(list(kept))))
+                connection.execute(table.insert(), values)
+        except DBAPIError as error:
+            self._failure(error)  # notes damage for the next refresh; a busy database is no news
 
 
 # The file that the ledger names speaks for the entry; its copies are known and not shown.

@@ -25,6 +25,9 @@ from feedsvc.model import Identity
 
 logger = logging.getLogger(__name__)
 
+# Files beside a SQLite file: one while its owner has it open, one when somebody met damage in it.
+_OPEN, _SUSPECT = ".open", ".suspect"
+
 
 class Database:
     """One database; safe to share between threads, not across a fork."""
@@ -68,37 +71,55 @@ class Database:
         """Set a damaged database aside and make a new one, with the ledger. Raises StateError."""
         assert self._file is not None
         self._engine.dispose()
-        number = 1
-        while (aside := self._file.with_name(f"{self._file.name}.damaged-{number}")).exists():
-            number += 1
-        for suffix in ("", "-wal", "-shm"):
-            part = self._file.with_name(self._file.name + suffix)
-            if part.exists():
-                part.rename(aside.with_name(aside.name + suffix))
-        logger.warning(
-            "the state at %s was damaged; it was set aside as %s and is made anew from the"
-            " articles, with the ids of %s",
-            self._file,
-            aside.name,
-            self._journal.file.name if self._journal else "",
-        )
+        if _inode(self._file) == self._inode:  # else another process has done it meanwhile
+            number = 1
+            while (aside := self._beside(f".damaged-{number}")).exists():
+                number += 1
+            for suffix in ("", "-wal", "-shm"):
+                with suppress(FileNotFoundError):
+                    self._beside(suffix).rename(aside.with_name(aside.name + suffix))
+            logger.warning(
+                "the state at %s was damaged; it was set aside as %s and is made anew from the"
+                " articles, with the ids of its ledger's journal",
+                self._file,
+                aside.name,
+            )
         self._engine = make(self._url)
         self._migrate()
         self._restore()
+        self._beside(_SUSPECT).unlink(missing_ok=True)
+
+    def mend(self) -> None:
+        """Make the database anew if a reader, here or elsewhere, met damage since the last time."""
+        if self._file is not None and self._suspect():
+            try:
+                self._check()
+                self._beside(_SUSPECT).unlink(missing_ok=True)
+            except StateDamagedError:
+                self.repair()
 
     def _prepare(self, *, owner: bool) -> None:
-        marker = self._file.with_name(self._file.name + ".open") if self._file else None
         try:
             self._migrate()
-            if owner and marker is not None and marker.exists():
+            if owner and self._file and (self._beside(_OPEN).exists() or self._suspect()):
                 self._check()
+            if owner:
+                self._restore()
         except StateDamagedError:
-            self.repair()
-        self._restore()
-        if owner and marker is not None:
+            if owner:
+                self.repair()
+            # Else the owner does, at its next pass; until then whoever asks is told.
+        if owner and self._file is not None:
             with suppress(OSError):
-                marker.touch()
-                self._marker = marker
+                self._beside(_OPEN).touch()
+                self._marker = self._beside(_OPEN)
+
+    def _beside(self, suffix: str) -> Path:
+        assert self._file is not None
+        return self._file.with_name(self._file.name + suffix)
+
+    def _suspect(self) -> bool:
+        return self._beside(_SUSPECT).exists()
 
     def _migrate(self) -> None:
         try:
@@ -132,6 +153,8 @@ class Database:
 
     def _failure(self, error: Exception) -> StateError:
         if self._file is not None and is_damage(error):
+            with suppress(OSError):
+                self._beside(_SUSPECT).touch()
             return StateDamagedError(words(self._url, error))
         return StateError(words(self._url, error))
 

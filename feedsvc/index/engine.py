@@ -29,9 +29,13 @@ def is_damage(error: BaseException) -> bool:
 def words(url: URL, error: Exception) -> str:
     """Return what an error means for the operator; never a password."""
     cause = str(getattr(error, "orig", None) or error)
+    cure = (
+        "the next refresh sets it aside and makes it anew"
+        if is_damage(error)
+        else "check that its folder exists, can be written to and has room"
+    )
     return (
-        f"the state at {url.render_as_string(hide_password=True)} cannot be used: {cause};"
-        " check that its folder exists, can be written to and has room"
+        f"the state at {url.render_as_string(hide_password=True)} cannot be used: {cause}; {cure}"
     )
 
 

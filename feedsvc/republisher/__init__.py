@@ -49,6 +49,7 @@ class Republisher:
         written; what was known stays as it was then.
         """
         now = self._clock()
+        self._index.mend()
         try:
             return self._refresher.refresh(now, progress, accept_empty=accept_empty)
         except StateDamagedError:
