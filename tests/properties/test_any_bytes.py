@@ -87,30 +87,33 @@ def without() -> Entries:
 TROUBLE = st.sampled_from(
     [
         *"\0\a\x0b\x1b\x7f\x85\xad\ufeff\ufffe\uffff\ud800\udfff\u202e\u2028\U0001f600\U0010ffff",
-        *"<>&\"'%#?\\`|*_~[]{}()!:-\t\r\n",
-        "]]>", "<![CDATA[", "<!--", "-->", "--!>", "<?xml version='1.0'?>", "<?php", "&#0;", "&#xD800;",
-        "&nbsp;", "&bogus;", "&#x1F600;", "&lt;script&gt;", "<script>", "</script>", "<style>", "</p>",
-        "<!DOCTYPE x [<!ENTITY a 'b'>]>&a;", "<base href='//evil.example/'>", "<plaintext>", "<svg><math>",
-        "<meta http-equiv=refresh content=0>", "<a href='javascript:x'>", "<img src='http://[::1'>",
-        "[x](javascript:y)", "![x](data:a)", "](", "<textarea>", "<title>", "<template>", "<frameset>",
-        "</entry>", "</item></channel></rss>", "<content type='xhtml'>", "é", "e\u0301", "新闻", "\u200d",
-        "---\n", "+++\n", ";;;\n", "...\n", "~", "*a", "&a ", "!!python/object:x", "%YAML 9\n", "? ", "- ",
-        "http://", "https://a.example/?x=]]>", "//", "data:text/html,x", "mailto:a@b", "https://[", "http://a:b",
+        *"<>&\"'%#?\\`|*_~[]{}()!:-\t\r\n\u0301\u200d",
+        *("---\n", "+++\n", ";;;\n", "...\n", "&a ", "? ", "- ", "e\u0301", "新闻"),
+        *"""
+]]> <![CDATA[ <!-- --> --!> <?xml?> <?php &#0; &#xD800; &nbsp; &bogus; &#x1F600; &lt;script&gt;
+<script> </script> <style> </p> <plaintext> <svg><math> <textarea> <title> <template> <frameset>
+<!DOCTYPE/x[<!ENTITY/a/'b'>]>&a; <base/href='//evil.example/'> <meta/http-equiv=refresh/content=0>
+<a/href='javascript:x'> <img/src='http://[::1'> [x](javascript:y) ![x](data:a) ](
+</entry> </item></channel></rss> <content/type='xhtml'> *a !!python/object:x %YAML/9
+http:// https://a.example/?x=]]> // data:text/html,x mailto:a@b https://[ http://a:b
+""".split(),
     ]
-)  # fmt: skip
+)
 NEST = st.builds(
     lambda one, n: one * n,
     st.sampled_from(["[", "{", "<div>", "<ul><li>", "> ", "- ", "<b><p>", '{"a":', "<svg>", "*a "]),
     st.sampled_from([25, 150, 1200]),
 )
 TEXT = st.lists(
-    st.one_of(TROUBLE, TROUBLE, st.text(max_size=8), st.sampled_from(["word ", "https://a.example/b "])),
+    st.one_of(
+        TROUBLE, TROUBLE, st.text(max_size=8), st.sampled_from(["word ", "https://a.example/b "])
+    ),
     max_size=8,
-).map("".join)  # fmt: skip
+).map("".join)
 NAME = st.one_of(
     st.sampled_from(
-        "title id guid link from date updated published draft tags categories category author authors"
-        " headimg cover description lang TITLE 标题 <<".split()
+        "title id guid link from date updated published draft tags categories category author"
+        " authors headimg cover description lang TITLE 标题 <<".split()
     ),
     TEXT,
 )
@@ -118,13 +121,13 @@ VALUE = st.one_of(
     TEXT,
     NEST,
     st.sampled_from(
-        [
-            "0000-00-00", "9999-12-31T23:59:59+14:00", "2022-02-30", "1e309", "-1", "99999999999999", "urn:x-test:b",
-            "https://o.example.org/c", "[news, 新闻, ../x, a/b, '']", "true", "null", "2025-01-01", "|", ">-",
-            "{name: A, url: 'javascript:x'}", "[[[a]], {b: [c]}]", "news,,新闻", "all", "zh_CN", "../../etc/passwd",
-        ]
+        """
+0000-00-00 9999-12-31T23:59:59+14:00 2022-02-30 2025-01-01 1e309 -1 99999999999999 true null | >- ~
+urn:x-test:b https://o.example.org/c [news,新闻,../x,a/b,''] [[[a]],{b:[c]}] news,,新闻 all zh_CN
+{"name":"A","url":"javascript:x"} ../../etc/passwd
+""".split()
     ),
-)  # fmt: skip
+)
 FIELDS = st.lists(st.tuples(NAME, VALUE), max_size=5)
 
 
@@ -141,9 +144,13 @@ def front_matter(fence: str, fields: list[tuple[str, str]], end: str) -> str:
 
 STRUCTURED = st.builds(
     lambda start, matter, body, encoding, tail: (
-        start + (matter + body).encode(encoding, "surrogatepass" if encoding == "utf-8" else "replace") + tail
+        start
+        + (matter + body).encode(encoding, "surrogatepass" if encoding == "utf-8" else "replace")
+        + tail
     ),
-    st.sampled_from([b"", b"", b"", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\n\n", b"\0", b"GIF89a"]),
+    st.sampled_from(
+        [b"", b"", b"", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\n\n", b"\0", b"GIF89a"]
+    ),
     st.builds(
         front_matter,
         st.sampled_from(["---", "---", "---", "+++", ";;;", "{", ""]),
@@ -151,19 +158,22 @@ STRUCTURED = st.builds(
         st.sampled_from(["---", "---", "+++", ";;;", "...", "", "--"]),
     ),
     st.one_of(TEXT, st.tuples(TEXT, NEST, TEXT).map("".join)),
-    st.sampled_from(["utf-8", "utf-8", "utf-8", "utf-8", "gb18030", "utf-16-le", "utf-32", "latin-1"]),
+    st.sampled_from(
+        ["utf-8", "utf-8", "utf-8", "utf-8", "gb18030", "utf-16-le", "utf-32", "latin-1"]
+    ),
     st.sampled_from([b"", b"", b"\xff", b"\xe4\xb8", b"\xed\xa0\x80", b"\xc3\x28"]),
-)  # fmt: skip
+)
 DATA = st.one_of(STRUCTURED, STRUCTURED, STRUCTURED, st.binary(max_size=400))
 
 # A name is bytes; the folder may be one of those that the good articles are in.
 PART = st.one_of(
     st.sampled_from(
-        [b" ", b"%2e%2e", b"a#b?c", b"a\nb", b"\x7f", "中文".encode(), b"\xff\xfe", b"\\xff", b"&<>\"'", b"-rf", b"a"]
+        [b" ", b"%2e%2e", b"a#b?c", b"a\nb", b"\x7f", b"\\xff", b"&<>\"'", b"-rf", b"\xff\xfe"]
     ),
+    st.sampled_from(["中文".encode(), b"a"]),
     st.binary(min_size=1, max_size=12),
     TEXT.map(lambda text: text.encode("utf-8", "surrogatepass")[:200] or b"_"),
-).map(lambda part: part.replace(b"/", b"_").replace(b"\0", b"_"))  # fmt: skip
+).map(lambda part: part.replace(b"/", b"_").replace(b"\0", b"_"))
 FILE = st.builds(
     lambda folder, stem, suffix: os.fsdecode(
         stem + suffix if folder in {b"", b".", b".."} else folder + b"/" + stem + suffix
@@ -175,7 +185,7 @@ FILE = st.builds(
 
 
 @settings(
-    max_examples=130,
+    max_examples=110,
     deadline=None,
     # Text out of many pieces is large before it is refused; each example is a site of its own.
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
