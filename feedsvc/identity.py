@@ -12,14 +12,16 @@ stays so until the file goes.
 import hashlib
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count, islice
 from urllib.parse import urlsplit
 
 from feedsvc import xmltext
 from feedsvc.model import Article, Identity
 
+_ASKED = 4  # new ids that the ledger is asked for, of each article
 _NAMESPACE = uuid.UUID("8f2c6a0e-5d0b-5c57-9d0c-3f6f0f6b6f11")
 # RFC 4287 4.2.6 wants an IRI. Feed readers resolve anything without a scheme against the feed's
 # address, so that it would change with the host.
@@ -74,7 +76,8 @@ def assign(
     by_source = {identity.source: identity for identity in ledger.values()}
     alike = {trait: identity for identity in ledger.values() for trait in _traits(identity)}
     assigned: dict[str, Identity] = {}
-    for one in sorted(found, key=lambda one: one.article.source):
+    # The file that the ledger names comes before its copies.
+    for one in sorted(found, key=lambda o: (o.article.source not in by_source, o.article.source)):
         article = one.article
         id = _declared(article, site_id)
         if id:
@@ -83,6 +86,8 @@ def assign(
             before = by_source.get(article.source) or next(
                 (alike[trait] for trait in _traits_of(one) if trait in alike), None
             )
+        if before is not None:
+            before = ledger[before.id]  # another file may have taken the id in this very pass
         if before is not None and before.present and before.source != article.source:
             assigned[article.source] = before
             continue
@@ -123,7 +128,7 @@ def candidates(found: Iterable[Found], site_id: str) -> Mapping[str, set[str]]:
     sources = {one.article.source for one in found}
     wanted: dict[str, set[str]] = {
         "id": {_declared(one.article, site_id) or "" for one in found}
-        | {_urn(site_id, "source", source) for source in sources},
+        | {id for one in found for id in islice(_new_ids(one, site_id), _ASKED)},
         "source": sources,
     }
     for one in found:
@@ -139,10 +144,17 @@ def _declared(article: Article, site_id: str) -> str | None:
 
 
 def _new_id(one: Found, ledger: Mapping[str, Identity], site_id: str) -> str:
-    source = one.article.source
-    id = _urn(site_id, "source", source)
-    # The id of this source went along when its file was renamed; another file has the name now.
-    return id if id not in ledger else _urn(site_id, "source", source, one.file_digest)
+    # The first goes along when its file is renamed; another file may have the name now, and may
+    # even begin with the same bytes.
+    return next(id for id in _new_ids(one, site_id) if id not in ledger)
+
+
+def _new_ids(one: Found, site_id: str) -> Iterator[str]:
+    source, salts = one.article.source, (one.file_digest, one.mtime.isoformat())
+    yield _urn(site_id, "source", source)
+    yield _urn(site_id, "source", source, salts[0])
+    for number in count():
+        yield _urn(site_id, "source", source, *salts, *([str(number)] if number else ()))
 
 
 def _settle(one: Found, id: str, before: Identity | None, now: datetime) -> Identity:

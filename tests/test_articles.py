@@ -140,7 +140,7 @@ def test_any_bytes_are_an_article_or_refused(data: bytes, start: bytes) -> None:
     ids=lambda text: text[4:14].strip(),
 )
 def test_front_matter_as_long_as_it_may_be_costs_a_bounded_number_of_steps(text: str) -> None:
-    # Calls are counted, and no time is taken: a loop in a loop over 64 KiB calls far more often. What
+    # Calls are counted, no time is taken: a loop in a loop over 64 KiB calls far more often. What
     # one pattern does inside is not seen here; texts are cut before patterns look at them.
     calls = 0
 

@@ -1,5 +1,6 @@
 """Content: case files `cases/content/NAME.*`, each with `NAME.out.html`, what must come out."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,23 @@ def test_the_referrerpolicy_is_the_operators_choice() -> None:
         link_base="https://x/", media_base="https://x/", referrerpolicy="origin"
     )
     assert 'referrerpolicy="origin"' in content.clean("<img src=/a.png>", "html", policy).html
+
+
+@pytest.mark.parametrize("tag", ["div", "ul><li", "blockquote", "b", "table><tr><td"])
+def test_nesting_is_flattened_and_no_text_is_lost(tag: str) -> None:
+    html = "".join(f"<{tag}>{number} " for number in range(3000))
+    cleaned = clean(html)
+    assert re.findall(r"\d+", re.sub("<[^>]*>", "", cleaned)) == [str(n) for n in range(3000)]
+    deepest = depth = 0
+    for closing in re.findall(r"<(/?)\w", cleaned):
+        depth += -1 if closing else 1
+        deepest = max(deepest, depth)
+    assert (deepest <= 101, depth) == (True, 0)
+
+
+def test_an_element_with_attributes_without_end_leaves_its_text() -> None:
+    html = "<p " + " ".join(f"a{n}=1" for n in range(20_000)) + ">text</p>"
+    assert clean(html) == "text"
 
 
 @pytest.mark.parametrize(

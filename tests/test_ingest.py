@@ -217,6 +217,25 @@ def test_two_files_of_one_original_are_one_entry_and_the_second_is_named(
     assert (after["id"], after["title"]) == (before[0]["id"], "Two")
 
 
+def test_a_copy_whose_original_is_edited_becomes_an_article_at_once(
+    site: Republisher, tree: Tree, clock: Clock
+) -> None:
+    tree.write("b.html", ONE)
+    tree.write("a.html", ONE)
+    site.refresh()
+    (before,) = items(site)
+    clock.advance(hours=1)
+    tree.write("a.html", ONE.replace("One", "Edited"))
+    site.refresh()
+    settled = {item["title"]: item["id"] for item in items(site)}
+    assert set(settled) == {"One", "Edited"}
+    assert settled["Edited"] == before["id"]
+    clock.advance(hours=1)
+    tree.touch("b.html")
+    site.refresh()
+    assert {item["title"]: item["id"] for item in items(site)} == settled
+
+
 def test_the_address_of_a_whole_site_makes_no_twins(site: Republisher, tree: Tree) -> None:
     for name, text in (("1.html", ONE), ("2.html", TWO)):
         tree.write(name, text.replace("title", "link: https://o.example.org/\ntitle"))

@@ -18,7 +18,7 @@ __all__ = ["POLICY", "Cleaned", "Policy", "clean", "resolve"]
 
 resolve = tidy.resolve
 
-POLICY = "2"
+POLICY = "3"
 """Changes whenever the same body comes to be cleaned into other HTML."""
 
 

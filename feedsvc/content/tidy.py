@@ -34,6 +34,9 @@ _ADDRESSES = {
 _DATA_IMAGE = re.compile(
     r"data:image/(?:png|jpeg|gif|webp|avif);base64,[A-Za-z0-9+/=\s]+", re.IGNORECASE
 )
+# Readers cope with more, but the sanitiser takes the square of depth and of attributes.
+_DEEPEST = 100
+_MOST_ATTRIBUTES = 50
 _DATA_LONGEST = 64 * 1024
 # Referrer Policy, 3.
 REFERRER_POLICIES = frozenset(
@@ -62,6 +65,8 @@ def tidy(html: str, policy: Policy) -> str:
     if body is None:
         return ""
     body.strip_tags(_GONE, recursive=True)
+    for node in reversed(_too_deep(body)):
+        node.unwrap()
     for node in list(body.traverse(include_text=False)):
         if node.is_comment_node:
             node.decompose()
@@ -70,9 +75,32 @@ def tidy(html: str, policy: Policy) -> str:
     return body.inner_html or ""
 
 
+def _too_deep(body: LexborNode) -> list[LexborNode]:
+    """Return the elements below the deepest level that is kept, each after what it stands in."""
+    found: list[LexborNode] = []
+    node, depth = body.first_child, 1
+    while node is not None:
+        if depth > _DEEPEST and node.is_element_node:
+            found.append(node)
+        below = node.first_child
+        if below is not None:
+            node, depth = below, depth + 1
+            continue
+        while node.next is None:
+            above = node.parent
+            if above is None or depth == 1:
+                return found
+            node, depth = above, depth - 1
+        node = node.next
+    return found
+
+
 def _repair(node: LexborNode, policy: Policy) -> None:
     tag = node.tag or ""
     attributes = node.attributes
+    if len(attributes) > _MOST_ATTRIBUTES:
+        node.unwrap()
+        return
     for name in _ADDRESSES.get(tag, ()):
         if name in attributes:
             base = (

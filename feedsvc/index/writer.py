@@ -19,6 +19,8 @@ class Writer:
         self.touched: set[str] = set()  # slugs
         self.identified: dict[str, Identity] = {}  # what was written to the ledger, by id
         self._touched_ids: set[str] = set()
+        self._orphans: set[str] = set()  # ids whose own file went in this refresh
+        self._asked: set[str] = set()  # those of them whose copies have been named
 
     def meta(self, key: str) -> str | None:
         """Return one remembered value."""
@@ -148,22 +150,61 @@ class Writer:
         self._delete(schema.problems, schema.problems.c.source, sources)
 
     def heirs(self) -> list[str]:
-        """Return the sources that should speak for entries whose own file went in this refresh.
+        """Return the copies of entries whose own file went: any of them may speak now."""
+        articles = schema.articles.c
+        self._orphans.update(self._without_speaker(self._touched_ids))
+        self._touched_ids.clear()
+        found: list[str] = []
+        for chunk in chunks(sorted(self._orphans - self._asked)):
+            query = select(articles.source).where(articles.id.in_(chunk)).order_by(articles.source)
+            found += self._connection.execute(query).scalars()
+        self._asked |= self._orphans
+        return found
 
-        An heir is a copy: another file with the same id. The first by name is chosen.
-        """
+    def appoint(self) -> None:
+        """Let last good versions speak for entries that no file could be read for."""
+        ledger, memberships = schema.ledger, schema.memberships.c
+        for id, source in self._without_speaker(self._orphans).items():
+            self._connection.execute(ledger.update().where(ledger.c.id == id).values(source=source))
+            query = select(memberships.slug).where(memberships.source == source)
+            self.touched.update(self._connection.execute(query).scalars())
+
+    def copies(self, ids: Iterable[str]) -> list[str]:
+        """Return the sources that have these ids and do not speak for them."""
         ledger, articles = schema.ledger.c, schema.articles.c
-        found = []
-        for chunk in chunks(sorted(self._touched_ids)):
+        found: list[str] = []
+        for chunk in chunks(sorted(ids)):
             query = (
-                select(func.min(articles.source))
+                select(articles.source)
+                .join_from(schema.articles, schema.ledger, ledger.id == articles.id)
+                .where(articles.id.in_(chunk), articles.source != ledger.source)
+                .order_by(articles.source)
+            )
+            found += self._connection.execute(query).scalars()
+        return found
+
+    def named(self, sources: Sequence[str]) -> set[str]:
+        """Return which of these sources the ledger names."""
+        column = schema.ledger.c.source
+        found: set[str] = set()
+        for chunk in chunks(sources):
+            query = select(column).where(column.in_(chunk))
+            found.update(self._connection.execute(query).scalars())
+        return found
+
+    def _without_speaker(self, ids: Iterable[str]) -> dict[str, str]:
+        """Return which of these ids have articles and none that speaks: id to first source."""
+        ledger, articles = schema.ledger.c, schema.articles.c
+        found: dict[str, str] = {}
+        for chunk in chunks(sorted(ids)):
+            query = (
+                select(ledger.id, func.min(articles.source))
                 .join_from(schema.ledger, schema.articles, articles.id == ledger.id)
                 .where(ledger.id.in_(chunk))
                 .group_by(ledger.id, ledger.source)
                 .having(func.max(case((articles.source == ledger.source, 1), else_=0)) == 0)
             )
-            found += list(self._connection.execute(query).scalars())
-        self._touched_ids.clear()
+            found.update((id, source) for id, source in self._connection.execute(query))
         return found
 
     def all_articles(self, sources: Sequence[str] | None = None) -> Iterator[Published]:

@@ -40,6 +40,7 @@ class Refresher:
         self._policies = _policies(config)
         self._settling = Settling(config.articles.settle)
         self._passes = 0
+        self._edited: set[str] = set()  # ids of entries whose bytes changed: copies may differ now
 
     def refresh(
         self, now: datetime, progress: Progress | None = None, *, accept_empty: bool = False
@@ -110,13 +111,22 @@ class Refresher:
         if due:
             writer.release(due)
             self._rejoin(writer, writer.all_articles(due))
-        # What is known already goes first: a new file may be a copy of it.
-        self._read(writer, (*changes.modified, *changes.added), found, now, progress)
+        # What is known goes first, and what the ledger names: a new file may be a copy of it.
+        named = writer.named(changes.added)
+        added = sorted(changes.added, key=lambda source: source not in named)
+        self._edited.clear()
+        self._read(writer, (*changes.modified, *added), found, now, progress)
+        self._read(writer, self._present(writer.copies(self._edited), found), found, now)
         while heirs := writer.heirs():
-            self._read(writer, heirs, found, now)
+            self._read(writer, self._present(heirs, found), found, now)
+        writer.appoint()
         self._settle_feeds(writer, now, everything=bool(stale))
         for name in stale:
             writer.set_meta(name, self._policies[name])
+
+    @staticmethod
+    def _present(sources: Iterable[str], found: Mapping[str, Signature]) -> list[str]:
+        return [source for source in sources if source in found]
 
     def _read(
         self,
@@ -169,6 +179,12 @@ class Refresher:
         site_id = self._config.site.id
         known = writer.identities(identity.candidates(found, site_id))
         assigned = identity.assign(found, known, site_id=site_id, now=now)
+        before = {one.id: one.file_digest for one in known}
+        self._edited |= {
+            one.id
+            for one in assigned.values()
+            if before.get(one.id, one.file_digest) != one.file_digest
+        }
         published = []
         for one in found:
             settled = assigned[one.article.source]
