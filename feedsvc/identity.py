@@ -15,13 +15,14 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import count, islice
 from urllib.parse import urlsplit
 
 from feedsvc import xmltext
 from feedsvc.model import Article, Identity
 
-_ASKED = 4  # new ids that the ledger is asked for, of each article
+_ASKED = 3  # new ids that the ledger is asked for, of each article
 _NAMESPACE = uuid.UUID("8f2c6a0e-5d0b-5c57-9d0c-3f6f0f6b6f11")
 # RFC 4287 4.2.6 wants an IRI. Feed readers resolve anything without a scheme against the feed's
 # address, so that it would change with the host.
@@ -30,10 +31,11 @@ _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """An article just read: its bytes' digest and its file's time."""
+    """An article just read: the digest of its bytes, that of what is seen, its file's time."""
 
     article: Article
     file_digest: str
+    seen_digest: str
     mtime: datetime
 
 
@@ -108,7 +110,7 @@ def _traits(identity: Identity) -> tuple[tuple[str, str], ...]:
 
 
 def _traits_of(one: Found) -> tuple[tuple[str, str], ...]:
-    traits = [("file_digest", one.file_digest), ("seen_digest", seen_digest(one.article))]
+    traits = [("file_digest", one.file_digest), ("seen_digest", one.seen_digest)]
     if link := own_link(one.article):
         traits.append(("link", link))
     return tuple(traits)
@@ -158,7 +160,7 @@ def _new_ids(one: Found, site_id: str) -> Iterator[str]:
 
 
 def _settle(one: Found, id: str, before: Identity | None, now: datetime) -> Identity:
-    article, seen = one.article, seen_digest(one.article)
+    article, seen = one.article, one.seen_digest
     mtime = min(one.mtime, now)
     if before is None:
         first_seen = mtime
@@ -188,5 +190,9 @@ def _settle(one: Found, id: str, before: Identity | None, now: datetime) -> Iden
 
 
 def _urn(site_id: str, *parts: str) -> str:
-    site = uuid.uuid5(_NAMESPACE, xmltext.line(site_id))
-    return uuid.uuid5(site, "\n".join(parts)).urn
+    return uuid.uuid5(_site(site_id), "\n".join(parts)).urn
+
+
+@lru_cache
+def _site(site_id: str) -> uuid.UUID:
+    return uuid.uuid5(_NAMESPACE, xmltext.line(site_id))

@@ -12,7 +12,12 @@ SITE = "test"
 
 
 def found(one: Article, *, digest: str = "d1", mtime: timedelta = timedelta()) -> Found:
-    return Found(article=one, file_digest=digest, mtime=WHEN + mtime)
+    return Found(
+        article=one,
+        file_digest=digest,
+        seen_digest=identity.seen_digest(one),
+        mtime=WHEN + mtime,
+    )
 
 
 def assign(*some: Found, known: tuple[Identity, ...] = (), site: str = SITE) -> dict[str, Identity]:

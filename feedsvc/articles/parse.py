@@ -33,6 +33,7 @@ _MARKUP: Mapping[str, Markup] = {
     ".html": "html",
     ".htm": "html",
 }
+_LONE_CR = re.compile(r"\r(?!\n)")
 _LONGEST_LINE = 1000
 _MOST_TERMS = 100
 _MOST_PROBLEMS = 20  # of one article: enough to see that all of it is wrong
@@ -56,7 +57,8 @@ def explain(source: str, data: bytes, *, zone_of: ZoneOf) -> Reading:
     """Read an article as `parse` does, and return how it was read besides."""
     decoded = encoding.decode(data)
     # Old Macs ended lines with CR alone, and some programs write two marks.
-    matter = frontmatter.split(re.sub(r"\r(?!\n)", "\n", decoded.text.lstrip("\ufeff")))
+    text = decoded.text.lstrip("\ufeff")
+    matter = frontmatter.split(_LONE_CR.sub("\n", text) if "\r" in text else text)
     body = matter.body
     reader = _Fields(source=source, matter=matter.fields)
     if decoded.doubt:

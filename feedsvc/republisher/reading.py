@@ -48,6 +48,7 @@ class Reading:
         found = identity.Found(
             article=article,
             file_digest=hashlib.sha256(data).hexdigest()[:32],
+            seen_digest=identity.seen_digest(article),
             mtime=datetime.fromtimestamp(max(0, signature.mtime_ns // 10**9), tz=UTC),
         )
         return found, list(article.problems), False

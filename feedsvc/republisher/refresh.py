@@ -205,7 +205,7 @@ class Refresher:
         writer.write_identities(one for source, one in assigned.items() if one.source == source)
         for one in found:
             source, owner = one.article.source, assigned[one.article.source]
-            if owner.source != source and owner.seen_digest != identity.seen_digest(one.article):
+            if owner.source != source and owner.seen_digest != one.seen_digest:
                 yield source, _twin(source, owner.source)
 
     def _memberships(self, article: Article) -> dict[str, str | None]:
