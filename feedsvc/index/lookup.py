@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, case, func, select
 
 from feedsvc.index import rows, schema
 from feedsvc.model import Identity
@@ -24,6 +24,47 @@ def identities(connection: Connection, wanted: Mapping[str, Iterable[str]]) -> l
             for row in connection.execute(query.where(ledger.c[column].in_(chunk))):
                 found[row.id] = rows.identity(row)
     return list(found.values())
+
+
+def copies(connection: Connection, ids: Iterable[str]) -> list[str]:
+    """Return the sources that have these ids and do not speak for them."""
+    ledger, articles = schema.ledger.c, schema.articles.c
+    found: list[str] = []
+    for chunk in chunks(sorted(ids)):
+        query = (
+            select(articles.source)
+            .join_from(schema.articles, schema.ledger, ledger.id == articles.id)
+            .where(articles.id.in_(chunk), articles.source != ledger.source)
+            .order_by(articles.source)
+        )
+        found += connection.execute(query).scalars()
+    return found
+
+
+def named(connection: Connection, sources: Sequence[str]) -> set[str]:
+    """Return which of these sources the ledger names."""
+    column = schema.ledger.c.source
+    found: set[str] = set()
+    for chunk in chunks(sources):
+        query = select(column).where(column.in_(chunk))
+        found.update(connection.execute(query).scalars())
+    return found
+
+
+def without_speaker(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
+    """Return which of these ids have articles and none that speaks: id to first source."""
+    ledger, articles = schema.ledger.c, schema.articles.c
+    found: dict[str, str] = {}
+    for chunk in chunks(sorted(ids)):
+        query = (
+            select(ledger.id, func.min(articles.source))
+            .join_from(schema.ledger, schema.articles, articles.id == ledger.id)
+            .where(ledger.id.in_(chunk))
+            .group_by(ledger.id, ledger.source)
+            .having(func.max(case((articles.source == ledger.source, 1), else_=0)) == 0)
+        )
+        found.update((id, source) for id, source in connection.execute(query))
+    return found
 
 
 def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:

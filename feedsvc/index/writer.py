@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, and_, case, func, literal, select
+from sqlalchemy import Column, Connection, Table, and_, literal, select
 
 from feedsvc.index import rows, schema
-from feedsvc.index.lookup import chunks, identities
+from feedsvc.index.lookup import chunks, copies, identities, named, without_speaker
 from feedsvc.model import Identity, Problem, Published, Signature
 
 
@@ -152,7 +152,7 @@ class Writer:
     def heirs(self) -> list[str]:
         """Return the copies of entries whose own file went: any of them may speak now."""
         articles = schema.articles.c
-        self._orphans.update(self._without_speaker(self._touched_ids))
+        self._orphans.update(without_speaker(self._connection, self._touched_ids))
         self._touched_ids.clear()
         found: list[str] = []
         for chunk in chunks(sorted(self._orphans - self._asked)):
@@ -164,48 +164,18 @@ class Writer:
     def appoint(self) -> None:
         """Let last good versions speak for entries that no file could be read for."""
         ledger, memberships = schema.ledger, schema.memberships.c
-        for id, source in self._without_speaker(self._orphans).items():
+        for id, source in without_speaker(self._connection, self._orphans).items():
             self._connection.execute(ledger.update().where(ledger.c.id == id).values(source=source))
             query = select(memberships.slug).where(memberships.source == source)
             self.touched.update(self._connection.execute(query).scalars())
 
     def copies(self, ids: Iterable[str]) -> list[str]:
         """Return the sources that have these ids and do not speak for them."""
-        ledger, articles = schema.ledger.c, schema.articles.c
-        found: list[str] = []
-        for chunk in chunks(sorted(ids)):
-            query = (
-                select(articles.source)
-                .join_from(schema.articles, schema.ledger, ledger.id == articles.id)
-                .where(articles.id.in_(chunk), articles.source != ledger.source)
-                .order_by(articles.source)
-            )
-            found += self._connection.execute(query).scalars()
-        return found
+        return copies(self._connection, ids)
 
     def named(self, sources: Sequence[str]) -> set[str]:
         """Return which of these sources the ledger names."""
-        column = schema.ledger.c.source
-        found: set[str] = set()
-        for chunk in chunks(sources):
-            query = select(column).where(column.in_(chunk))
-            found.update(self._connection.execute(query).scalars())
-        return found
-
-    def _without_speaker(self, ids: Iterable[str]) -> dict[str, str]:
-        """Return which of these ids have articles and none that speaks: id to first source."""
-        ledger, articles = schema.ledger.c, schema.articles.c
-        found: dict[str, str] = {}
-        for chunk in chunks(sorted(ids)):
-            query = (
-                select(ledger.id, func.min(articles.source))
-                .join_from(schema.ledger, schema.articles, articles.id == ledger.id)
-                .where(ledger.id.in_(chunk))
-                .group_by(ledger.id, ledger.source)
-                .having(func.max(case((articles.source == ledger.source, 1), else_=0)) == 0)
-            )
-            found.update((id, source) for id, source in self._connection.execute(query))
-        return found
+        return named(self._connection, sources)
 
     def all_articles(self, sources: Sequence[str] | None = None) -> Iterator[Published]:
         """Yield every article, or those of these sources, without its body."""
