@@ -8,22 +8,18 @@ value, `~` and an unquoted `null` mean "nothing".
 
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Any
 
 import yaml
 
-from feedsvc.articles import recovery
+from feedsvc.articles import recovery, tables
+from feedsvc.articles.tables import MAX_DEPTH, Field, Value
 from feedsvc.errors import ArticleError
-
-Value = str | datetime | None | list["Value"] | dict[str, "Value"]
 
 MAX_BYTES = 64 * 1024
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # 7 times faster where it is built
-_MAX_DEPTH = 20
 # Blank lines may stand before the opening fence: crawlers write them.
 _OPENING = re.compile(r"\s*^(---|\+\+\+|;;;)[ \t]*(?:\r\n?|\n)", re.MULTILINE)
 # `...` ends a YAML document (YAML 1.2.2, 9.1.4), and some close front matter with it.
@@ -31,19 +27,9 @@ _CLOSING = {
     fence: re.compile(rf"^(?:{pattern})[ \t]*(?:\r\n?|\n|\Z)", re.MULTILINE)
     for fence, pattern in (("---", r"---|\.\.\."), ("+++", r"\+\+\+"), (";;;", ";;;"))
 }
-_KEY = re.compile(r"[\s{,\[]*[\"']?([^\"'=:\].]{1,100}?)[\"']?\s*(?:[=:\].]|$)")
 _OBJECT = re.compile(r'\s*\{\s*"')
 _STANDARD_TAG = "tag:yaml.org,2002:"
-_TOO_MUCH = "it nests too deeply, or holds too long a number"
 _NOTHING = {"", "~", "null", "Null", "NULL"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """One front matter value and the line of the file on which it stands."""
-
-    value: Value
-    line: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +75,11 @@ def split(text: str) -> Matter:
     _check_size(matter, first_line)
     body = text[closing.end() :]
     if fence == "+++":
-        return Matter(fields=_toml(matter, first_line), body=body, kind="TOML")
+        return Matter(fields=tables.toml(matter, first_line), body=body, kind="TOML")
     if fence == ";;;":
-        return Matter(fields=_json("{" + matter + "}", first_line), body=body, kind="JSON")
+        return Matter(
+            fields=tables.json_object("{" + matter + "}", first_line), body=body, kind="JSON"
+        )
     try:
         doubts: list[Doubt] = []
         fields = _yaml(matter, first_line, doubts)
@@ -131,7 +119,7 @@ def _fields(
             break
         line = first_line + event.start_mark.line
         name = str(_value(events, event, first_line, depth=2)).strip().lower()
-        value = _value(events, next(events), first_line, depth=_MAX_DEPTH)
+        value = _value(events, next(events), first_line, depth=MAX_DEPTH)
         _put(fields, name, Field(value=value, line=line), doubts)
     if any(not isinstance(event, yaml.DocumentEndEvent | yaml.StreamEndEvent) for event in events):
         raise _NoMappingError  # something follows that would be lost
@@ -148,10 +136,6 @@ def _no_fields(line: int) -> ArticleError:
         cure="write it as `name: value` lines",
         line=line,
     )
-
-
-def _too_deep(line: int) -> ArticleError:
-    return ArticleError("the front matter nests too deeply", cure="write plain values", line=line)
 
 
 def _put(fields: dict[str, Field], name: str, field: Field, doubts: list[Doubt]) -> None:
@@ -172,7 +156,7 @@ def _value(events: Iterator[Any], event: Any, first_line: int, *, depth: int) ->
     # with 20,000 opening brackets ends the whole process. A few aliases can stand for gigabytes.
     line = first_line + event.start_mark.line
     if depth == 0:
-        raise _too_deep(line)
+        raise tables.too_deep(line)
     if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
         raise ArticleError(
             "the front matter uses a YAML anchor or alias",
@@ -243,22 +227,6 @@ def _recovered(matter: str, first_line: int, body: str, error: yaml.YAMLError) -
     return Matter(fields=fields, body=body, kind="YAML, field by field", doubts=tuple(doubts))
 
 
-def _toml(matter: str, first_line: int) -> dict[str, Field]:
-    for number, line in enumerate(matter.split("\n"), start=first_line):
-        if line.partition("=")[0].count(".") > _MAX_DEPTH * 5:  # slow to read, and of no use
-            raise _too_deep(number)
-    try:
-        table = tomllib.loads(matter.replace("\r\n", "\n"))
-    except (ValueError, RecursionError) as error:  # ValueError: also of numbers without end
-        found = re.search(r"at line (\d+)", str(error))
-        raise ArticleError(
-            f"the front matter is not TOML: {error}",
-            cure='write it as `name = "value"` lines',
-            line=first_line + int(found[1]) - 1 if found else first_line,
-        ) from error
-    return _located(table, matter, first_line)
-
-
 def _object(text: str) -> Matter:
     """Read a JSON object at the very start of the file; anything else is body."""
     start = len(text) - len(text.lstrip())
@@ -268,61 +236,5 @@ def _object(text: str) -> Matter:
         return Matter(fields={}, body=text, kind="none")
     first_line = text.count("\n", 0, start) + 1
     _check_size(text[start:end], first_line)
-    fields = _located(table, text[start:end], first_line)
+    fields = tables.located(table, text[start:end], first_line)
     return Matter(fields=fields, body=text[end:], kind="JSON")
-
-
-def _json(matter: str, first_line: int) -> dict[str, Field]:
-    try:
-        table = json.loads(re.sub(r",\s*}$", "}", matter))
-    except (ValueError, RecursionError) as error:
-        line = getattr(error, "lineno", 1)
-        raise ArticleError(
-            f"the front matter is not JSON: {getattr(error, 'msg', None) or _TOO_MUCH}",
-            cure='write it as `"name": "value",` lines',
-            line=first_line + line - 1,
-        ) from error
-    return _located(table, matter, first_line)
-
-
-def _located(table: Mapping[str, Any], text: str, first_line: int) -> dict[str, Field]:
-    """Find the line of each key of a table that TOML or JSON read without lines."""
-    places: dict[str, int] = {}
-    for number, line in enumerate(text.split("\n")):
-        if found := _KEY.match(line):
-            places.setdefault(found[1], number)
-    fields: dict[str, Field] = {}
-    for key, value in table.items():
-        at = places.get(key, 0)
-        fields[key.strip().lower()] = Field(
-            value=_plain(value, _MAX_DEPTH, first_line + at), line=first_line + at
-        )
-    return fields
-
-
-def _plain(value: object, depth: int, line: int) -> Value:
-    """Bring what TOML or JSON read into the shape that YAML has here."""
-    if depth == 0:
-        raise ArticleError(
-            "the front matter nests too deeply", cure="write plain values", line=line
-        )
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case None | str() | datetime():
-            return value
-        case list():
-            return [_plain(item, depth - 1, line) for item in value]
-        case dict():
-            return {str(key): _plain(item, depth - 1, line) for key, item in value.items()}
-        case _:
-            return value.isoformat() if isinstance(value, date) else _number(value, line)
-
-
-def _number(value: object, line: int) -> str:
-    try:
-        return str(value)
-    except ValueError:  # CPython refuses to write integers of more than 4,300 digits
-        raise ArticleError(
-            "the front matter holds too long a number", cure="put it in quotes", line=line
-        ) from None

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from feedsvc import weburl, xmltext
 from feedsvc.articles import dates, encoding, frontmatter
+from feedsvc.articles.tables import Field, Value
 from feedsvc.model import Article, Markup, Person, Problem
 
 POLICY = "1"
@@ -23,7 +24,7 @@ class Reading:
     article: Article
     encoding: str
     kind: str
-    fields: tuple[tuple[str, int, frontmatter.Value], ...]
+    fields: tuple[tuple[str, int, Value], ...]
     zone: str
 
 
@@ -106,7 +107,7 @@ class _Fields:
     """Reads fields by any of their names and notes what it had to pass over."""
 
     source: str
-    matter: Mapping[str, frontmatter.Field]
+    matter: Mapping[str, Field]
     problems: list[Problem] = field(default_factory=list)
 
     def line(self, *names: str, longest: int = _LONGEST_LINE) -> str | None:
@@ -189,13 +190,13 @@ class _Fields:
                 found.setdefault(person.name, person)
         return tuple(found.values())[:_MOST_TERMS]
 
-    def _given(self, names: Iterable[str]) -> Iterator[tuple[str, frontmatter.Field]]:
+    def _given(self, names: Iterable[str]) -> Iterator[tuple[str, Field]]:
         for name in names:
             given = self.matter.get(name)
             if given is not None and given.value is not None and given.value not in ("", [], {}):
                 yield name, given
 
-    def _pass_over(self, name: str, given: frontmatter.Field, reason: str, *, cure: str) -> None:
+    def _pass_over(self, name: str, given: Field, reason: str, *, cure: str) -> None:
         self.doubt(given.line, name, reason, cure=cure)
 
     def doubt(self, line: int | None, name: str | None, reason: str, *, cure: str) -> None:
@@ -213,7 +214,7 @@ class _Fields:
             )
 
 
-def _texts(value: frontmatter.Value) -> Iterator[str]:
+def _texts(value: Value) -> Iterator[str]:
     """Yield the texts in a value, however its lists are nested (Hexo nests them by level)."""
     match value:
         case str():
@@ -229,7 +230,7 @@ def _texts(value: frontmatter.Value) -> Iterator[str]:
                 yield from _texts(item)
 
 
-def _people(value: frontmatter.Value) -> Iterator[Person]:
+def _people(value: Value) -> Iterator[Person]:
     match value:
         case str():
             for name in _names(value):

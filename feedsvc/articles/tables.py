@@ -1,0 +1,104 @@
+"""Front matter in TOML and JSON, brought into the shape that YAML's has. Pure."""
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from feedsvc.errors import ArticleError
+
+Value = str | datetime | None | list["Value"] | dict[str, "Value"]
+
+MAX_DEPTH = 20
+_TOO_MUCH = "it nests too deeply, or holds too long a number"
+_KEY = re.compile(r"[\s{,\[]*[\"']?([^\"'=:\].]{1,100}?)[\"']?\s*(?:[=:\].]|$)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One front matter value and the line of the file on which it stands."""
+
+    value: Value
+    line: int
+
+
+def toml(matter: str, first_line: int) -> dict[str, Field]:
+    """Return the fields of a TOML document. Raises ArticleError."""
+    for number, line in enumerate(matter.split("\n"), start=first_line):
+        if line.partition("=")[0].count(".") > MAX_DEPTH * 5:  # slow to read, and of no use
+            raise too_deep(number)
+    try:
+        table = tomllib.loads(matter.replace("\r\n", "\n"))
+    except (ValueError, RecursionError) as error:  # ValueError: also of numbers without end
+        found = re.search(r"at line (\d+)", str(error))
+        raise ArticleError(
+            f"the front matter is not TOML: {error}",
+            cure='write it as `name = "value"` lines',
+            line=first_line + int(found[1]) - 1 if found else first_line,
+        ) from error
+    return located(table, matter, first_line)
+
+
+def json_object(matter: str, first_line: int) -> dict[str, Field]:
+    """Return the fields of a JSON object. Raises ArticleError."""
+    try:
+        table = json.loads(re.sub(r",\s*}$", "}", matter))
+    except (ValueError, RecursionError) as error:
+        line = getattr(error, "lineno", 1)
+        raise ArticleError(
+            f"the front matter is not JSON: {getattr(error, 'msg', None) or _TOO_MUCH}",
+            cure='write it as `"name": "value",` lines',
+            line=first_line + line - 1,
+        ) from error
+    return located(table, matter, first_line)
+
+
+def located(table: Mapping[str, Any], text: str, first_line: int) -> dict[str, Field]:
+    """Find the line of each key of a table that TOML or JSON read without lines."""
+    places: dict[str, int] = {}
+    for number, line in enumerate(text.split("\n")):
+        if found := _KEY.match(line):
+            places.setdefault(found[1], number)
+    fields: dict[str, Field] = {}
+    for key, value in table.items():
+        at = places.get(key, 0)
+        fields[key.strip().lower()] = Field(
+            value=_plain(value, MAX_DEPTH, first_line + at), line=first_line + at
+        )
+    return fields
+
+
+def too_deep(line: int) -> ArticleError:
+    """Return the error of front matter that nests too deeply."""
+    return ArticleError("the front matter nests too deeply", cure="write plain values", line=line)
+
+
+def _plain(value: object, depth: int, line: int) -> Value:
+    """Bring what TOML or JSON read into the shape that YAML has here."""
+    if depth == 0:
+        raise ArticleError(
+            "the front matter nests too deeply", cure="write plain values", line=line
+        )
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case None | str() | datetime():
+            return value
+        case list():
+            return [_plain(item, depth - 1, line) for item in value]
+        case dict():
+            return {str(key): _plain(item, depth - 1, line) for key, item in value.items()}
+        case _:
+            return value.isoformat() if isinstance(value, date) else _number(value, line)
+
+
+def _number(value: object, line: int) -> str:
+    try:
+        return str(value)
+    except ValueError:  # CPython refuses to write integers of more than 4,300 digits
+        raise ArticleError(
+            "the front matter holds too long a number", cure="put it in quotes", line=line
+        ) from None
