@@ -63,6 +63,7 @@ def create_app(config: Config | Path | str | None = None, *, watch: bool = True)
         config = configuration.find(Path(config) if config else None, os.environ)
     republisher = open_republisher(config, owner=watch)
     if watch:
+        atexit.register(republisher.close)  # after the watcher has stopped: the last comes first
         watcher = _SoleWatcher(config, republisher)
         watcher.start()
         atexit.register(watcher.stop)

@@ -135,4 +135,5 @@ def test_create_app_runs_under_another_server_with_one_watcher_for_all(
     both[first].communicate()  # its input ends, and so does it
     until(lambda: len(watching()) == 2, "the other takes over")
     both[1 - first].communicate()
+    assert not list((tmp_path / "state").glob("*.open")), "they said that they had closed it"
     assert [one.returncode for one in both] == [0, 0]
