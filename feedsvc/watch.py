@@ -8,13 +8,12 @@ none, and any system may lose some.
 import logging
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import timedelta, tzinfo
 from pathlib import Path
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
-from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 from watchfiles import watch as file_events
 
@@ -61,6 +60,7 @@ class Watcher:
         self._threads = [_thread(self.pass_now, "first-pass")]
         if directory is not None:
             self._threads.append(_thread(self._listen, "events"))
+        self._timer = threading.Timer(0, self.pass_now)
         self._problems: frozenset[str] = frozenset()
         self._failure: str | None = None
 
@@ -74,8 +74,11 @@ class Watcher:
         """Stop; a pass under way is finished first, so that nothing is left half done."""
         self._stopping.set()
         self._scheduler.shutdown(wait=True)
+        self._timer.cancel()
         for thread in self._threads:
             thread.join()
+        with self._passing:
+            pass  # whoever was in a pass has ended it
 
     def pass_now(self) -> None:
         """Make a pass, or have one made after the one under way."""
@@ -125,11 +128,13 @@ class Watcher:
 
     def _again(self, seconds: float) -> None:
         """Have a pass made after so many seconds, for files being written and articles due."""
-        if self._scheduler.running:
-            when = datetime.now(UTC) + timedelta(seconds=min(seconds, _LONGEST_WAIT))
-            self._scheduler.add_job(
-                self.pass_now, DateTrigger(when), id="again", replace_existing=True
-            )
+        # A timer, not a job: a job of APScheduler 3.11 that is due and replaced at the same moment
+        # ends the scheduler's thread (JobLookupError).
+        if self._scheduler.running and not self._stopping.is_set():
+            self._timer.cancel()
+            self._timer = threading.Timer(min(seconds, _LONGEST_WAIT), self.pass_now)
+            self._timer.daemon = True
+            self._timer.start()
 
     def _listen(self) -> None:
         assert self._directory is not None
