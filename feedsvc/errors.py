@@ -3,6 +3,7 @@
 FeedsvcError
 ├── ConfigError      config.yaml is wrong; carries every mistake found
 ├── ArticleError     one article file cannot be read; the others go on
+├── CleaningError    one article's HTML cannot be cleaned within its limits
 ├── ScanError        the articles directory itself cannot be read
 ├── StateError       the index cannot be opened, read or written
 │   └── StateDamagedError   it is damaged, and can be set aside and made anew
@@ -53,6 +54,10 @@ class ArticleError(FeedsvcError):
         self.cure = cure
         self.line = line
         self.field = field
+
+
+class CleaningError(FeedsvcError):
+    """An article's HTML cannot be cleaned within the limits of time and memory."""
 
 
 class ScanError(FeedsvcError):

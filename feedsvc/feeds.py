@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import quote
@@ -55,7 +56,7 @@ def everything(title: str, description: str) -> Category:
 
 def of_term(slug: str, term: str) -> Category:
     """Return the category of the articles with exactly this term."""
-    return Category(slug=slug, title=term, term=term)
+    return Category(slug=slug, title=xmltext.plain(term), term=term)
 
 
 def matches(category: Category, title: str, article_terms: tuple[str, ...]) -> bool:
@@ -110,19 +111,23 @@ def entry(
     content: SafeHTML | None,
     lead_image: str | None,
 ) -> Entry:
-    """Join an article with its cleaned content and its addresses."""
+    """Join an article with its cleaned content and its addresses.
+
+    What its front matter says as text is decoded here, for what is shown; what it belongs to and
+    is known by depends on what is written. `summary` is text already.
+    """
     article = published.article
     return Entry(
         id=published.id,
         key=published.key,
-        title=article.title,
+        title=xmltext.plain(article.title),
         link=link,
         published=published.published,
         updated=published.updated,
-        summary=article.summary or summary,
+        summary=xmltext.plain(article.summary) if article.summary else summary,
         content=content,
-        authors=article.authors,
-        categories=article.terms,
+        authors=tuple(replace(one, name=xmltext.plain(one.name)) for one in article.authors),
+        categories=tuple(dict.fromkeys(map(xmltext.plain, article.terms))),
         lead_image=lead_image,
         enclosures=_enclosures(lead_image),
         language=article.language,

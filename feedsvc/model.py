@@ -9,13 +9,18 @@ Sequences are tuples. Datetimes are aware, in UTC and in whole seconds, from the
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NewType
+from typing import Any, Literal, NewType
 from zoneinfo import ZoneInfo
 
 SafeHTML = NewType("SafeHTML", str)
 """HTML that has passed the sanitiser; only `feedsvc.content` makes it."""
 
 Markup = Literal["html", "markdown", "text"]
+
+ReferrerPolicy = Literal[
+    "no-referrer", "origin", "same-origin", "strict-origin", "strict-origin-when-cross-origin",
+    "origin-when-cross-origin", "no-referrer-when-downgrade", "unsafe-url",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,12 +206,52 @@ class Feed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRoute:
+    """Where readers get the images of some hosts from.
+
+    `hosts` are names or patterns such as `*.example.org`. `via` is `direct`, `proxy` (our own), or
+    the address of another proxy with `{url}` or `{url_encoded}` in it.
+    """
+
+    hosts: tuple[str, ...]
+    via: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleaning:
+    """How the HTML of articles is repaired, for the site or for a category.
+
+    `remove` and `unwrap` are CSS selectors; `replace` pairs patterns (RE2) with replacements.
+    `footer` is HTML in which `{link}`, `{title}` and `{site}` stand for the article's.
+    """
+
+    referrerpolicy: ReferrerPolicy = "no-referrer"
+    lazy_images: bool = True
+    trackers: Literal["remove", "keep"] = "remove"
+    anchors: bool = True
+    embeds: Literal["keep", "link"] = "keep"
+    math: bool = True
+    styles: bool = True
+    tidy_text: bool = True
+    hexo: bool = True
+    convert: str | None = None
+    first_heading: Literal["keep", "drop"] = "keep"
+    lead_image: Literal["keep", "prepend"] = "keep"
+    footer: str = ""
+    summary_length: int = 200
+    remove: tuple[str, ...] = ()
+    unwrap: tuple[str, ...] = ()
+    replace: tuple[tuple[str, str], ...] = ()
+    images: tuple[ImageRoute, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Category:
     """A feed and the rule that says which articles belong to it.
 
     Which kind of rule: `everything`, else `term` (exactly that one, from the articles themselves),
     else the operator's own (`terms`, `title_matches`, `exclude_terms`). `timezone` is for the dates
-    of its articles that name none.
+    of its articles that name none; `cleaning` pairs fields of Cleaning with values that differ.
     """
 
     slug: str
@@ -218,6 +263,7 @@ class Category:
     timezone: ZoneInfo | None = None
     everything: bool = False
     term: str | None = None
+    cleaning: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

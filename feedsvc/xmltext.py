@@ -4,8 +4,10 @@ One article with one illegal character must not make a whole feed unreadable, so
 that comes from an article, a file name or the configuration passes through here once, at the door.
 """
 
+import html
 import re
 import unicodedata
+from html.entities import html5
 
 # XML 1.0 (fifth edition) 2.2: Char ::= #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD]
 #                                     | [#x10000-#x10FFFF]
@@ -14,6 +16,10 @@ _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # overrides and isolates can make a title run over what stands beside it.
 _UNSEEN = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
 _SPACE = re.compile(r"\s+")
+# Complete ones only: `AT&T` and `?a=1&copy=2` are text that nobody escaped.
+_REFERENCE = re.compile(
+    "&(?:#(?:[0-9]{1,7}|[xX][0-9a-fA-F]{1,6})|(?P<name>[A-Za-z][A-Za-z0-9]{1,30}));"
+)
 
 
 def legal(text: str) -> str:
@@ -39,3 +45,21 @@ def line(text: str, longest: int | None = None) -> str:
     text = _SPACE.sub(" ", _UNSEEN.sub("", legal(text))).strip()
     text = unicodedata.normalize("NFC", text)[:longest].strip()
     return "" if all(unicodedata.category(char) in {"Cf", "Zs"} for char in text) else text
+
+
+def plain(text: str) -> str:
+    """Decode, once, the character references in one line of text that was escaped as HTML.
+
+    Crawlers store titles so. A decoded `&` begins no reference in its turn, and what would be
+    nothing when decoded stays as it is.
+
+    >>> plain("AT&amp;T"), plain("&amp;lt;"), plain("AT&T &copy=1 &nosuch;"), plain("&#8203;")
+    ('AT&T', '&lt;', 'AT&T &copy=1 &nosuch;', '&#8203;')
+    """
+    decoded = _REFERENCE.sub(_decoded, text)
+    return text if decoded == text else line(decoded) or text
+
+
+def _decoded(reference: re.Match[str]) -> str:
+    name = reference["name"]
+    return html.unescape(reference[0]) if name is None else html5.get(f"{name};", reference[0])

@@ -8,7 +8,7 @@ from builders import WHEN, article, entry
 from hypothesis import given, strategies as st
 
 from feedsvc import feeds
-from feedsvc.model import Category, Entry, Feed, Published
+from feedsvc.model import Article, Category, Entry, Feed, Person, Published
 
 TERMS = st.text(
     st.characters(exclude_categories=["Cs"]) | st.sampled_from("/\\#?%_-. aA"), min_size=1
@@ -116,12 +116,49 @@ def test_a_feed_is_as_new_as_its_newest_change_never_as_the_clock() -> None:
     assert build().updated == build().updated == feeds.EPOCH
 
 
+def shown(one: Article, *, summary: str = "", lead_image: str | None = None) -> Entry:
+    published = Published(
+        article=one, id="urn:a", key="a", published=WHEN, updated=WHEN, version="1"
+    )
+    return feeds.entry(
+        published, link="https://x", summary=summary, content=None, lead_image=lead_image
+    )
+
+
+def test_an_entry_shows_decoded_what_its_front_matter_says_escaped() -> None:
+    one = shown(
+        article(
+            title="AT&amp;T",
+            authors=(Person(name="Tom &amp; Li", uri="https://li.example.org/?a&amp;b"),),
+            terms=("R&amp;D", "R&D", "新闻"),
+            summary="1 &lt; 2",
+        )
+    )
+    assert one.title == "AT&T"
+    assert one.authors == (Person(name="Tom & Li", uri="https://li.example.org/?a&amp;b"),)
+    assert one.categories == ("R&D", "新闻")
+    assert one.summary == "1 < 2"
+
+
+def test_a_summary_made_from_the_content_is_text_already() -> None:
+    assert shown(article(), summary="Write &amp; for &").summary == "Write &amp; for &"
+
+
+def test_the_feed_of_an_escaped_term_has_its_own_name_and_a_decoded_title() -> None:
+    escaped, plain = "R&amp;D", "R&D"
+    assert feeds.slug(escaped) != feeds.slug(plain)
+    of_term = feeds.of_term(feeds.slug(escaped), escaped)
+    assert (of_term.title, of_term.term) == (plain, escaped)
+    assert build(category=of_term).title == "R&D · Test"
+    assert set(feeds.memberships(article(terms=(escaped,)), [], auto=True)) == {
+        "all",
+        feeds.slug(escaped),
+    }
+
+
 def test_a_lead_image_of_a_known_type_is_an_enclosure() -> None:
     def enclosed(address: str | None) -> list[tuple[str, str]]:
-        one = Published(
-            article=article(), id="urn:a", key="a", published=WHEN, updated=WHEN, version="1"
-        )
-        made = feeds.entry(one, link="https://x", summary="", content=None, lead_image=address)
+        made = shown(article(), lead_image=address)
         return [(enclosure.href, enclosure.type) for enclosure in made.enclosures]
 
     assert enclosed("https://x.org/a.JPG?w=1") == [("https://x.org/a.JPG?w=1", "image/jpeg")]

@@ -2,18 +2,24 @@
 
 import html
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from html.parser import HTMLParser
 from typing import Any
 
 import feedparser
 import pytest
+import turbohtml
 from builders import WHEN, entry, feed
 from feedgen.entry import FeedEntry
 from feedgen.feed import FeedGenerator
+from hypothesis import given, strategies as st
 from lxml import etree
 
+from feedsvc import xmltext
 from feedsvc.formats import FORMATS, opml
+from feedsvc.formats.plaintext import either_way
 from feedsvc.model import Enclosure, Feed, Person, SafeHTML
 
 IMAGE = "https://i.example.org/a.jpg?w=1&h=2"
@@ -119,6 +125,23 @@ def test_a_feed_of_summaries_has_no_content(name: str) -> None:
     assert item["summary"] == "S"
 
 
+@pytest.mark.parametrize("name", ["atom", "rss"])
+def test_what_holds_no_text_is_described_by_what_it_holds(name: str) -> None:
+    image = SafeHTML('<img src="https://i.example.org/a.jpg" alt="">')
+    (item,) = by_feedparser(name, feed(entry(content=image, summary="")))
+    assert (item["content"], item["summary"]) == (image, image)
+
+
+@pytest.mark.parametrize("content", [SafeHTML(""), None])
+def test_what_holds_nothing_is_described_by_its_title(content: SafeHTML | None) -> None:
+    one = feed(entry(title="AT&T", content=content, summary=""))
+    for name in ("atom", "rss"):
+        (item,) = by_feedparser(name, one)
+        assert (item["content"], item["summary"]) == (None, "AT&T")
+    (item,) = json.loads(FORMATS["json"].render(one))["items"]
+    assert item["content_text"] == "AT&T"
+
+
 def test_a_json_feed_of_summaries_has_them_as_text() -> None:
     (item,) = json.loads(FORMATS["json"].render(feed(entry(content=None, summary="S"))))["items"]
     assert item["content_text"] == "S"
@@ -206,6 +229,132 @@ def test_opml_lists_every_feed() -> None:
         "htmlUrl": "https://x/f",
         "description": "d",
     }
+
+
+HOSTILE = [
+    "<img src=x onerror=alert(1)>",
+    "</title><script>alert(1)</script>",
+    "<!-- <b> -->",
+    "&lt;img src=x onerror=alert(1)&gt;",
+    "<b",
+]
+LEGIBLE = [
+    ("Vec<T> 与 a < b", "Vec‹T› 与 a < b"),
+    ("Map<K, List<V>> -> V", "Map‹K, List‹V›› -> V"),
+    ("I <3 you", "I ‹3 you"),  # PHP's strip_tags ends here
+    ("a < b and c > d", "a ‹ b and c › d"),
+    ("a <= b", "a ‹= b"),
+    ("a <", "a ‹"),
+    ("> quoted", "> quoted"),
+    ("AT&T R&D a&b; ?a=1&b=2", "AT&T R&D a&b; ?a=1&b=2"),
+    ("&lt; &copy=1 &notit;", "&\u2060lt; &\u2060copy=1 &\u2060notit;"),
+    ("&#60; &#x3c &#a; &nosuch;", "&\u2060#60; &\u2060#x3c &#a; &nosuch;"),
+]
+MARKUP = st.lists(
+    st.sampled_from(
+        "< > & </ <! <? <a /> --> &lt &lt; &#60 &#x3C; &copy &notin; &am p; ‹ › \u2060 ]]>".split()
+    )
+    | st.sampled_from(" =\"'#;")
+    | st.text(max_size=4)
+).map(lambda parts: xmltext.line("".join(parts)))
+
+
+class Text(HTMLParser):
+    """What a page shows of some HTML: only its text may be seen here."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.text = ""
+        self.other: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def found(self, *what: Any) -> None:
+        self.other.append(str(what[0]))
+
+    handle_starttag = handle_endtag = handle_decl = handle_comment = handle_pi = found
+    unknown_decl = found
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.mark.parametrize(("text", "written"), LEGIBLE)
+def test_text_that_would_be_markup_is_told_apart_from_it(text: str, written: str) -> None:
+    assert either_way(text) == written
+
+
+@given(MARKUP)
+def test_text_reads_the_same_as_text_and_as_html(text: str) -> None:
+    written = either_way(text)
+    shown = Text(written)
+    assert (shown.other, shown.text) == ([], written)
+    tree = turbohtml.parse_fragment(written, "div")
+    assert all(isinstance(node, turbohtml.Text) for node in tree)
+    assert tree.text == written
+    assert html.unescape(written) == written
+
+
+@given(MARKUP)
+def test_no_stripper_of_tags_finds_one_in_text(text: str) -> None:
+    written = either_way(text)
+    assert re.sub("<[^>]*>", "", written) == written
+    # PHP's strip_tags takes `<` for the beginning of a tag unless white space follows.
+    assert not re.search(r"<(?!\s)", written)
+
+
+@given(MARKUP)
+def test_text_differs_only_in_what_would_be_markup(text: str) -> None:
+    written = either_way(text)
+    assert either_way(written) == written
+    added = str.maketrans({"‹": "<", "›": ">", "\u2060": None})
+    assert written.translate(added) == text.translate(added)
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, *(text for text, _ in LEGIBLE)])
+def test_every_plain_text_reads_either_way_in_every_format(text: str) -> None:
+    one = feed(
+        entry(title=text, summary=text, authors=(Person(name=text),), categories=(text,)),
+        entry(id="urn:x-test:2", title=text, summary=text, content=None),
+        title=text,
+        subtitle=text,
+        author=Person(name=text, uri="https://feeds.example.org/"),
+    )
+    want = either_way(text)
+    assert Text(want).other == []
+    atom, rss = xml("atom", one), xml("rss", one)
+    document = json.loads(FORMATS["json"].render(one))
+    outline = opml.Outline(title=text, xml_url="https://x", html_url="https://x", description=text)
+    list_ = etree.fromstring(opml.render(text, [outline]))
+    terms = atom.findall("a:entry/a:category", NS)
+    items = document["items"]
+    said = {
+        "atom": [
+            *(atom.findtext(f"a:{path}", None, NS) for path in ("title", "subtitle")),
+            *(atom.findtext(f"a:{path}/a:name", None, NS) for path in ("author", "entry/a:author")),
+            *(title.text for title in atom.findall("a:entry/a:title", NS)),
+            *(summary.text for summary in atom.findall("a:entry/a:summary", NS)),
+            *(term.get(name) for term in terms for name in ("term", "label")),
+        ],
+        "rss": [
+            *(rss.findtext(f"channel/{path}") for path in ("title", "description")),
+            *(title.text for title in rss.findall("channel/item/title")),
+            *(html.unescape(one.text) for one in rss.findall("channel/item/description")),
+            rss.findtext("channel/item/dc:creator", None, NS),
+            rss.findtext("channel/item/category"),
+        ],
+        "json": [
+            *(document["title"], document["description"], document["authors"][0]["name"]),
+            *(item[name] for item in items for name in ("title", "summary")),
+            *(items[0]["authors"][0]["name"], *items[0]["tags"], items[1]["content_text"]),
+        ],
+        "opml": [
+            list_.findtext("head/title"),
+            *(list_.find("body/outline").get(name) for name in ("text", "title", "description")),
+        ],
+    }  # fmt: skip
+    assert {name: set(texts) for name, texts in said.items()} == {name: {want} for name in said}
+    assert [len(texts) for texts in said.values()] == [10, 8, 10, 4]
 
 
 def upstream_entry() -> tuple[FeedGenerator, FeedEntry]:

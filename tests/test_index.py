@@ -8,7 +8,7 @@ from conftest import NOW
 from sqlalchemy import create_engine, inspect
 
 from feedsvc.errors import StateError
-from feedsvc.index import Index, file_of, journal, journal_of, schema
+from feedsvc.index import Index, Kept, file_of, journal, journal_of, schema
 from feedsvc.model import Identity
 
 
@@ -64,15 +64,16 @@ def test_a_refresh_that_fails_leaves_no_trace(tmp_path: Path) -> None:
 def test_readers_go_on_and_keeping_content_gives_way_while_a_refresh_writes(
     tmp_path: Path,
 ) -> None:
+    kept = Kept(version="v", policy="p", html="<p>h</p>", summary="s")
     index, other = (Index.open(url(tmp_path / "x.db")) for _ in range(2))
     with index.writing() as writer:
         writer.set_meta("a", "b")
         assert other.meta("a") is None
-        other.keep_contents({"s": ("d", "h", "t")})
+        other.keep_contents({"s": kept})
     assert other.meta("a") == "b"
     assert other.contents(["s"]) == {}
-    other.keep_contents({"s": ("d", "h", "t")})
-    assert index.contents(["s"]) == {"s": ("d", "h", "t")}
+    other.keep_contents({"s": kept})
+    assert index.contents(["s"]) == {"s": kept}
     index.close()
     other.close()
 

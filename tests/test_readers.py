@@ -3,6 +3,8 @@
 Skipped where they are not installed, unless FEEDSVC_REQUIRE_READERS says that they must be.
 """
 
+import html
+import json
 import os
 import shutil
 import sqlite3
@@ -20,6 +22,12 @@ from feedsvc.republisher import Republisher
 from feedsvc.web import build_app
 
 TITLES = ["Vec<T> & “Two”", "一号"]
+SHOWN = ["Vec‹T› & “Two”", "一号"]
+HOSTILE = {  # how a title or summary is written, and what a reader gets
+    "<img src=x onerror=alert(1)> <!-- -->": "‹img src=x onerror=alert(1)› ‹!-- --›",
+    "Vec<T> 与 a < b": "Vec‹T› 与 a < b",
+    "AT&amp;T, R&D &copy=1": "AT&T, R&D &\u2060copy=1",
+}
 
 
 def needs(*tools: str) -> pytest.MarkDecorator:
@@ -78,7 +86,7 @@ def test_newsboat_lists_the_entries_and_polls_cheaply(
     cache = sqlite3.connect(tmp_path / "cache.db")
     listed = cache.execute("SELECT title, author FROM rss_item ORDER BY pubDate DESC").fetchall()
     cache.close()
-    assert listed == [(TITLES[0], "Ann"), (TITLES[1], "李")]
+    assert listed == [(SHOWN[0], "Ann"), (SHOWN[1], "李")]
     statuses = recorder.statuses(suffix)
     assert statuses[0] == "200"
     assert statuses[-1] == "304", statuses
@@ -104,5 +112,55 @@ def test_sfeed_lists_the_entries_and_polls_cheaply(
     rows = [
         line.split("\t") for line in (tmp_path / "feeds" / "all").read_text("utf-8").splitlines()
     ]
-    assert [(row[1], row[6]) for row in rows] == [(TITLES[0], "Ann"), (TITLES[1], "李")]
+    assert [(row[1], row[6]) for row in rows] == [(SHOWN[0], "Ann"), (SHOWN[1], "李")]
     assert recorder.statuses(suffix) == ["200", "304"]
+
+
+@pytest.fixture
+def hostile(site: Republisher, tree: Tree, tmp_path: Path) -> Path:
+    """A folder with feeds whose plain text would be markup in a page, newest entry first."""
+    for number, text in enumerate(HOSTILE):
+        value = json.dumps(text)
+        tree.write(
+            f"{number}.md",
+            f"---\ntitle: {value}\nauthor: {value}\nsummary: {value}\n"
+            f"date: 2022-01-0{9 - number}\n---\nHello",
+        )
+    site.refresh()
+    for suffix in ("atom", "rss"):
+        body = site.document(f"/feeds/all.{suffix}").body
+        (tmp_path / f"all.{suffix}").write_bytes(body)
+    return tmp_path
+
+
+@needs("newsboat")
+@pytest.mark.parametrize("suffix", ["atom", "rss"])
+def test_newsboat_shows_text_that_looks_like_markup(hostile: Path, suffix: str) -> None:
+    (hostile / "urls").write_text(f"file://{hostile}/all.{suffix}\n")
+    (hostile / "config").write_text("")
+    subprocess.run(
+        ["newsboat", "-u", "urls", "-C", "config", "-c", "cache.db", "-x", "reload"],
+        cwd=hostile, check=True, timeout=60, env={**os.environ, "HOME": str(hostile)},
+    )  # fmt: skip
+    cache = sqlite3.connect(hostile / "cache.db")
+    listed = cache.execute("SELECT title, author FROM rss_item ORDER BY pubDate DESC").fetchall()
+    cache.close()
+    assert listed == [(text, text) for text in HOSTILE.values()]
+
+
+@needs("sfeed", "sfeed_plain", "sfeed_html")
+@pytest.mark.parametrize("suffix", ["atom", "rss"])
+def test_sfeed_shows_text_that_looks_like_markup(hostile: Path, suffix: str) -> None:
+    rows = subprocess.run(
+        ["sfeed"],
+        input=(hostile / f"all.{suffix}").read_bytes(), capture_output=True, check=True,
+    ).stdout  # fmt: skip
+    fields = [row.split("\t") for row in rows.decode().splitlines()]
+    assert [(row[1], row[6]) for row in fields] == [(text, text) for text in HOSTILE.values()]
+    for tool in ("sfeed_plain", "sfeed_html"):
+        shown = subprocess.run(
+            [tool],
+            input=rows, capture_output=True, check=True, env={**os.environ, "LC_ALL": "C.UTF-8"},
+        ).stdout.decode()  # fmt: skip
+        for text in HOSTILE.values():
+            assert text in html.unescape(shown)

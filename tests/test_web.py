@@ -232,6 +232,27 @@ def test_an_articles_page_shows_it_whole(client: FlaskClient) -> None:
     assert again.status_code == 304
 
 
+def test_pages_show_plain_text_as_it_is_meant(
+    client: FlaskClient, site: Republisher, tree: Tree
+) -> None:
+    tree.write(
+        "1.html",
+        "---\ntitle: '<img src=x onerror=y> &lt;b&gt; AT&amp;T'\nauthor: Tom &amp; <i>Li\n"
+        "tags: ['R&amp;D <T>']\nsummary: '1 &lt; 2 & <script>'\n---\nx",
+    )
+    site.refresh()
+    listed = page(client.get("/feeds/all"))
+    found = re.search(r'href="(/articles/\w+)"', listed)
+    assert found
+    whole = page(client.get(found[1]))
+    for text in (listed, whole):
+        assert "&lt;img src=x onerror=y&gt; &lt;b&gt; AT&amp;T" in text
+        assert "Tom &amp; &lt;i&gt;Li" in text
+        assert not re.search("<(img|b|i|script|T)[ >]", text)
+    assert "1 &lt; 2 &amp; &lt;script&gt;" in listed
+    assert "R&amp;D &lt;T&gt;" in whole
+
+
 def test_a_withdrawn_article_is_a_410(client: FlaskClient, site: Republisher, tree: Tree) -> None:
     found = re.search(r'href="(/articles/\w+)"', client.get("/feeds/all").text)
     assert found

@@ -13,20 +13,16 @@ from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from feedsvc import xmltext
-from feedsvc.config import document
+from feedsvc.config import cleaning, document
 from feedsvc.config.reader import Reader
 from feedsvc.errors import ConfigError, Mistake
-from feedsvc.model import Category
+from feedsvc.model import Category, Cleaning
 
-__all__ = ["Articles", "Config", "Content", "Feeds", "Site", "State", "find", "load", "parse"]
+__all__ = ["Articles", "Config", "Feeds", "Site", "State", "find", "load", "parse"]
 
 EntryContent = Literal["full", "summary"]
 Links = Literal["inside", "anywhere", "never"]
 Future = Literal["hold", "publish"]
-ReferrerPolicy = Literal[
-    "no-referrer", "origin", "same-origin", "strict-origin", "strict-origin-when-cross-origin",
-    "origin-when-cross-origin", "no-referrer-when-downgrade", "unsafe-url",
-]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +65,6 @@ class Feeds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
-    """`content:` how articles are cleaned."""
-
-    referrerpolicy: ReferrerPolicy = "no-referrer"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """`state:` where feedsvc keeps what it knows."""
 
@@ -89,7 +78,7 @@ class Config:
     site: Site = field(default_factory=Site)
     articles: Articles = field(default_factory=Articles)
     feeds: Feeds = field(default_factory=Feeds)
-    content: Content = field(default_factory=Content)
+    content: Cleaning = field(default_factory=Cleaning)
     categories: tuple[Category, ...] = ()
     state: State = field(default_factory=State)
 
@@ -162,11 +151,7 @@ def parse(
             max_age=feeds.duration("max_age", default.feeds.max_age, most=timedelta(days=365)),
             auto_categories=feeds.flag("auto_categories", default.feeds.auto_categories),
         ),
-        content=Content(
-            referrerpolicy=content.choice(
-                "referrerpolicy", default.content.referrerpolicy, get_args(ReferrerPolicy)
-            )
-        ),
+        content=Cleaning(**cleaning.named(content)),
         categories=_categories(top),
         state=State(url=_state_url(state.line("url", default.state.url), folder)),
     )
@@ -187,6 +172,7 @@ def _categories(top: Reader) -> tuple[Category, ...]:
                 title_matches=one.pattern("title_matches"),
                 exclude_terms=tuple(map(xmltext.line, one.lines("exclude_terms", ()))),
                 timezone=one.zone("timezone"),
+                cleaning=tuple(cleaning.named(one.section("content")).items()),
             )
         )
     return tuple(categories)

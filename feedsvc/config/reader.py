@@ -90,6 +90,19 @@ class Reader:
                 self._say((*self._path, key, n), f"expected text, got {kind}")
         return tuple(item for item in value if isinstance(item, str))
 
+    def text(self, key: str, default: str) -> str:
+        """Return text as it stands, of any number of lines."""
+        value = self._typed(key, str, "text")
+        return default if value is None else xmltext.legal(value)
+
+    def names(self, key: str) -> bool:
+        """Tell whether the section says anything about `key`."""
+        return self._mapping.get(key) is not None
+
+    def refuse(self, path: Path, reason: str) -> None:
+        """Note a mistake at a path inside of this section."""
+        self._say((*self._path, *path), reason)
+
     def flag(self, key: str, default: bool) -> bool:
         """Return true or false."""
         value = self._typed(key, bool, "true or false")

@@ -1,156 +1,290 @@
-"""Repair on a parsed tree: what must go goes with its text, addresses become absolute.
+"""Repair: a parsed body in, HTML out that holds nothing but what is allowed, and reads well.
 
-The parser is a linear-time HTML5 one, so what leaves here is balanced whatever came in.
+One walk over the tree writes the output; nothing is edited afterwards. What must go goes with its
+text, what is unknown is unwrapped, what is too deep is flattened. Time and memory are linear.
 """
 
 import re
-from dataclasses import dataclass
-from urllib.parse import urljoin
+from collections import Counter
+from collections.abc import Iterator
+from html import escape, unescape
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
-
-from feedsvc import weburl
-
-# bleach drops these tags but leaves their text in the article, so they go before it looks.
-_GONE = [
-    "script", "style", "template", "noscript", "head", "title", "link", "meta", "base", "object",
-    "embed", "applet", "param", "iframe", "frame", "frameset", "noframes", "noembed", "svg", "math",
-    "input", "button", "select", "textarea", "option", "optgroup", "datalist", "dialog", "canvas",
-    "xmp", "plaintext", "listing",
-]  # fmt: skip
-_ADDRESSES = {
-    "a": ("href",),
-    "img": ("src", "longdesc"),
-    "audio": ("src",),
-    "video": ("src", "poster"),
-    "source": ("src",),
-    "track": ("src",),
-    "blockquote": ("cite",),
-    "q": ("cite",),
-    "del": ("cite",),
-    "ins": ("cite",),
-}
-# A picture inside the text: raster only (SVG can hold script), and small.
-_DATA_IMAGE = re.compile(
-    r"data:image/(?:png|jpeg|gif|webp|avif);base64,[A-Za-z0-9+/=\s]+", re.IGNORECASE
+from feedsvc import chinese, patterns, xmltext
+from feedsvc.content import addresses, allowed, elements, images, styles, vocabulary, writer
+from feedsvc.content.anchors import Anchors
+from feedsvc.content.policy import Policy
+from feedsvc.content.writer import (
+    BLOCK,
+    END,
+    MEDIA,
+    QUIET,
+    START,
+    TEXT,
+    UNWRAPPED,
+    UNWRAPPED_BLOCK,
+    Frame,
+    Writer,
 )
-# Readers cope with more, but the sanitiser takes the square of depth and of attributes.
-_DEEPEST = 100
-_MOST_ATTRIBUTES = 50
-_DATA_LONGEST = 64 * 1024
-# Referrer Policy, 3.
-REFERRER_POLICIES = frozenset(
-    """no-referrer no-referrer-when-downgrade origin origin-when-cross-origin same-origin
-    strict-origin strict-origin-when-cross-origin unsafe-url""".split()
-)
-_SRCSET = re.compile(r"\s*([^\s,]\S*[^\s,]|[^\s,])(?:\s+([\d.]+[wxh]))?\s*(?:,|$)")
+from feedsvc.html5 import Comment, Element, Node, Text, children, parse
+
+_DEEPEST = 100  # readers and browsers cope with more, but not with any number
+_MOST_ELEMENTS = 50_000
+_CODE_LANGUAGE = re.compile(r"(?:^|\s)((?:language|lang)-[\w+#.-]{1,40})(?=\s|$)")
+_HEXO_RAW = re.compile(r"\{%-?[ \t]*(?:end)?raw[ \t]*-?%\}")
+_PLACEHOLDER = re.compile(r"\{(link|title|site)\}")
+_MORE = re.compile(r"\s*more\b", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """What cleaning depends on besides the body itself.
+class Tidier:
+    """Writes the tidied HTML of one article; good for one tree, and for its footer."""
 
-    `link_base` is what relative links are relative to, `media_base` the same for images and other
-    media. `referrerpolicy` goes to images that have none.
-    """
+    def __init__(self, policy: Policy, removed: Counter[str]) -> None:
+        self.policy = policy
+        self.cleaning = policy.cleaning
+        self.removed = removed
+        self.anchors = Anchors(policy)
+        self.open: list[str] = []  # the elements that what comes is written into
+        self.shown: set[str] = set()  # images, by host and path
+        self.last_image: Node | None = None
+        self.from_noscript: tuple[Node, str] | None = None
+        self.verbatim = self.pre = self.quiet = self.math_token = self.math = 0
+        self.elements = 0
+        self.out = Writer(tidy=policy.cleaning.tidy_text, mend=self._mended)
+        self.more: int | None = None  # where the author ended the summary, in items
 
-    link_base: str
-    media_base: str
-    referrerpolicy: str = "no-referrer"
+    def write(self, root: Element) -> None:
+        """Write the children of `root`."""
+        if self.cleaning.anchors:
+            self.anchors.look_for(root)
+        stack: list[tuple[Iterator[Node], Frame]] = []
+        nodes = children(root)
+        while True:
+            for node in nodes:
+                if isinstance(node, Text):
+                    self.text(node.data)
+                elif isinstance(node, Element):
+                    frame = self._open(node)
+                    if frame is not None:
+                        stack.append((nodes, frame))
+                        nodes = children(node)
+                        break
+                elif isinstance(node, Comment):
+                    self._comment(node.data)
+            else:
+                if not stack:
+                    return
+                nodes, frame = stack.pop()
+                self._close(frame)
+
+    def html(self) -> str:
+        """Return what has been written, with the lead image where it is wanted and lacking."""
+        html = xmltext.legal(self.out.html()).strip(" \t\n\f\r")
+        if self.cleaning.lead_image == "prepend" and self.policy.lead_image:
+            lead = parse('<img alt="">').select("img")[0]
+            lead.attrs["src"] = self.policy.lead_image
+            found = images.attributes(lead, self.policy)
+            if isinstance(found, dict) and elements.place(found["src"]) not in self.shown:
+                return f"<p>{writer.tag('img', found)}</p>{html}"
+        return html
+
+    def footer(self) -> None:
+        """Write the operator's footer."""
+        policy = self.policy
+        if not self.cleaning.footer:
+            return
+        known = {"link": policy.link, "title": policy.title, "site": policy.site}
+        filled = _PLACEHOLDER.sub(lambda found: escape(known[found[1]]), self.cleaning.footer)
+        self.out.begun = True  # no heading in it is the article's first
+        self.out.block("<div>")
+        self.write(parse(xmltext.legal(filled)))
+        self.out.block("</div>")
+
+    # One child after the other.
+
+    def text(self, data: str) -> None:
+        """Write text, as it is where it is code or a formula."""
+        self.out.text(
+            data,
+            QUIET if self.quiet else TEXT,
+            raw=bool(self.pre or self.verbatim or self.math),
+        )
+
+    def words(self, data: str) -> str:
+        """Return what an attribute says, in the kind of Chinese that is wanted."""
+        convert = self.cleaning.convert
+        return chinese.convert(data, convert) if convert else data
+
+    def _mended(self, data: str) -> str:
+        if self.cleaning.hexo and "{%" in data:
+            data = _without_raw(data)
+        for pattern, replacement in self.cleaning.replace:
+            data = patterns.compiled(pattern).sub(replacement, data)
+        return self.words(data)
+
+    def _comment(self, data: str) -> None:
+        if self.more is None and _MORE.match(data):
+            self.more = self.out.mark()
+        else:
+            self.removed["comment: nobody sees it"] += 1
+
+    def _open(self, node: Element) -> Frame | None:
+        """Write an element's start tag; return what to do at its end, None to pass it over."""
+        tag = node.tag
+        if self.math:
+            return elements.open_math(self, node, tag)
+        tag = vocabulary.ALIASES.get(tag, tag)
+        special = elements.SPECIAL.get(tag)
+        if special is not None:
+            return special(self, node)
+        if tag in allowed.TAGS:
+            return self.start(node, tag, self.attributes(node, tag))
+        reason = vocabulary.GONE.get(tag)
+        if reason is not None:
+            self.removed[f"{tag}: {reason}"] += 1
+            return None
+        self.removed[f"{tag} tag: not for readers; its text stays"] += 1
+        return self.unwrap(node, tag)
+
+    def unwrap(self, node: Element, tag: str) -> Frame:
+        """Write what is in an element without the element."""
+        if (id := self._id(node, tag)) and not self.full():
+            self.out.add(f"{writer.tag('span', {'id': id})}</span>", MEDIA)
+        if tag in vocabulary.UNKNOWN_BLOCKS or tag in vocabulary.BLOCKS:
+            self.apart()
+            return UNWRAPPED_BLOCK
+        return UNWRAPPED
+
+    def apart(self) -> None:
+        """Part what stands on both sides, except in code."""
+        if not self.pre:
+            self.out.space()
+
+    def start(self, node: Element, tag: str, attributes: dict[str, str]) -> Frame:
+        """Write a start tag."""
+        if len(self.open) >= _DEEPEST:
+            self.removed["tags nested too deeply; their text stays"] += 1
+            return self.unwrap(node, tag)
+        if self.full():
+            return self.unwrap(node, tag)
+        if tag == "span" and not attributes and self.cleaning.tidy_text:
+            return UNWRAPPED
+        written = writer.tag(tag, attributes)
+        if tag in allowed.VOID:
+            if tag == "hr":
+                self.out.block(written)
+            else:
+                self.out.add(written, MEDIA)
+            return UNWRAPPED
+        self.open.append(tag)
+        if tag in vocabulary.BLOCKS:
+            self.out.block(written)
+            kind = BLOCK
+            if tag == "pre":
+                self.pre += 1
+        else:
+            self.out.add(written, START)
+            kind = END
+            if tag in vocabulary.VERBATIM:
+                self.verbatim += 1
+        if tag in vocabulary.QUIET:
+            self.quiet += 1
+        return f"</{tag}>", kind, self.out.mark() - 1, "" if "id" in attributes else tag
+
+    def _close(self, frame: Frame) -> None:
+        end, kind, mark, tag = frame
+        if not end:
+            if kind == BLOCK:
+                self.apart()
+            return
+        name = self.open.pop()
+        if name in vocabulary.QUIET:
+            self.quiet -= 1
+        if name in vocabulary.VERBATIM:
+            self.verbatim -= 1
+        elif name == "pre":
+            self.pre -= 1
+        elif name in allowed.MATH_TAGS:
+            self.math -= 1
+            self.math_token -= name in allowed.MATH_TOKENS
+        if name in vocabulary.HEADINGS and self._repeats_title(mark):
+            self.out.cut(mark)
+            self.removed[f"{name}: it repeats the title"] += 1
+        elif name == "picture" and not self.out.has_after(mark, "<img"):
+            self.out.blank(mark, "<source")
+        elif (
+            tag in vocabulary.EMPTY_GOES
+            and self.cleaning.tidy_text
+            and self.out.drop_if_empty(mark, inline=tag not in vocabulary.BLOCKS)
+        ):
+            self.removed["element with nothing in it"] += 1
+        elif kind == BLOCK:
+            self.out.block(end)
+        else:
+            self.out.add(end, END)
+
+    def _repeats_title(self, mark: int) -> bool:
+        if self.cleaning.first_heading != "drop" or self.out.begun:
+            return False
+        if _bare(unescape(self.out.text_of(mark))) == _bare(self.policy.title):
+            return True
+        self.out.begun = True
+        return False
+
+    # Attributes.
+
+    def attributes(self, node: Element, tag: str) -> dict[str, str]:
+        """Return the attributes that need no more than a look at each value."""
+        found: dict[str, str] = {}
+        if not node.attrs:
+            return found
+        for name in allowed.ATTRIBUTES.get(tag, ()):
+            value = node.attr(name)
+            if value is None:
+                continue
+            if name == "cite":
+                value = addresses.resolve(value, self.policy.link_base) or ""
+            elif name == "class":
+                named = _CODE_LANGUAGE.search(value)
+                value = named[1] if named else ""
+            elif name in vocabulary.LOWER:
+                value = value.lower()
+            if allowed.allows(tag, name, value := value.strip()):
+                found[name] = value
+        self.add_everywhere(node, tag, found)
+        return found
+
+    def add_everywhere(self, node: Element, tag: str, found: dict[str, str]) -> None:
+        for name in allowed.EVERYWHERE:
+            value = node.attr(name)
+            if name == "id":
+                value = self._id(node, tag)
+            elif name == "style" and value:
+                value = styles.reduced(value) if self.cleaning.styles else None
+            elif name == "dir" and value:
+                value = value.lower()
+            elif name == "title" and value:
+                value = self.words(value)
+            if value and allowed.allows(tag, name, value := value.strip()):
+                found[name] = value
+
+    def _id(self, node: Element, tag: str) -> str | None:
+        return self.anchors.id(node, tag) if self.cleaning.anchors else None
+
+    def full(self) -> bool:
+        """Count an element, and tell whether there are too many."""
+        self.elements += 1
+        if self.elements <= _MOST_ELEMENTS:
+            return False
+        self.removed[f"tags after the first {_MOST_ELEMENTS}; their text stays"] += 1
+        return True
 
 
-def tidy(html: str, policy: Policy) -> str:
-    """Return `html` repaired: still to be sanitised."""
-    body = LexborHTMLParser(f"<!doctype html><body>{html}").body
-    if body is None:
-        return ""
-    body.strip_tags(_GONE, recursive=True)
-    for node in reversed(_too_deep(body)):
-        node.unwrap()
-    for node in list(body.traverse(include_text=False)):
-        if node.is_comment_node:
-            node.decompose()
-        elif node.is_element_node:
-            _repair(node, policy)
-    return body.inner_html or ""
+def _bare(text: str) -> str:
+    return "".join(text.split()).casefold()
 
 
-def _too_deep(body: LexborNode) -> list[LexborNode]:
-    """Return the elements below the deepest level that is kept, each after what it stands in."""
-    found: list[LexborNode] = []
-    node, depth = body.first_child, 1
-    while node is not None:
-        if depth > _DEEPEST and node.is_element_node:
-            found.append(node)
-        below = node.first_child
-        if below is not None:
-            node, depth = below, depth + 1
-            continue
-        while node.next is None:
-            above = node.parent
-            if above is None or depth == 1:
-                return found
-            node, depth = above, depth - 1
-        node = node.next
-    return found
-
-
-def _repair(node: LexborNode, policy: Policy) -> None:
-    tag = node.tag or ""
-    attributes = node.attributes
-    if len(attributes) > _MOST_ATTRIBUTES:
-        node.unwrap()
-        return
-    for name in _ADDRESSES.get(tag, ()):
-        if name in attributes:
-            base = (
-                policy.link_base
-                if tag in {"a", "blockquote", "q", "del", "ins"}
-                else policy.media_base
-            )
-            _put(node, name, resolve(attributes[name] or "", base, image=tag == "img"))
-    if tag in {"img", "source"} and "srcset" in attributes:
-        _put(node, "srcset", _srcset(attributes["srcset"] or "", policy.media_base))
-    if tag == "img":
-        if (attributes.get("referrerpolicy") or "").lower() not in REFERRER_POLICIES:
-            node.attrs["referrerpolicy"] = policy.referrerpolicy
-        if attributes.get("alt") is None:
-            node.attrs["alt"] = ""
-
-
-def _put(node: LexborNode, name: str, value: str | None) -> None:
-    if value:
-        node.attrs[name] = value
-    else:
-        del node.attrs[name]
-
-
-def resolve(address: str, base: str, *, image: bool = False) -> str | None:
-    """Return `address` made absolute against `base`, or None where it may not stay.
-
-    >>> resolve("img/a.png", "https://example.org/posts/")
-    'https://example.org/posts/img/a.png'
-    """
-    address = address.strip()
-    if not address:
-        return None
-    if address[:5].lower() == "data:":
-        kept = image and len(address) <= _DATA_LONGEST and _DATA_IMAGE.fullmatch(address)
-        return address if kept else None
-    if re.match(r"mailto:[^\s<>]+$", address, re.IGNORECASE):
-        return None if image else address
-    try:
-        return weburl.absolute(urljoin(base, address))
-    except ValueError:
-        return None
-
-
-def _srcset(value: str, base: str) -> str | None:
-    """Return the candidates that may stay (HTML, 4.8.4.2.1), each made absolute."""
-    kept = []
-    for found in _SRCSET.finditer(value):
-        if address := resolve(found[1], base):
-            # A comma or a parenthesis inside an address would read as the next candidate.
-            address = address.replace(",", "%2C")
-            kept.append(f"{address} {found[2]}" if found[2] else address)
-    return ", ".join(kept) or None
+def _without_raw(text: str) -> str:
+    """Take away Hexo's marks around what its templates are to leave alone."""
+    found = _HEXO_RAW.sub("", text)
+    # What is left of marks that were written into each other must not read as one.
+    return found.replace("{%", "{ %") if _HEXO_RAW.search(found) else found

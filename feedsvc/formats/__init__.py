@@ -12,7 +12,7 @@ from feedsvc.model import Feed
 
 __all__ = ["FORMATS", "POLICY", "Format", "opml"]
 
-POLICY = "1"
+POLICY = "2"
 """Changes whenever the same feed comes to be rendered as other bytes."""
 
 

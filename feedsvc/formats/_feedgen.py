@@ -20,6 +20,7 @@ from feedgen.ext.base import BaseEntryExtension, BaseExtension
 from feedgen.feed import FeedGenerator
 from lxml import etree
 
+from feedsvc.formats import plaintext
 from feedsvc.model import Entry, Feed
 
 GENERATOR = "feedsvc"
@@ -34,6 +35,7 @@ LOCK = threading.Lock()
 
 def generator(feed: Feed, format: str, media_type: str) -> FeedGenerator:
     """Return a FeedGenerator filled with `feed`, in the order given; render it under LOCK."""
+    feed = plaintext.of_feed(feed)
     made = FeedGenerator()
     made.register_extension("feedsvc", _FeedExtension, _EntryExtension)
     made.id(feed.id)
@@ -63,9 +65,14 @@ def _fill(made: FeedEntry, entry: Entry) -> None:
         made.author({"name": person.name, **({"uri": person.uri} if person.uri else {})})
     for term in entry.categories:
         made.category({"term": term, "label": term})
-    if entry.summary:
-        made.summary(entry.summary)
+    if summary := _summary(entry):
+        made.summary(summary)
     made.feedsvc.entry = entry
+
+
+def _summary(entry: Entry) -> str:
+    """Return the summary of an entry; of one without any content, that is its title."""
+    return entry.summary or ("" if entry.content else entry.title)
 
 
 class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no types
@@ -85,7 +92,7 @@ class _EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ship
         if entry.language:
             element.set(_LANG, entry.language)
         _add(element, "published", entry.published.isoformat())
-        if entry.content is not None:
+        if entry.content:
             _add(element, "content", entry.content, type="html")
         for enclosure in entry.enclosures:
             # RFC 4287 4.2.7.6: `length` is a hint, so it is left out where it is not known.
@@ -97,11 +104,13 @@ class _EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ship
 
     def extend_rss(self, element: etree._Element) -> etree._Element:
         entry = self.entry
-        # RSS 2.0 lets a description hold escaped HTML, and every reader shows it as such.
         for description in element.findall("description"):
-            description.text = escape(entry.summary, quote=False)
+            element.remove(description)
+        # RSS 2.0: "entity-encoded HTML is allowed", and every reader takes it for HTML. Some know
+        # nothing else, so it is there even where the content holds no text to summarise.
+        _add(element, "description", escape(_summary(entry), quote=False) or entry.content)
         _add(element, "pubDate", rfc822(entry.published))
-        if entry.content is not None:
+        if entry.content:
             _add(element, "{http://purl.org/rss/1.0/modules/content/}encoded", entry.content)
         for person in entry.authors:
             # RSS 2.0's own `author` must be an e-mail address.

@@ -3,11 +3,13 @@
 import json
 from typing import Any
 
+from feedsvc.formats import plaintext
 from feedsvc.model import Entry, Feed, Person
 
 
 def render(feed: Feed) -> bytes:
     """Return `feed` as a JSON Feed document in UTF-8."""
+    feed = plaintext.of_feed(feed)
     document = _filled(
         version="https://jsonfeed.org/version/1.1",
         title=feed.title,

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from feedsvc.formats.plaintext import either_way
+
 MEDIA_TYPE = "text/x-opml; charset=utf-8"
 
 
@@ -21,19 +23,19 @@ class Outline:
 def render(title: str, outlines: Iterable[Outline]) -> bytes:
     """Return the list as an OPML document in UTF-8."""
     root = etree.Element("opml", version="2.0")
-    etree.SubElement(etree.SubElement(root, "head"), "title").text = title
+    etree.SubElement(etree.SubElement(root, "head"), "title").text = either_way(title)
     body = etree.SubElement(root, "body")
     for outline in outlines:
         # "Text should be present in every outline"; `type="rss"` is said of Atom feeds as well.
         element = etree.SubElement(
             body,
             "outline",
-            text=outline.title,
-            title=outline.title,
+            text=either_way(outline.title),
+            title=either_way(outline.title),
             type="rss",
             xmlUrl=outline.xml_url,
             htmlUrl=outline.html_url,
         )
         if outline.description:
-            element.set("description", outline.description)
+            element.set("description", either_way(outline.description))
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True)

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, literal, select
 from sqlalchemy.exc import DBAPIError
 
 from feedsvc.errors import StateDamagedError
 from feedsvc.index import journal, rows, schema
 from feedsvc.index.database import Database, journal_of
 from feedsvc.index.engine import file_of
+from feedsvc.index.kept import Kept, write_contents
 from feedsvc.index.writer import Writer
 from feedsvc.model import Problem, Published, Signature
 
-__all__ = ["FeedState", "Index", "Writer", "file_of", "journal", "journal_of"]
+__all__ = ["FeedState", "Index", "Kept", "Writer", "file_of", "journal", "journal_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,15 @@ class Index(Database):
             found = connection.execute(
                 select(schema.problems).order_by(table.published, table.source, table.ordinal)
             )
-            return tuple(rows.problem(row) for row in found)
+            uncleaned = connection.execute(
+                select(schema.contents.c.source, schema.contents.c.problem)
+                .where(schema.contents.c.problem.is_not(None))
+                .order_by(schema.contents.c.source)
+            )
+            return (
+                *(rows.problem(row) for row in found),
+                *(rows.uncleaned(row.source, row.problem) for row in uncleaned),
+            )
 
     def count(self) -> int:
         """Return how many articles are published."""
@@ -103,7 +112,7 @@ class Index(Database):
             return tuple((_feed_state(row), row.articles) for row in found)
 
     def published(self, slug: str, limit: int) -> tuple[Published, ...]:
-        """Return the newest articles of one feed, newest first, ties by id."""
+        """Return the newest articles of one feed, newest first, ties by id, without bodies."""
         memberships = schema.memberships
         query = (
             _published_query()
@@ -116,7 +125,7 @@ class Index(Database):
             return tuple(rows.published(row) for row in connection.execute(query))
 
     def article(self, key: str) -> Published | None:
-        """Return the article of one key, None where none is published."""
+        """Return the article of one key without its body, None where none is published."""
         query = _published_query().where(schema.ledger.c.key == key)
         with self._reading() as connection:
             row = connection.execute(query).first()
@@ -144,29 +153,50 @@ class Index(Database):
             query = select(schema.ledger.c.id).where(schema.ledger.c.key == key)
             return connection.execute(query).first() is not None
 
-    def contents(self, sources: list[str]) -> dict[str, tuple[str, str, str]]:
-        """Return the kept content of these sources: digest, HTML, summary."""
+    def bodies(self, sources: list[str]) -> dict[str, str]:
+        """Return the raw bodies of these sources."""
+        table = schema.bodies.c
+        with self._reading() as connection:
+            query = select(table.source, table.body).where(table.source.in_(sources))
+            return {row.source: row.body for row in connection.execute(query)}
+
+    def contents(self, sources: list[str]) -> dict[str, Kept]:
+        """Return the kept content of these sources."""
         table = schema.contents
         try:
             with self._reading() as connection:
                 query = select(table).where(table.c.source.in_(sources))
                 return {
-                    row.source: (row.digest, row.html, row.summary)
+                    row.source: Kept(
+                        version=row.version,
+                        policy=row.policy,
+                        html=row.html,
+                        summary=row.summary,
+                        problem=row.problem,
+                    )
                     for row in connection.execute(query)
                 }
         except StateDamagedError:
             return {}  # keeping only saves work
 
-    def keep_contents(self, kept: dict[str, tuple[str, str, str]]) -> None:
+    def outdated(self, policy: str, limit: int) -> tuple[Published, ...]:
+        """Return articles whose content is kept by another policy, newest first, no bodies."""
+        contents = schema.contents.c
+        query = (
+            _published_query()
+            .join(schema.contents, contents.source == schema.articles.c.source)
+            .where(contents.policy != policy)
+            .order_by(schema.articles.c.published.desc(), schema.articles.c.id)
+            .limit(limit)
+        )
+        with self._reading() as connection:
+            return tuple(rows.published(row) for row in connection.execute(query))
+
+    def keep_contents(self, kept: dict[str, Kept]) -> None:
         """Keep cleaned content, so that no process cleans it again.
 
         Keeping only saves work: while a refresh holds the database, nothing is kept.
         """
-        table = schema.contents
-        values = [
-            {"source": source, "digest": digest, "html": html, "summary": summary}
-            for source, (digest, html, summary) in kept.items()
-        ]
         try:
             with (
                 self._engine.connect().execution_options(
@@ -174,8 +204,7 @@ class Index(Database):
                 ) as connection,
                 connection.begin(),
             ):
-                connection.execute(table.delete().where(table.c.source.in_(list(kept))))
-                connection.execute(table.insert(), values)
+                write_contents(connection, kept)
         except DBAPIError as error:
             self._failure(error)  # notes damage for the next refresh; a busy database is no news
 
@@ -189,10 +218,8 @@ _SPEAKS = and_(
 
 
 def _published_query() -> Any:
-    return (
-        select(schema.articles, schema.bodies.c.body, schema.ledger.c.key)
-        .join(schema.ledger, _SPEAKS)
-        .join(schema.bodies, schema.bodies.c.source == schema.articles.c.source)
+    return select(schema.articles, schema.ledger.c.key, literal("").label("body")).join(
+        schema.ledger, _SPEAKS
     )
 
 

@@ -99,3 +99,14 @@ def problem(row: Any) -> Problem:
         cure=row.cure,
         published=row.published,
     )
+
+
+def uncleaned(source: str, reason: str) -> Problem:
+    """Return the problem of an article of which only the summary is published."""
+    return Problem(
+        source=source,
+        reason=f"{reason}, so only its summary and a link are published",
+        cure="shorten the article, or write its HTML more simply",
+        field="body",
+        published=True,
+    )

@@ -81,14 +81,16 @@ feeds = Table(
     Column("changed", BigInteger),
 )
 
-# Cleaned content, kept until the article or the policy changes.
+# Cleaned content of one version of an article, by one policy; `problem` says why it is not all.
 contents = Table(
     "contents",
     metadata,
     Column("source", Text, primary_key=True),
-    Column("digest", Text),
+    Column("version", Text),
+    Column("policy", Text),
     Column("html", Text),
     Column("summary", Text),
+    Column("problem", Text),
 )
 
 # Every id ever given, with what is needed to give it again.
@@ -137,6 +139,13 @@ STEPS: Sequence[Sequence[str]] = (
         "ALTER TABLE ledger ADD COLUMN link TEXT",
         "CREATE INDEX ledger_link ON ledger (link)",
         "CREATE INDEX ledger_seen_digest ON ledger (seen_digest)",
+    ),
+    (
+        "DROP TABLE contents",
+        "CREATE TABLE contents (source TEXT PRIMARY KEY, version TEXT NOT NULL,"
+        " policy TEXT NOT NULL, html TEXT NOT NULL, summary TEXT NOT NULL, problem TEXT)",
+        "CREATE INDEX contents_policy ON contents (policy)",
+        "CREATE INDEX contents_problem ON contents (problem)",
     ),
 )
 

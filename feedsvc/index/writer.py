@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Table, and_, literal, select
 
 from feedsvc.index import rows, schema
+from feedsvc.index.kept import Kept, write_contents
 from feedsvc.index.lookup import chunks, copies, identities, named, without_speaker
 from feedsvc.model import Identity, Problem, Published, Signature
 
@@ -207,18 +208,35 @@ class Writer:
             found.update(self._connection.execute(query).scalars())
         return found
 
-    def versions(self, slug: str, limit: int) -> list[str]:
-        """Return the versions of the newest articles of one feed, newest first."""
+    def versions(self, slug: str, limit: int, policy: str) -> list[str]:
+        """Return what the newest articles of one feed look like, newest first.
+
+        That is each one's version and the policy by which its content is kept; what is not kept
+        will be cleaned by `policy`.
+        """
         memberships, articles, ledger = schema.memberships.c, schema.articles.c, schema.ledger.c
+        contents = schema.contents.c
         query = (
-            select(articles.version)
+            select(articles.version, contents.policy)
             .join(schema.memberships, memberships.source == articles.source)
             .join(schema.ledger, and_(ledger.id == articles.id, ledger.source == articles.source))
+            .outerjoin(
+                schema.contents,
+                and_(contents.source == articles.source, contents.version == articles.version),
+            )
             .where(memberships.slug == slug, articles.held_until.is_(None))
             .order_by(memberships.published.desc(), memberships.id)
             .limit(limit)
         )
-        return list(self._connection.execute(query).scalars())
+        return [f"{row.version} {row.policy or policy}" for row in self._connection.execute(query)]
+
+    def keep_contents(self, kept: Mapping[str, Kept]) -> None:
+        """Keep cleaned content, and note the feeds that it may be seen in."""
+        write_contents(self._connection, kept)
+        memberships = schema.memberships.c
+        for chunk in chunks(list(kept)):
+            query = select(memberships.slug).where(memberships.source.in_(chunk)).distinct()
+            self.touched.update(self._connection.execute(query).scalars())
 
     def term_slugs(self) -> list[tuple[str, str]]:
         """Return the slug and term of each feed of a term that articles name now."""

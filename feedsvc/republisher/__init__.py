@@ -10,12 +10,15 @@
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
+from feedsvc.cleaning import Cleaner
 from feedsvc.config import Config
 from feedsvc.errors import LedgerError, StateDamagedError
 from feedsvc.index import Index, journal
 from feedsvc.model import Document, Entry, Feed, Problem, Refresh
+from feedsvc.republisher.contents import Contents
 from feedsvc.republisher.documents import Documents, Listing
 from feedsvc.republisher.explain import Explainer, Explanation
+from feedsvc.republisher.policies import needs_image_key
 from feedsvc.republisher.reading import check
 from feedsvc.republisher.refresh import Progress, Refresher
 
@@ -29,11 +32,14 @@ class Republisher:
         self.config = config
         self._index = index
         self._clock = clock
-        self._documents = Documents(config, index)
-        self._refresher = Refresher(config, index)
+        self._cleaner = Cleaner()
+        self._contents = Contents(config, index, self._cleaner)
+        self._documents = Documents(config, index, self._contents)
+        self._refresher = Refresher(config, index, self._contents)
 
     def close(self) -> None:
-        """Let go of the index."""
+        """Let go of the index, and of the process that cleans long articles."""
+        self._cleaner.close()
         self._index.close()
 
     def now(self) -> datetime:
@@ -61,7 +67,7 @@ class Republisher:
 
         Raises NotFoundError where there is no such file.
         """
-        return Explainer(self.config, self._index, self._documents).explain(file, self._clock())
+        return Explainer(self.config, self._index, self._contents).explain(file, self._clock())
 
     def export_ledger(self) -> Iterator[str]:
         """Yield the ledger as lines of JSON, by id."""
@@ -80,6 +86,10 @@ class Republisher:
                 except ValueError as error:
                     raise LedgerError(f"line {number} is not one of a ledger: {error}") from error
         return self._index.import_ledger(found)
+
+    def image_key(self) -> bytes | None:
+        """Return the key of our image proxy, None where no image goes by way of it."""
+        return self._contents.image_key() if needs_image_key(self.config) else None
 
     def problems(self) -> tuple[Problem, ...]:
         """Return every open problem."""

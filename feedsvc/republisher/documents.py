@@ -2,21 +2,20 @@
 
 import gzip
 import hashlib
-import posixpath
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
-from urllib.parse import quote
 
 from feedsvc import content, feeds, identity
 from feedsvc.config import Config
 from feedsvc.errors import GoneError, NotFoundError, NotReadyError
 from feedsvc.formats import FORMATS, opml
-from feedsvc.index import FeedState, Index
-from feedsvc.model import Article, Category, Document, Entry, Feed, Published, SafeHTML
-from feedsvc.republisher import reading
+from feedsvc.index import FeedState, Index, Kept
+from feedsvc.model import Category, Document, Entry, Feed, Published
+from feedsvc.republisher import contents
+from feedsvc.republisher.contents import Contents
 from feedsvc.republisher.refresh import LIST
 
 _MOST_BYTES = 64 * 1024 * 1024  # of documents kept in memory
@@ -37,8 +36,9 @@ class Listing:
 class Documents:
     """Answers from one index under one configuration; safe to share between threads."""
 
-    def __init__(self, config: Config, index: Index) -> None:
+    def __init__(self, config: Config, index: Index, contents: Contents) -> None:
         self._config = config
+        self._contents = contents
         self._index = index
         site = config.site
         self._categories = {category.slug: category for category in config.categories}
@@ -72,7 +72,7 @@ class Documents:
             if self._index.was_known(key):
                 raise GoneError("This article has been withdrawn.")
             raise NotFoundError("There is no such article.")
-        return next(iter(self._entries((found,), full=True)))
+        return self._entries((found,), full=True)[0]
 
     def listings(self) -> tuple[Listing, ...]:
         """Return every feed worth listing; see Republisher.listings."""
@@ -92,7 +92,7 @@ class Documents:
             own += [
                 Listing(
                     slug=state.slug,
-                    title=state.term or state.slug,
+                    title=feeds.of_term(state.slug, state.term or state.slug).title,
                     description="",
                     link=feeds.address(base_url, state.slug),
                     articles=count,
@@ -149,51 +149,20 @@ class Documents:
             limit=limits.limit,
         )
 
-    def _entries(self, found: tuple[Published, ...], *, full: bool) -> Iterable[Entry]:
-        kept = self._index.contents([one.article.source for one in found])
-        fresh: dict[str, tuple[str, str, str]] = {}
-        entries = []
-        for one in found:
-            article = one.article
-            policy = self.policy(article, one.key)
-            digest = reading.digest(content.POLICY, repr(policy), article.markup, article.body)
-            before = kept.get(article.source)
-            if before is not None and before[0] == digest:
-                # Only what `clean` returned is ever kept, under a digest of all that it depends on.
-                html, summary = SafeHTML(before[1]), before[2]
-            else:
-                cleaned = content.clean(article.body, article.markup, policy)
-                html, summary = cleaned.html, cleaned.summary
-                fresh[article.source] = (digest, html, summary)
-            image = article.lead_image and content.resolve(article.lead_image, policy.media_base)
-            entries.append(
-                feeds.entry(
-                    one,
-                    link=article.link or self._page(one.key),
-                    summary=summary,
-                    content=html if full else None,
-                    lead_image=image or None,
-                )
-            )
-        if fresh:
-            self._index.keep_contents(fresh)
-        return entries
+    def _entries(self, found: tuple[Published, ...], *, full: bool) -> list[Entry]:
+        kept = self._contents.of(found)
+        return [self._entry(one, kept[one.article.source], full=full) for one in found]
 
-    def policy(self, article: Article, key: str) -> content.Policy:
-        """Return how an article is cleaned: relative addresses are the original's, or ours."""
-        return content.Policy(
-            link_base=article.link or self._page(key),
-            media_base=article.link or self._media_base(article.source),
-            referrerpolicy=self._config.content.referrerpolicy,
+    def _entry(self, one: Published, kept: Kept, *, full: bool) -> Entry:
+        article, policy = one.article, self._contents.policy(one.article, one.key)
+        image = content.image(article.lead_image, policy) if article.lead_image else None
+        return feeds.entry(
+            replace(one, article=replace(article, title=content.converted(article.title, policy))),
+            link=policy.link,
+            summary=kept.summary,
+            content=contents.safe(kept) if full else None,
+            lead_image=None if image is None or image.startswith("data:") else image,
         )
-
-    def _page(self, key: str) -> str:
-        return f"{self._config.site.base_url}/articles/{key}"
-
-    def _media_base(self, source: str) -> str:
-        folder = posixpath.dirname(source)
-        base = f"{self._config.site.base_url}/media/"
-        return f"{base}{quote(folder)}/" if folder else base
 
     def _opml(self) -> bytes:
         return opml.render(

@@ -1,32 +1,30 @@
 """What becomes of one article and why, step by step, for the operator who wonders."""
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from feedsvc import articles, content, feeds, identity
+from feedsvc import articles, feeds, identity
 from feedsvc.config import Config
-from feedsvc.errors import ArticleError, NotFoundError
+from feedsvc.errors import ArticleError, CleaningError, NotFoundError
 from feedsvc.index import Index
-from feedsvc.model import Article, Category
-from feedsvc.republisher.documents import Documents
+from feedsvc.model import Article, Category, Identity
+from feedsvc.republisher.contents import Contents
 from feedsvc.republisher.reading import Reading
 
 Explanation = Iterator[tuple[str, Sequence[str]]]
 
 _SHOWN = 300  # characters of a value or a text
-_TAG = re.compile(r"<([a-zA-Z][\w-]*)")
 
 
 class Explainer:
     """Explains articles of one configuration and index."""
 
-    def __init__(self, config: Config, index: Index, documents: Documents) -> None:
+    def __init__(self, config: Config, index: Index, contents: Contents) -> None:
         self._config = config
         self._index = index
-        self._documents = documents
+        self._contents = contents
         self._reading = Reading(config)
 
     def explain(self, file: str, now: datetime) -> Explanation:
@@ -53,8 +51,9 @@ class Explainer:
         if article.draft:
             yield "draft", ["it says so, and is in no feed"]
             return
-        yield "id", list(self._id(found, now))
-        yield "content", self._content(article)
+        assigned, before = self._assigned(found, now)
+        yield "id", list(self._id(found, assigned, before))
+        yield from self._content(article, assigned.key)
         yield from self._known(source)
 
     def _source(self, file: str) -> str:
@@ -92,12 +91,19 @@ class Explainer:
         for category in self._config.categories:
             yield f"{category.slug}: {_why(category, article)}"
 
-    def _id(self, found: identity.Found, now: datetime) -> Iterator[str]:
+    def _assigned(
+        self, found: identity.Found, now: datetime
+    ) -> tuple[Identity, dict[str, Identity]]:
+        """Return the identity that the article gets, and those known that it might have been."""
         site_id = self._config.site.id
         known = self._index.identities(identity.candidates([found], site_id))
-        before = {one.id: one for one in known}
+        assigned = identity.assign([found], known, site_id=site_id, now=now)
+        return assigned[found.article.source], {one.id: one for one in known}
+
+    def _id(
+        self, found: identity.Found, assigned: Identity, before: dict[str, Identity]
+    ) -> Iterator[str]:
         source = found.article.source
-        assigned = identity.assign([found], known, site_id=site_id, now=now)[source]
         yield assigned.id
         if found.article.id is not None:
             yield f"the front matter declares it: {found.article.id}"
@@ -110,17 +116,23 @@ class Explainer:
         if assigned.source != source:
             yield f"{assigned.source} speaks for it; this file is a copy and is not shown"
 
-    def _content(self, article: Article) -> list[str]:
-        policy = self._documents.policy(article, identity.key("explained"))
-        cleaned = content.clean(article.body, article.markup, policy)
-        before, after = _tags(article.body), _tags(cleaned.html)
-        gone = [f"{name} × {n - after.get(name, 0)}" for name, n in before.items()
-                if n > after.get(name, 0)]  # fmt: skip
-        return [
-            f"{article.markup}, {len(article.body)} characters before, {len(cleaned.html)} after",
-            f"removed: {', '.join(gone) or 'nothing'}",
-            f"summary: {_short(article.summary or cleaned.summary)}",
-        ]
+    def _content(self, article: Article, key: str) -> Explanation:
+        try:
+            cleaned = self._contents.clean(article, key)
+        except CleaningError as error:
+            yield "content", [f"{error}: only its summary is published"]
+            return
+        yield (
+            "content",
+            [
+                f"{article.markup}, {len(article.body)} characters before,"
+                f" {len(cleaned.html)} after",
+                f"before: {_short(article.body)}",
+                f"after: {_short(cleaned.html)}",
+                f"summary: {_short(article.summary or cleaned.summary)}",
+            ],
+        )
+        yield "removed", [f"{number} × {what}" for what, number in cleaned.removed] or ["nothing"]
 
     def _known(self, source: str) -> Explanation:
         slugs, held = self._index.shown_in(source)
@@ -147,15 +159,6 @@ def _why(category: Category, article: Article) -> str:
     if pattern is not None and (found := pattern.search(article.title)):
         return f"yes: its title matches, with “{found[0]}”"
     return "no: no term of it, and the title does not match"
-
-
-def _tags(html: str) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for name in _TAG.findall(html):
-        counts[name.lower()] = counts.get(name.lower(), 0) + 1
-    if comments := html.count("<!--"):
-        counts["comment"] = comments
-    return counts
 
 
 def _moment(moment: datetime | None) -> str:

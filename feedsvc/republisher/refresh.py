@@ -1,6 +1,7 @@
 """One pass over the articles directory: gather, decide, apply."""
 
 import posixpath
+import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -8,13 +9,14 @@ from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
-from feedsvc import content, feeds, formats, identity
-from feedsvc.articles import POLICY as ARTICLES_POLICY
+from feedsvc import feeds, identity
 from feedsvc.changes import diff
 from feedsvc.config import Config
 from feedsvc.errors import ScanError
 from feedsvc.index import Index, Writer
 from feedsvc.model import Article, Changes, Identity, Problem, Published, Refresh, Scan, Signature
+from feedsvc.republisher.contents import IMAGE_KEY, Contents
+from feedsvc.republisher.policies import needs_image_key, policies
 from feedsvc.republisher.reading import Reading, digest, unlisted
 from feedsvc.republisher.settling import Settling
 
@@ -26,6 +28,8 @@ LIST = ""
 """The slug under which the state of the list of feeds is kept; no feed can have it."""
 
 _BATCH = 200  # articles held in memory at a time
+_CLEANED_AT_ONCE = 50  # articles
+_CLEANING_SECONDS = 1.0  # of a pass
 _PATIENCE = 5  # first passes that wait for files being written before anything is served
 _NEVER = Signature(mtime_ns=-1, size=-1)
 
@@ -33,11 +37,12 @@ _NEVER = Signature(mtime_ns=-1, size=-1)
 class Refresher:
     """Brings one index up to date with one directory."""
 
-    def __init__(self, config: Config, index: Index) -> None:
+    def __init__(self, config: Config, index: Index, contents: Contents) -> None:
         self._config = config
+        self._contents = contents
         self._index = index
         self._reading = Reading(config)
-        self._policies = _policies(config)
+        self._policies = policies(config)
         self._settling = Settling(config.articles.settle)
         self._passes = 0
         self._edited: set[str] = set()  # ids of entries whose bytes changed: copies may differ now
@@ -65,14 +70,22 @@ class Refresher:
         self._passes += 1
         ready = not pending or self._passes > _PATIENCE
         ready_now = ready and self._index.meta("ready") is None
-        if changes or stale or due or ready_now:
+        unkeyed = needs_image_key(self._config) and self._index.meta(IMAGE_KEY) is None
+        if changes or stale or due or ready_now or unkeyed:
             with self._index.writing() as writer:
+                if unkeyed:
+                    writer.set_meta(IMAGE_KEY, secrets.token_hex(32))
                 self._apply(writer, changes, found, second, stale=stale, due=due, progress=progress)
                 writer.set_meta("root", scan.root)
                 if ready_now:
                     writer.set_meta("ready", "yes")
+        more = self._clean_again(second)
         _, next_due = self._index.due(now)
-        waits = [settled.wait, (next_due - now).total_seconds() if next_due else None]
+        waits = [
+            settled.wait,
+            (next_due - now).total_seconds() if next_due else None,
+            0.0 if more else None,
+        ]
         return Refresh(
             changes=changes,
             articles=self._index.count(),
@@ -123,6 +136,28 @@ class Refresher:
         self._settle_feeds(writer, now, everything=bool(stale))
         for name in stale:
             writer.set_meta(name, self._policies[name])
+
+    def _clean_again(self, now: datetime) -> bool:
+        """Clean some of what is kept by an older policy, newest first; tell whether more is.
+
+        What was kept is served meanwhile. A pass does no more than a second's worth, or new
+        articles would have to wait.
+        """
+        stamp = self._contents.stamp
+        if self._index.meta("content") == stamp:
+            return False
+        until = time.monotonic() + _CLEANING_SECONDS
+        while time.monotonic() < until:
+            outdated = self._index.outdated(stamp, _CLEANED_AT_ONCE)
+            fresh = self._contents.cleaned(outdated)
+            with self._index.writing() as writer:
+                writer.keep_contents(fresh)
+                self._settle_feeds(writer, now, everything=False)
+                if not fresh:
+                    writer.set_meta("content", stamp)
+            if not fresh:
+                return False
+        return True
 
     @staticmethod
     def _present(sources: Iterable[str], found: Mapping[str, Signature]) -> list[str]:
@@ -228,7 +263,9 @@ class Refresher:
         view = self._policies["view"]
         fingerprints = {
             slug: digest(
-                view, configured.get(slug, slug), *writer.versions(slug, config.feeds.limit)
+                view,
+                configured.get(slug, slug),
+                *writer.versions(slug, config.feeds.limit, self._contents.stamp),
             )
             for slug in touched
         }
@@ -260,28 +297,6 @@ def _with_standing(
     return {
         source: [replace(one, published=source in known) for one in found]
         for source, found in problems.items()
-    }
-
-
-def _policies(config: Config) -> dict[str, str]:
-    """Return digests of all that the index's contents depend on besides the files."""
-    site, limits = config.site, config.feeds
-    zones = [(repr(one), one.timezone) for one in config.categories if one.timezone]
-    return {
-        "articles": digest(
-            ARTICLES_POLICY,
-            site.timezone.key,
-            config.articles.future,
-            str(config.articles.max_bytes),
-            repr(zones),
-        ),
-        "memberships": digest(feeds.POLICY, str(limits.auto_categories), repr(config.categories)),
-        "view": digest(
-            content.POLICY,
-            formats.POLICY,
-            repr((site.id, site.title, site.description, site.base_url, site.language)),
-            repr((limits.limit, limits.content, config.content)),
-        ),
     }
 
 

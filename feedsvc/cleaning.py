@@ -1,0 +1,122 @@
+"""Cleaning that ends: what is long is cleaned in a process of its own, which can be killed.
+
+`content` takes time linear in the size of its input, so a short article cannot hold anybody up, and
+is cleaned at once. A long one is given to a child process with a limit of time and of memory, in
+case some input is found that is worse than all that were tried; it may also die there in peace.
+"""
+
+import json
+import os
+import resource
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Any
+
+from feedsvc import content
+from feedsvc.errors import CleaningError
+from feedsvc.model import Markup, SafeHTML
+
+_SHORT = 64 * 1024  # characters: at the worst that were found, a fifth of a second
+_SECONDS = 10.0
+_SECONDS_PER_MILLION = 4.0  # characters; twice what the worst inputs take
+_MEMORY = 2 * 1024**3  # bytes of address space
+
+
+class Cleaner:
+    """Cleans articles, one at a time; safe to share between threads."""
+
+    def __init__(self, *, short: int = _SHORT, seconds: float = _SECONDS) -> None:
+        self._short = short
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._child: _Child | None = None
+
+    def clean(self, body: str, markup: Markup, policy: content.Policy) -> content.Cleaned:
+        """Clean as `content.clean` does. Raises CleaningError where that cannot be done in time."""
+        if len(body) <= self._short:
+            return content.clean(body, markup, policy)
+        seconds = self._seconds + len(body) / 1e6 * _SECONDS_PER_MILLION
+        with self._lock:
+            if self._child is None:
+                self._child = _Child()
+            try:
+                return self._child.clean((body, markup, policy), seconds)
+            except CleaningError:
+                self._close()
+                raise
+
+    def close(self) -> None:
+        """End the child process, if there is one; the next long article starts another."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        if self._child is not None:
+            self._child.kill()
+            self._child = None
+
+
+class _Child:
+    def __init__(self) -> None:
+        # Not multiprocessing: a process that is one of its daemons may have no children.
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-m", "feedsvc.cleaning", str(theirs.fileno())],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        self._connection = Connection(ours.detach())
+
+    def clean(self, job: Any, seconds: float) -> content.Cleaned:
+        try:
+            self._connection.send(job)
+            if not self._connection.poll(seconds):
+                raise CleaningError(f"cleaning its HTML takes more than {seconds:.0f} seconds")
+            # Not a pickle: what comes from there has dealt with what strangers wrote.
+            answer = json.loads(self._connection.recv_bytes())
+        except (EOFError, OSError) as error:
+            raise CleaningError("cleaning its HTML ended the process that did it") from error
+        if "html" not in answer:
+            raise CleaningError("cleaning its HTML takes more memory than it may")
+        return content.Cleaned(
+            html=SafeHTML(answer["html"]),  # `content.clean` made it, over there
+            summary=answer["summary"],
+            removed=tuple((what, number) for what, number in answer["removed"]),
+        )
+
+    def kill(self) -> None:
+        self._connection.close()
+        self._process.kill()
+        self._process.wait()
+
+
+def main(descriptor: int) -> None:
+    """Clean what comes in, until nobody sends any more."""
+    with suppress(OSError, ValueError):  # a system that has no such limit
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    with suppress(OSError):
+        os.nice(5)
+    with Connection(descriptor) as connection, suppress(EOFError, OSError):
+        while True:
+            body, markup, policy = connection.recv()
+            try:
+                cleaned = content.clean(body, markup, policy)
+                answer = {
+                    "html": cleaned.html,
+                    "summary": cleaned.summary,
+                    "removed": cleaned.removed,
+                }
+            except MemoryError:
+                answer = {}
+            connection.send_bytes(json.dumps(answer).encode())
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,100 @@
+"""`content:` of the site and of a category: how articles are cleaned. Pure."""
+
+from collections.abc import Callable
+from typing import Any, get_args
+from urllib.parse import urlsplit
+
+from feedsvc import chinese, html5, patterns
+from feedsvc.config.reader import Reader
+from feedsvc.model import Cleaning, ImageRoute, ReferrerPolicy
+
+_CONVERSIONS = ("s2t", "t2s", "s2tw", "tw2s", "s2twp", "tw2sp", "s2hk", "hk2s")
+
+
+def named(section: Reader) -> dict[str, Any]:
+    """Return the fields of Cleaning that a section names, read and checked."""
+    default = Cleaning()
+    readers: dict[str, Callable[[], Any]] = {
+        "referrerpolicy": lambda: section.choice(
+            "referrerpolicy", default.referrerpolicy, get_args(ReferrerPolicy)
+        ),
+        "trackers": lambda: section.choice("trackers", default.trackers, ("remove", "keep")),
+        "embeds": lambda: section.choice("embeds", default.embeds, ("keep", "link")),
+        "first_heading": lambda: section.choice(
+            "first_heading", default.first_heading, ("keep", "drop")
+        ),
+        "lead_image": lambda: section.choice("lead_image", default.lead_image, ("keep", "prepend")),
+        "convert": lambda: _conversion(section),
+        "footer": lambda: section.text("footer", default.footer),
+        "summary_length": lambda: section.number(
+            "summary_length", default.summary_length, least=20, most=5000
+        ),
+        "remove": lambda: _selectors(section, "remove"),
+        "unwrap": lambda: _selectors(section, "unwrap"),
+        "replace": lambda: _replacements(section),
+        "images": lambda: _routes(section),
+        **{
+            name: _flag(section, name, getattr(default, name))
+            for name in ("lazy_images", "anchors", "math", "styles", "tidy_text", "hexo")
+        },
+    }
+    found = {name: read() for name, read in readers.items()}
+    return {name: value for name, value in found.items() if section.names(name)}
+
+
+def _flag(section: Reader, name: str, default: bool) -> Callable[[], bool]:
+    return lambda: section.flag(name, default)
+
+
+def _conversion(section: Reader) -> str | None:
+    value = section.choice("convert", "none", ("none", *_CONVERSIONS))
+    if value != "none" and not chinese.available():
+        section.refuse(("convert",), f"this needs OpenCC; {chinese.CURE}")
+    return None if value == "none" else value
+
+
+def _selectors(section: Reader, key: str) -> tuple[str, ...]:
+    found = section.lines(key, ())
+    for number, selector in enumerate(found):
+        if mistake := html5.mistake_in(selector):
+            section.refuse((key, number), f"{selector} is no CSS selector: {mistake}")
+    return found
+
+
+def _replacements(section: Reader) -> tuple[tuple[str, str], ...]:
+    found = []
+    for one in section.items("replace"):
+        pattern, replacement = one.text("pattern", ""), one.text("with", "")
+        if not pattern:
+            one.refuse(("pattern",), "is missing: the regular expression to replace")
+        elif mistake := patterns.mistake_in(pattern, replacement):
+            one.refuse(("pattern",), f"is no regular expression (RE2): {mistake}")
+        found.append((pattern, replacement))
+    return tuple(found)
+
+
+def _routes(section: Reader) -> tuple[ImageRoute, ...]:
+    found = []
+    for one in section.items("images"):
+        hosts = one.lines("hosts", ())
+        if not hosts:
+            one.refuse(("hosts",), "is missing: a list of hosts, such as ['*.example.org']")
+        via = one.line("via", "direct")
+        if via not in {"direct", "proxy"} and not _is_template(via):
+            one.refuse(
+                ("via",),
+                "expected direct, proxy, or an address with {url} or {url_encoded} in it,"
+                f" got {via}",
+            )
+        found.append(ImageRoute(hosts=hosts, via=via))
+    return tuple(found)
+
+
+def _is_template(via: str) -> bool:
+    before = via.partition("{url")[0]
+    host = urlsplit(before).netloc
+    return (
+        before.startswith(("http://", "https://"))
+        and bool(host)
+        and ("{url}" in via or "{url_encoded}" in via)
+    )

@@ -1,0 +1,41 @@
+"""Regular expressions that take linear time on any text: RE2, by its authors' Python package.
+
+For patterns that are applied to what strangers write. RE2 has no back-references, no look-around.
+"""
+
+from functools import lru_cache
+from typing import Protocol, cast
+
+import re2
+
+
+class Pattern(Protocol):
+    """What is used of a compiled pattern."""
+
+    def sub(self, replacement: str, text: str) -> str:
+        """Return `text` with each match replaced; `\\1` stands for a group."""
+
+
+@lru_cache(maxsize=256)
+def compiled(pattern: str) -> Pattern:
+    """Compile `pattern`. Raises ValueError, with the reason, where it is none."""
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return cast("Pattern", re2.compile(pattern, options))
+    except re2.error as error:
+        reason = error.args[0] if error.args else ""
+        raise ValueError(reason.decode() if isinstance(reason, bytes) else str(reason)) from error
+
+
+def mistake_in(pattern: str, replacement: str) -> str | None:
+    """Return what is wrong with a pattern or with its replacement, None where nothing is."""
+    try:
+        compiled(pattern)
+        # A group that the pattern lacks shows only when there is a match.
+        compiled(f"(?:{pattern})|").sub(replacement, "")
+    except IndexError:
+        return "the replacement names a group that the pattern does not have"
+    except ValueError as error:
+        return str(error)
+    return None

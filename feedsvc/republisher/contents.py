@@ -1,0 +1,125 @@
+"""Cleaned content: how each article is cleaned, and what is kept of it.
+
+What is kept is of one version of an article and of one policy. Content of an older policy is good
+enough to be served until it has been cleaned again, in the background and newest first; content of
+another version is not.
+"""
+
+import posixpath
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote
+
+from feedsvc import content, feeds
+from feedsvc.cleaning import Cleaner
+from feedsvc.config import Config
+from feedsvc.errors import CleaningError
+from feedsvc.index import Index, Kept
+from feedsvc.model import Article, Cleaning, Published, SafeHTML
+from feedsvc.republisher.policies import stamp
+
+IMAGE_KEY = "image_key"
+"""Under which the index remembers the key of our image proxy, in hexadecimal."""
+
+
+class Contents:
+    """Cleans the articles of one configuration, and keeps what comes out."""
+
+    def __init__(self, config: Config, index: Index, cleaner: Cleaner) -> None:
+        self._config = config
+        self._index = index
+        self._cleaner = cleaner
+        self._image_key: bytes | None = None
+        self.stamp = stamp(config)
+        self._cleaning = lru_cache(maxsize=4096)(self._cleaning_of)
+
+    def of(self, found: Sequence[Published]) -> dict[str, Kept]:
+        """Return the content of these articles, by source; what is not kept is cleaned and kept."""
+        kept = self._index.contents([one.article.source for one in found])
+        missing = [
+            one
+            for one in found
+            if one.article.source not in kept or kept[one.article.source].version != one.version
+        ]
+        if missing:
+            fresh = self.cleaned(missing)
+            self._index.keep_contents(fresh)
+            kept.update(fresh)
+        return kept
+
+    def cleaned(self, found: Iterable[Published]) -> dict[str, Kept]:
+        """Clean these articles, which come without their bodies; return them by source."""
+        found = list(found)
+        bodies = self._index.bodies([one.article.source for one in found])
+        return {
+            one.article.source: self._kept(
+                replace(one, article=replace(one.article, body=bodies[one.article.source]))
+            )
+            for one in found
+            if one.article.source in bodies
+        }
+
+    def clean(self, article: Article, key: str) -> content.Cleaned:
+        """Clean one article. Raises CleaningError where that cannot be done within limits."""
+        return self._cleaner.clean(article.body, article.markup, self.policy(article, key))
+
+    def _kept(self, one: Published) -> Kept:
+        article, problem = one.article, None
+        try:
+            cleaned = self.clean(article, one.key)
+            html, summary = cleaned.html, cleaned.summary
+        except CleaningError as error:
+            summary, problem = article.summary or "", str(error)
+            html = content.instead(article.link or self.page(one.key), summary)
+        return Kept(
+            version=one.version, policy=self.stamp, html=html, summary=summary, problem=problem
+        )
+
+    def policy(self, article: Article, key: str) -> content.Policy:
+        """Return how an article is cleaned: relative addresses are the original's, or ours."""
+        base_url = self._config.site.base_url
+        page = self.page(key)
+        cleaning = self._cleaning(article.title, article.terms)
+        return content.Policy(
+            link_base=article.link or page,
+            media_base=article.link or self._media_base(article.source),
+            page=page,
+            anchor=f"a{key[:8]}-",
+            title=article.title,
+            link=article.link or page,
+            site=self._config.site.title,
+            lead_image=article.lead_image,
+            base_url=base_url,
+            image_key=self.image_key() if cleaning.images else None,
+            cleaning=cleaning,
+        )
+
+    def page(self, key: str) -> str:
+        """Return the address of our page of an article."""
+        return f"{self._config.site.base_url}/articles/{key}"
+
+    def image_key(self) -> bytes | None:
+        """Return the key of our image proxy, None where there is none yet."""
+        if self._image_key is None and (known := self._index.meta(IMAGE_KEY)):
+            self._image_key = bytes.fromhex(known)
+        return self._image_key
+
+    def _media_base(self, source: str) -> str:
+        folder = posixpath.dirname(source)
+        base = f"{self._config.site.base_url}/media/"
+        return f"{base}{quote(folder)}/" if folder else base
+
+    def _cleaning_of(self, title: str, terms: tuple[str, ...]) -> Cleaning:
+        """Return the site's rules, with those of the first category of the article to name each."""
+        named: dict[str, Any] = {}
+        for category in self._config.categories:
+            if category.cleaning and feeds.matches(category, title, terms):
+                named = {**dict(category.cleaning), **named}
+        return replace(self._config.content, **named)
+
+
+def safe(kept: Kept) -> SafeHTML:
+    """Return kept HTML; only what `content` made is ever kept."""
+    return SafeHTML(kept.html)

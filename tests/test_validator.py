@@ -1,0 +1,171 @@
+"""No warning of the W3C Feed Validation Service about content applies to any feed that we make."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import Tree
+from w3c import documents, values
+
+from feedsvc import config as configuration
+from feedsvc.formats import FORMATS
+from feedsvc.republisher import Republisher
+from feedsvc.serve import open_republisher
+
+ROOT = Path(__file__).parent.parent
+CASES = Path(__file__).parent / "cases"
+
+# What an article needs that the service does not know, each in a case.
+KEPT = {
+    ("SecurityRiskAttr", "controls"): "no one can start a player without them",
+}
+
+
+def warned(site: Republisher, format: str) -> list[tuple[str, values.Warned]]:
+    """Return what is wrong with the feeds of a site in one format, each with the feed's slug."""
+    return [
+        (one.slug, warning)
+        for one in site.listings()
+        for warning in documents.JUDGES[format](site.document(f"/feeds/{one.slug}.{format}").body)
+    ]
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Republisher]:
+    folder = tmp_path_factory.mktemp("state")
+    config = configuration.load(ROOT / "config.yaml")
+    state = configuration.State(url=f"sqlite:///{folder}/index.db")
+    site = open_republisher(replace(config, state=state))
+    site.refresh()
+    yield site
+    site.close()
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_no_warning_applies_to_a_feed_of_the_samples(samples: Republisher, format: str) -> None:
+    assert len(samples.listings()) > 4
+    assert warned(samples, format) == []
+
+
+def write_cases(tree: Tree) -> int:
+    """Write every case of an article and of content as an article; return how many."""
+    articles = [file for file in (CASES / "articles").iterdir() if file.suffix != ".json"]
+    for file in articles:
+        tree.write(f"articles/{file.name}", file.read_bytes())
+    contents = [
+        file
+        for file in (CASES / "content").iterdir()
+        if file.suffix in {".html", ".md", ".txt"} and not file.name.endswith(".out.html")
+    ]
+    for file in contents:
+        front = f"---\ntitle: {json.dumps(file.stem)}\ntags: [content]\n---\n"
+        tree.write(f"content/{file.name}", front.encode() + file.read_bytes())
+    return len(articles) + len(contents)
+
+
+def test_no_warning_applies_to_a_feed_of_the_cases(
+    open_site: Callable[..., Republisher], tree: Tree
+) -> None:
+    site = open_site(feeds={"limit": 1000}, articles={"future": "publish"})
+    written = write_cases(tree)
+    site.refresh()
+    assert site.articles() > written * 0.8, "all but drafts and copies are published"
+    found = [(*about, one) for format in FORMATS for *about, one in warned(site, format)]
+    kept = {(one.warning, one.value) for *_, one in found} & KEPT.keys()
+    assert [one for one in found if (one[-1].warning, one[-1].value) not in KEPT] == []
+    assert kept == KEPT.keys(), "what no case shows is not kept"
+
+
+@pytest.mark.parametrize(
+    ("markup", "warning"),
+    [
+        ("<p>a &amp; b</p><a href='https://x.org/'>x</a>", None),
+        ("<img src='/a.png'>", "ContainsRelRef"),
+        ("<img srcset='https://x.org/a.png 1x, b.png 2x'>", "ContainsRelRef"),
+        ("<a href='#note'>1</a>", "ContainsRelRef"),
+        ("<a href='//x.org/'>x</a>", "ContainsRelRef"),
+        ("<a href='javascript:x()'>x</a>", "SecurityRiskAttr"),
+        ("<script>x()</script>", "SecurityRisk"),
+        ("<style>p{}</style>", "SecurityRisk"),
+        ("<iframe src='https://x.org/'></iframe>", "SecurityRisk"),
+        ("<p onclick='x()'>x</p>", "SecurityRiskAttr"),
+        ("<p style='position: fixed'>x</p>", "DangerousStyleAttr"),
+        ("<p style='color: url(x)'>x</p>", "DangerousStyleAttr"),
+        ("<p style='text-align: center'>x</p>", None),
+        ("<blink>x</blink>", "NotHtml"),
+        ("<p>x</div>", "NotHtml"),
+        ("<b><i>x</b></i>", "NotHtml"),
+        ("AT&T", "NotHtml"),
+        ("a < b", "NotHtml"),
+        ("<p title='a'title='b'>x</p>", "NotHtml"),
+        ("<p>x\x96</p>", "NotHtml"),
+    ],
+)
+def test_the_judge_knows_bad_html(markup: str, warning: str | None) -> None:
+    assert {found for found, _ in values.of_html(markup)} == ({warning} if warning else set())
+
+
+@pytest.mark.parametrize(
+    ("value", "warning"),
+    [
+        ("AT&T and a < b", None),
+        ("<b>x</b>", "ContainsHTML"),
+        ("&lt;", "ContainsHTML"),
+        ("a <b", "CharacterData"),
+        (" ", "NotBlank"),
+        ("x\x96", "BadCharacters"),
+    ],
+)
+def test_the_judge_knows_bad_text(value: str, warning: str | None) -> None:
+    found = {one.warning for one in values.text("title", value)}
+    assert warning in found if warning else not found
+
+
+@pytest.mark.parametrize(
+    ("check", "good", "bad"),
+    [
+        (values.canonical, "urn:uuid:587ff227-5fd8-5e6d-a3d8-8e30db1db6e0", "urn:uuid:1"),
+        (values.canonical, "tag:example.org,2024:x", "tag:example.org:x"),
+        (values.canonical, "https://example.org/a", "https://Example.org/a"),
+        (values.canonical, "https://example.org/", "https://example.org"),
+        (values.canonical, "https://example.org/%E8%B4%A2", "https://example.org/财"),
+        (values.address, "https://example.org/a?b=c", "/a?b=c"),
+        (values.address, "https://example.org/a", "https:///a"),
+        (values.rfc3339, "2024-02-29T12:00:00+08:00", "2023-02-29T12:00:00Z"),
+        (values.rfc3339, "2024-02-29T12:00:00Z", "2024-02-29T12:00:00"),
+        (values.rfc822, "Thu, 29 Feb 2024 12:00:00 +0000", "Fri, 29 Feb 2024 12:00:00 +0000"),
+        (values.rfc822, "Thu, 29 Feb 2024 12:00:00 GMT", "2024-02-29T12:00:00Z"),
+        (values.language, "zh-Hant-TW", "zh_TW"),
+    ],
+)
+def test_the_judge_knows_bad_ids_links_dates_and_languages(
+    check: Callable[[str, str], values.Warnings], good: str, bad: str
+) -> None:
+    assert list(check("x", good)) == []
+    assert len(list(check("x", bad))) == 1
+
+
+@pytest.mark.parametrize(
+    ("format", "part", "other", "warning"),
+    [
+        ("atom", b"<updated>", b"<published>", "MissingElement"),
+        ("atom", b'rel="self"', b'rel="own"', "UnregisteredAtomLinkRel"),
+        ("atom", b'type="html"', b'type="text"', "ContainsUndeclaredHTML"),
+        ("rss", b"<guid", b"<id", "MissingElement"),
+        ("rss", b"</title>", b"&lt;/b&gt;</title>", "ContainsHTML"),
+        ("json", b'"title":"', b'"title":"</b>', "ContainsHTML"),
+    ],
+)
+def test_the_judge_knows_bad_documents(
+    samples: Republisher, format: str, part: bytes, other: bytes, warning: str
+) -> None:
+    body = samples.document(f"/feeds/all.{format}").body
+    assert part in body
+    if part.startswith(b"<") and not part.startswith(b"</"):
+        end, other_end = (b"</" + tag.strip(b"<>") + b">" for tag in (part, other))
+        body = body.replace(end, other_end)
+    assert warning in {
+        found.warning for found in documents.JUDGES[format](body.replace(part, other))
+    }

@@ -1,0 +1,53 @@
+"""Text at the door: what was escaped on the way here is decoded once."""
+
+import html
+
+import pytest
+from hypothesis import given, strategies as st
+
+from feedsvc import xmltext
+
+TEXT = st.lists(
+    st.sampled_from("& < > ; # amp lt gt copy nbsp x41 38 8203 AT&T".split()) | st.text(max_size=5)
+).map("".join)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("AT&amp;T", "AT&T"),
+        ("Vec&lt;T&gt; 与 a &lt; b", "Vec<T> 与 a < b"),
+        ("&#20013;&#x6587; &#39;&#34;", "中文 '\""),
+        ("caf&eacute;&nbsp;&nbsp;cr&egrave;me", "café crème"),
+        ("a&#13;&#10;b&#7;", "a b"),
+        ("e&#769;", "é"),
+        ("windows &#147;quotes&#148;", "windows “quotes”"),
+        # Once: what was escaped twice may be meant so.
+        ("&amp;lt;b&amp;gt;", "&lt;b&gt;"),
+        ("&amp;amp;", "&amp;"),
+        # Only what is complete.
+        ("AT&T R&D", "AT&T R&D"),
+        ("?a=1&copy=2&lt", "?a=1&copy=2&lt"),
+        ("&notit; &nosuch; &; &#; &#x;", "&notit; &nosuch; &; &#; &#x;"),
+        # Nothing is no title.
+        ("&#8203;", "&#8203;"),
+        ("&nbsp;", "&nbsp;"),
+        ("", ""),
+    ],
+)
+def test_what_was_escaped_is_decoded_once(written: str, meant: str) -> None:
+    assert xmltext.plain(written) == meant
+
+
+@given(TEXT.map(xmltext.line))
+def test_escaping_is_undone(text: str) -> None:
+    assert xmltext.plain(html.escape(text)) == text
+
+
+@given(TEXT.map(xmltext.line))
+def test_what_is_decoded_is_one_legal_line_and_never_empty(text: str) -> None:
+    decoded = xmltext.plain(text)
+    assert xmltext.line(decoded) == decoded
+    assert bool(decoded) is bool(text)
+    if "&" not in text:
+        assert decoded == text

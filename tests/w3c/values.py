@@ -1,0 +1,213 @@
+"""HTML, plain text, addresses, dates: what the service says of one value."""
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from email.utils import parsedate_to_datetime
+from functools import cache
+from html.entities import name2codepoint
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import html5lib
+from html5lib.html5parser import ParseError
+
+# Of the elements that the service accepts, those that an article may need.
+ELEMENTS = frozenset(
+    """a abbr acronym address article aside audio b bdi big blockquote br caption center cite code
+    col colgroup data dd del details dfn div dl dt em figcaption figure footer h1 h2 h3 h4 h5 h6
+    header hgroup hr i img ins kbd li main mark nav ol p picture pre q rp rt ruby s samp section
+    small source span strike strong sub summary sup table tbody td tfoot th thead time tr track tt
+    u ul var video wbr""".split()
+)
+# Of HTML, but "SecurityRisk"; any other name is "NotHtml".
+RISKY_ELEMENTS = frozenset(
+    """applet base basefont bdo body comment embed frame frameset head html iframe isindex link
+    listing meta noframes object param plaintext script slot style title xmp""".split()
+)
+ATTRIBUTES = frozenset(
+    """abbr align allow allowfullscreen alt cite class colspan datetime decoding default dir headers
+    height hidden href hreflang id kind label lang loading loop media muted name open poster preload
+    referrerpolicy rel reversed rowspan scope sizes span src srclang srcset start summary target
+    title type valign value width""".split()
+)
+PROPERTIES = frozenset(
+    """color direction font-family font-size font-style font-variant font-weight height
+    letter-spacing line-height list-style-type text-align text-decoration text-indent unicode-bidi
+    vertical-align white-space width""".split()
+)
+REFERENCES = {"href", "src", "poster", "cite", "longdesc", "background", "data", "action"}
+WEB = frozenset({"http", "https"})
+SCHEMES = WEB | frozenset("cid data ftp geo info mailto news sip sips tag tel urn xmpp".split())
+
+URI = re.compile(
+    r"[A-Za-z][0-9A-Za-z+.-]*:(//)?(\[[0-9A-Fa-f:]+\])?[0-9A-Za-z;/?:@&=+$.\-_!~*'()%,#]+"
+)
+URN = re.compile(r"(?i)urn:[a-z0-9][a-z0-9-]{1,31}:([a-z0-9()+,.:=@;$_!*'-]|%[0-9a-f]{2})+")
+UUID = re.compile(r"(?i)urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+TAG = re.compile(
+    r"tag:([a-z0-9._-]+@)?[a-z0-9.-]+,\d{4}(-\d\d(-\d\d)?)?:[0-9A-Za-z;/?:@&=+$.\-_!~*'()%,#]*"
+)
+RFC3339 = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?(Z|[+-]\d\d:\d\d)"
+)
+RFC822 = re.compile(
+    r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d? (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4}"
+    r" \d\d:\d\d:\d\d ([+-]\d\d[03]0|GMT|UT|Z)"
+)
+LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[0-9A-Za-z]{1,8})*")
+
+
+class Warned(NamedTuple):
+    """A warning, in which element, about what."""
+
+    warning: str
+    place: str
+    value: str
+
+
+Warnings = Iterator[Warned]
+
+
+@cache
+def of_html(markup: str) -> tuple[tuple[str, str], ...]:
+    """Return the warnings about HTML, each with what it is about."""
+    try:
+        tree = html5lib.HTMLParser(strict=True).parseFragment(markup)
+    except ParseError as error:
+        return (("NotHtml", str(error)),)
+    found: list[tuple[str, str]] = []
+    for element in tree.iter():
+        if element.tag == "DOCUMENT_FRAGMENT" or callable(element.tag):
+            continue
+        tag = element.tag.partition("}")[2].lower()
+        if tag in RISKY_ELEMENTS:
+            found.append(("SecurityRisk", tag))
+        elif tag not in ELEMENTS:
+            found.append(("NotHtml", tag))
+        else:
+            for name, value in element.attrib.items():
+                found += of_attribute(name.lower(), value)
+    return tuple(found)
+
+
+def of_attribute(name: str, value: str) -> Iterator[tuple[str, str]]:
+    if name == "style":
+        for declaration in filter(str.strip, value.split(";")):
+            property_, _, setting = map(str.strip, declaration.partition(":"))
+            if property_.lower() not in PROPERTIES or not re.fullmatch(r"[\w\s#%.,!-]+", setting):
+                yield "DangerousStyleAttr", declaration.strip()
+    elif name not in ATTRIBUTES and not name.startswith("data-"):
+        yield "SecurityRiskAttr", name
+    # The service looks at `<a href>` and `<img src>` only.
+    if name in REFERENCES:
+        addresses = [value]
+    elif name == "srcset":
+        addresses = [part.split()[0] for part in re.split(r",\s+", value.strip()) if part.split()]
+    else:
+        addresses = []
+    for address in addresses:
+        if not re.match(r"[A-Za-z][\w+.-]*:", address):
+            yield "ContainsRelRef", address
+        elif urlsplit(address).scheme.lower() not in SCHEMES:
+            yield "SecurityRiskAttr", f"{name}={address[:40]}"
+
+
+def html(place: str, markup: str | None) -> Warnings:
+    for warning, value in of_html(markup or ""):
+        yield Warned(warning, place, value)
+    yield from characters(place, markup or "")
+
+
+def text(place: str, value: str | None, warning: str = "ContainsHTML") -> Warnings:
+    """Yield what is wrong with plain text: `ContainsUndeclaredHTML` in Atom."""
+    if not (value and value.strip()):
+        yield Warned("NotBlank", place, "")
+        return
+    for tag in re.findall(r"</(\w+)>", value):
+        if tag.lower() in ELEMENTS | RISKY_ELEMENTS:
+            yield Warned(warning, place, f"</{tag}>")
+    for name in re.findall(r"&(#?\w+)", value):
+        if name in name2codepoint or name == "apos" or not name.isalpha():
+            yield Warned(warning, place, f"&{name}")
+    if re.search(r"&#[x0-9]|<[/a-zA-Z]", value):
+        yield Warned("CharacterData", place, value)
+    yield from characters(place, value)
+
+
+def characters(place: str, value: str) -> Warnings:
+    if found := re.search("[\x80-\x9f]", value):
+        yield Warned("BadCharacters", place, ascii(found[0]))
+
+
+def address(place: str, value: str | None, *schemes: str) -> Warnings:
+    """Yield what is wrong with an absolute URI, of these schemes if any are named."""
+    value = value or ""
+    scheme = value.partition(":")[0].lower()
+    if scheme == "tag":
+        good, warning = TAG.fullmatch(value), "InvalidTAG"
+    elif scheme == "urn":
+        pattern = UUID if value.lower().startswith("urn:uuid:") else URN
+        good, warning = pattern.fullmatch(value), "InvalidURN"
+    else:
+        good, warning = URI.fullmatch(value), "InvalidFullLink"
+    if not good or (scheme in WEB and not re.match(r"\w+://[^/]", value)):
+        yield Warned(warning, place, value)
+    elif scheme not in (schemes or SCHEMES):
+        yield Warned("SchemeNotIANARegistered", place, value)
+
+
+def web(place: str, value: str | None) -> Warnings:
+    yield from address(place, value, *WEB)
+
+
+def contact(place: str, value: str | None) -> Warnings:
+    """Yield what is wrong with a person in RSS: an address of e-mail with a name."""
+    if not re.fullmatch(r"[\w.+'-]+@([\w-]+\.)+[\w-]+ \(.+\)", value or ""):
+        yield Warned("InvalidContact", place, str(value))
+
+
+def canonical(place: str, value: str | None) -> Warnings:
+    """Yield what is wrong with an id, which has a canonical form (RFC 4287 4.2.6.1)."""
+    yield from address(place, value)
+    parts = urlsplit(value or "")
+    if parts.scheme in WEB:
+        host = parts.netloc
+        segments = parts.path.split("/")
+        if (
+            not (value or "").startswith(parts.scheme)
+            or host != host.lower()
+            or re.search(r":(80|443)?$", host)
+            or not parts.path
+            or {".", ".."} & set(segments)
+            or re.search(
+                r"%(?![0-9A-F]{2})|%(2[DE]|3[0-9]|[46][1-9A-F]|[57][0-9A]|5F|7E)", value or ""
+            )
+        ):
+            yield Warned("NonCanonicalURI", place, value or "")
+
+
+def rfc3339(place: str, value: str | None) -> Warnings:
+    found = RFC3339.fullmatch(value or "")
+    if not found or not is_day(*map(int, found.group(1, 2, 3))):
+        yield Warned("InvalidRFC3339Date", place, str(value))
+
+
+def is_day(year: int, month: int, day: int) -> bool:
+    try:
+        date(year, month, day)
+    except ValueError:
+        return False
+    return True
+
+
+def rfc822(place: str, value: str | None) -> Warnings:
+    if not RFC822.fullmatch(value or ""):
+        yield Warned("InvalidRFC2822Date", place, str(value))
+    elif f"{parsedate_to_datetime(value or ''):%a}" != (value or "")[:3]:
+        yield Warned("IncorrectDOW", place, str(value))
+
+
+def language(place: str, value: str | None) -> Warnings:
+    if not LANGUAGE.fullmatch(value or ""):
+        yield Warned("InvalidLanguage", place, str(value))
