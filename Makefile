@@ -30,7 +30,7 @@ format: $(VENV)/installed-lint
 constraints:
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade --editable '.[test,lint]'
+	$(BIN)/python -m pip install --quiet --upgrade --editable '.[test,browser,opencc,lint]'
 	{ echo '# Made by `make constraints`.'; $(BIN)/python -m pip freeze --exclude-editable; } > constraints.txt
 
 clean:

@@ -110,6 +110,7 @@ def entry(
     summary: str,
     content: SafeHTML | None,
     lead_image: str | None,
+    lead_image_type: str | None = None,
 ) -> Entry:
     """Join an article with its cleaned content and its addresses.
 
@@ -129,14 +130,16 @@ def entry(
         authors=tuple(replace(one, name=xmltext.plain(one.name)) for one in article.authors),
         categories=tuple(dict.fromkeys(map(xmltext.plain, article.terms))),
         lead_image=lead_image,
-        enclosures=_enclosures(lead_image),
+        enclosures=_enclosures(lead_image, lead_image_type),
         language=article.language,
     )
 
 
-def _enclosures(address: str | None) -> tuple[Enclosure, ...]:
-    type = mediatypes.of(address) if address else None
-    return () if address is None or type is None else (Enclosure(href=address, type=type),)
+def _enclosures(address: str | None, type: str | None) -> tuple[Enclosure, ...]:
+    if address is None:
+        return ()
+    type = type or mediatypes.of(address)
+    return () if type is None else (Enclosure(href=address, type=type),)
 
 
 def build(

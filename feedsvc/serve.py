@@ -31,9 +31,10 @@ from feedsvc import config as configuration
 from feedsvc.config import Config, State
 from feedsvc.errors import FeedsvcError, StateError
 from feedsvc.index import Index, file_of, journal_of
-from feedsvc.republisher import Republisher
+from feedsvc.republisher import Republisher, needs_image_key
 from feedsvc.watch import Watcher, trigger
 from feedsvc.web import build_app
+from feedsvc.web.imageproxy import MOST_FETCHES
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ def _run(config: Config, *, host: str, port: int, workers: int) -> None:
         port=port,
         interface=Interfaces.WSGI,
         workers=workers,
-        blocking_threads=_THREADS,
+        blocking_threads=_threads(config),
         respawn_failed_workers=True,
         workers_kill_timeout=_STOP_SECONDS,
         log_level=LogLevels.warning,
@@ -106,6 +107,12 @@ def _run(config: Config, *, host: str, port: int, workers: int) -> None:
         server.serve(target_loader=partial(_load_app, config), wrap_loader=False)
     finally:
         watcher.stop()
+
+
+def _threads(config: Config) -> int:
+    """Return how many requests one worker answers at a time."""
+    # A request for an image of another host waits for that host, and must not hold up the others.
+    return _THREADS + (2 * MOST_FETCHES if needs_image_key(config) else 0)
 
 
 def log_to_stderr() -> None:

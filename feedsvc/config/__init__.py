@@ -18,7 +18,7 @@ from feedsvc.config.reader import Reader
 from feedsvc.errors import ConfigError, Mistake
 from feedsvc.model import Category, Cleaning
 
-__all__ = ["Articles", "Config", "Feeds", "Site", "State", "find", "load", "parse"]
+__all__ = ["Articles", "Config", "Feeds", "ImageProxy", "Site", "State", "find", "load", "parse"]
 
 EntryContent = Literal["full", "summary"]
 Links = Literal["inside", "anywhere", "never"]
@@ -65,6 +65,21 @@ class Feeds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageProxy:
+    """`image_proxy:` our own proxy, for images whose route in `content.images` is `proxy`.
+
+    `referers` are pairs of a host pattern such as `*.sinaimg.cn` and the Referer to send to such
+    hosts, an absolute address; the first that fits counts, and where none does none is sent.
+    """
+
+    directory: Path = Path("state/images")
+    cache_bytes: int = 500 * 1024 * 1024
+    max_bytes: int = 20 * 1024 * 1024
+    timeout: timedelta = timedelta(seconds=20)  # for one image, until its last byte
+    referers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """`state:` where feedsvc keeps what it knows."""
 
@@ -80,6 +95,7 @@ class Config:
     feeds: Feeds = field(default_factory=Feeds)
     content: Cleaning = field(default_factory=Cleaning)
     categories: tuple[Category, ...] = ()
+    image_proxy: ImageProxy = field(default_factory=ImageProxy)
     state: State = field(default_factory=State)
 
 
@@ -153,6 +169,7 @@ def parse(
         ),
         content=Cleaning(**cleaning.named(content)),
         categories=_categories(top),
+        image_proxy=_image_proxy(top.section("image_proxy"), folder),
         state=State(url=_state_url(state.line("url", default.state.url), folder)),
     )
     top.finish()
@@ -176,6 +193,23 @@ def _categories(top: Reader) -> tuple[Category, ...]:
             )
         )
     return tuple(categories)
+
+
+def _image_proxy(section: Reader, folder: Path) -> ImageProxy:
+    default = ImageProxy()
+    referers: list[tuple[str, str]] = []
+    for one in section.items("referers"):
+        hosts, referer = one.lines("hosts", ()), one.base_url("referer", "")
+        if not hosts or not one.names("referer"):
+            one.refuse((), "expected hosts: [names or patterns] and referer: an address")
+        referers += [(host, f"{referer}/") for host in hosts if referer]
+    return ImageProxy(
+        directory=folder / section.line("directory", str(default.directory)),
+        cache_bytes=section.number("cache_bytes", default.cache_bytes, least=1024**2, most=1024**4),
+        max_bytes=section.number("max_bytes", default.max_bytes, least=1024, most=1024**3),
+        timeout=section.duration("timeout", default.timeout, most=timedelta(minutes=10)),
+        referers=tuple(referers),
+    )
 
 
 def _state_url(url: str, folder: Path) -> str:

@@ -22,7 +22,7 @@ from feedsvc.republisher.policies import needs_image_key
 from feedsvc.republisher.reading import check
 from feedsvc.republisher.refresh import Progress, Refresher
 
-__all__ = ["Listing", "Progress", "Republisher", "check"]
+__all__ = ["Listing", "Progress", "Republisher", "check", "needs_image_key"]
 
 
 class Republisher:

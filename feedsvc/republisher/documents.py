@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from feedsvc import content, feeds, identity
+from feedsvc import content, feeds, identity, mediatypes
 from feedsvc.config import Config
 from feedsvc.errors import GoneError, NotFoundError, NotReadyError
 from feedsvc.formats import FORMATS, opml
@@ -162,6 +162,8 @@ class Documents:
             summary=kept.summary,
             content=contents.safe(kept) if full else None,
             lead_image=None if image is None or image.startswith("data:") else image,
+            # By way of a proxy, the address does not tell any more.
+            lead_image_type=mediatypes.of(article.lead_image or ""),
         )
 
     def _opml(self) -> bytes:

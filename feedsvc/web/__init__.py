@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from feedsvc.errors import GoneError, NotFoundError, NotReadyError, StateError
 from feedsvc.republisher import Republisher
-from feedsvc.web import feeds, media, ops, pages
+from feedsvc.web import feeds, imageproxy, media, ops, pages
 from feedsvc.web.http import page_headers
 
 __all__ = ["build_app"]
@@ -25,6 +25,11 @@ def build_app(republisher: Republisher) -> Flask:
     app.jinja_env.globals["site"] = site
     app.register_blueprint(feeds.blueprint(republisher))
     app.register_blueprint(media.blueprint(republisher))
+    app.register_blueprint(
+        imageproxy.blueprint(
+            republisher.image_key, republisher.config.image_proxy, base_url=site.base_url
+        )
+    )
     app.register_blueprint(ops.blueprint())
     app.register_blueprint(pages.blueprint(republisher))
 

@@ -1,0 +1,116 @@
+"""Which hosts may be asked: public ones alone.
+
+An address may come from any article, and a redirect from anywhere, so it must not reach what only
+this machine or its network can. Names prove nothing; the IP addresses that they resolve to do, and
+the connection is then made to exactly what was looked at (`fetch`), so no second answer counts.
+"""
+
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import urlsplit, urlunsplit
+
+from feedsvc import weburl
+
+IPAddress = IPv4Address | IPv6Address
+Resolve = Callable[[str, int], Iterable[str]]
+
+# The ports of the web, and those above the ones that systems keep for themselves, except what the
+# WHATWG Fetch standard 2.9 calls bad ports: other protocols, to which a request can be a command.
+_WEB_PORTS = frozenset({80, 443})
+_BAD_PORTS = frozenset(
+    {1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668,
+     6669, 6679, 6697, 10080}
+)  # fmt: skip
+
+# Of IPv6 only global unicast (RFC 4291 2.4), so that what is assigned later is refused until then.
+_GLOBAL_UNICAST = ip_network("2000::/3")
+# RFC 6052 2.1 and RFC 3056: these carry an IPv4 address, to which a gateway would take us.
+_NAT64 = ip_network("64:ff9b::/96")
+# Not for hosts on the web, whatever this version of Python says of them.
+_NEVER = tuple(
+    map(
+        ip_network,
+        (
+            "100.64.0.0/10",  # RFC 6598, shared between a provider's customers
+            "168.63.129.16/32",  # in every virtual machine of Azure, that machine's own control
+            "192.0.0.0/24",  # RFC 6890, and the metadata of Oracle's cloud
+            "192.88.99.0/24",  # RFC 7526, relays that are no more
+            "198.18.0.0/15",  # RFC 2544, benchmarks
+            "2001::/23",  # RFC 2928, protocols, Teredo among them
+            "2001:db8::/32",  # RFC 3849, documentation
+            "3fff::/20",  # RFC 9637, documentation
+        ),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One request: where to connect, and what to ask for there."""
+
+    secure: bool
+    host: str
+    port: int
+    authority: str  # what Host says: the port is named unless it is the scheme's own
+    path: str  # with the query
+
+
+def parse(address: str) -> Target | None:
+    """Return what to ask for the image at `address`, None where it may not be asked for.
+
+    A user name, a password and a fragment are left out.
+    """
+    absolute = weburl.absolute(address)
+    if absolute is None:
+        return None
+    parts = urlsplit(absolute)
+    secure = parts.scheme == "https"
+    own_port = 443 if secure else 80
+    port = own_port if parts.port is None else parts.port
+    host = (parts.hostname or "").rstrip(".")
+    if not host or (port not in _WEB_PORTS and (port < 1024 or port in _BAD_PORTS)):
+        return None
+    path = urlunsplit(("", "", parts.path, parts.query, ""))
+    if not path.startswith("/"):
+        path = f"/{path}"
+    authority = f"[{host}]" if ":" in host else host
+    if port != own_port:
+        authority = f"{authority}:{port}"
+    return Target(secure=secure, host=host, port=port, authority=authority, path=path)
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Return the IP addresses of `host` as the system knows them, the preferred first.
+
+    Raises OSError where there are none, UnicodeError for what cannot be a name.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(sockaddr[0]) for *_, sockaddr in found]
+
+
+def public(ip: IPAddress) -> bool:
+    """Tell whether anybody could reach a host on the web at `ip`.
+
+    >>> public(ip_address("8.8.8.8")), public(ip_address("::ffff:127.0.0.1"))
+    (True, False)
+    """
+    if isinstance(ip, IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour
+        if ip in _NAT64:
+            inner = IPv4Address(int(ip) & 0xFFFF_FFFF)
+        if inner is not None:
+            return public(inner)
+        if ip not in _GLOBAL_UNICAST:
+            return False
+    if ip.is_multicast or ip.is_reserved or ip.is_loopback or ip.is_link_local or ip.is_unspecified:
+        return False
+    return ip.is_global and not any(ip in network for network in _NEVER)
+
+
+def choose(found: Iterable[str], allowed: Callable[[IPAddress], bool]) -> list[IPAddress]:
+    """Return those of the IP addresses `found` that are `allowed`, each once, in their order."""
+    # "fe80::1%eth0" has a zone, which only addresses inside a network do.
+    ips = (ip_address(text) for text in found if "%" not in text)
+    return [ip for ip in dict.fromkeys(ips) if allowed(ip)]

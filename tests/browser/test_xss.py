@@ -1,0 +1,161 @@
+"""What was cleaned runs nothing in a real Chromium: shown, hovered over, focused, clicked.
+
+The page has no Content-Security-Policy. The same harness, shown the same payloads as they are,
+catches them.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from html import unescape
+from xml.etree import ElementTree as ET
+
+import pytest
+from builders import WHEN, article, feed
+
+from feedsvc import content, feeds, xmltext
+from feedsvc.content.allowed import embeddable
+from feedsvc.formats import FORMATS, opml
+from feedsvc.model import Entry, Person, Published
+from tests.browser import cases, harness
+from tests.browser.cases import WAYS, Payload, Way
+from tests.browser.harness import Board, View
+
+POLICY = content.Policy(
+    link_base="https://articles.example.org/key", media_base="https://media.example.org/folder/"
+)
+FAMILIES = cases.families()
+ALL = [payload for family in FAMILIES.values() for payload in family]
+
+
+def missing() -> str | None:
+    """Return what the tests lack to run."""
+    try:
+        import playwright  # noqa: F401
+    except ImportError:
+        return "playwright is not installed"
+    return None if harness.executable() else "no Chromium was found"
+
+
+@pytest.fixture(scope="module")
+def board() -> Iterator[Board]:
+    lacking = missing()
+    if lacking and not os.environ.get("FEEDSVC_REQUIRE_BROWSER"):
+        pytest.skip(lacking)
+    assert lacking is None, lacking
+    with harness.board(harness.executable() or "", is_player=embeddable) as board:
+        yield board
+
+
+def aimed(payload: Payload, board: Board) -> Payload:
+    return payload.aimed(board.pages.canary(payload.name))
+
+
+def happened(board: Board, views: list[View], *, sandboxed: bool = False) -> dict[str, list[str]]:
+    seen = board.look(views, sandboxed=sandboxed)
+    return {
+        view.name: list(one.events) for view, one in zip(views, seen, strict=True) if one.events
+    }
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_nothing_runs_of_what_was_cleaned(family: str, way: Way, board: Board) -> None:
+    views = [
+        View(
+            name=payload.name,
+            way=way,
+            html=content.clean(aimed(payload, board).body, payload.markup, POLICY).html,
+        )
+        for payload in FAMILIES[family]
+    ]
+    assert happened(board, views) == {}
+
+
+def test_the_harness_catches_what_was_not_cleaned(board: Board) -> None:
+    caught: set[str] = set()
+    for way in WAYS:
+        views = [
+            View(name=payload.name, way=way, html=aimed(payload, board).uncleaned())
+            for payload in ALL
+        ]
+        caught |= happened(board, views, sandboxed=True).keys()
+    fires = cases.firing()
+    assert len(fires) >= 300
+    assert fires <= {payload.name for payload in ALL}
+    # A few depend on the browser's version and on its timing; a blind harness would miss all.
+    assert len(fires - caught) <= len(fires) * 0.03, sorted(fires - caught)
+
+
+def test_there_are_enough_payloads_each_with_its_own_name() -> None:
+    assert len(ALL) >= 400
+    assert len({payload.name for payload in ALL}) == len(ALL)
+
+
+def lines() -> list[str]:
+    """Return the payloads that could be a title: those of one line."""
+    return [payload.body for payload in ALL if len(payload.body.splitlines()) == 1]
+
+
+def plainly(text: str, key: str) -> Entry:
+    """Return an entry all of whose plain texts are `text`."""
+    made = article(
+        source=f"{key}.html", title=text, authors=(Person(name=text),), terms=(text,), summary=text
+    )
+    published = Published(
+        article=made, id=f"urn:x:{key}", key=key, published=WHEN, updated=WHEN, version="1"
+    )
+    return feeds.entry(
+        published, link="https://x.example/", summary="", content=None, lead_image=None
+    )
+
+
+def texts(name: str, body: bytes) -> set[str]:
+    """Return every text in a document, as a reader takes it out, and once more decoded."""
+    if name == "json":
+        found: set[str] = set()
+
+        def walk(value: object) -> None:
+            if isinstance(value, dict):
+                for one in value.values():
+                    walk(one)
+            elif isinstance(value, list):
+                for one in value:
+                    walk(one)
+            elif isinstance(value, str):
+                found.add(value)
+
+        walk(json.loads(body))
+        return found
+    root = ET.fromstring(body)
+    return {
+        value
+        for element in root.iter()
+        for value in (element.text, *element.attrib.values())
+        if value and value.strip()
+    }
+
+
+@pytest.mark.parametrize("name", [*FORMATS, "opml"])
+def test_nothing_runs_of_titles_authors_terms_and_summaries_read_as_html(
+    name: str, board: Board
+) -> None:
+    plain = list(dict.fromkeys(map(xmltext.line, lines())))
+    if name == "opml":
+        body = opml.render(
+            "x",
+            (opml.Outline(title=one, xml_url="x", html_url="x", description=one) for one in plain),
+        )
+    else:
+        entries = [plainly(one, f"{number:020d}") for number, one in enumerate(plain)]
+        body = FORMATS[name].render(feed(*entries, title=plain[0], subtitle=plain[1]))
+    found = sorted(texts(name, body) | {unescape(one) for one in texts(name, body)} - set(plain))
+    marked = [one for one in found if "xss" in one or "CANARY" in one or "<" in one]
+    assert len(marked) > 200
+    # Many in one view: what runs in a title names itself.
+    views = [
+        View(name=f"{name}-{way}-{start}", way=way, html="<hr>".join(marked[start : start + 40]))
+        for way in WAYS
+        for start in range(0, len(marked), 40)
+    ]
+    assert happened(board, views) == {}
