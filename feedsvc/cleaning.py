@@ -29,9 +29,12 @@ _MEMORY = 2 * 1024**3  # bytes of address space
 class Cleaner:
     """Cleans articles, one at a time; safe to share between threads."""
 
-    def __init__(self, *, short: int = _SHORT, seconds: float = _SECONDS) -> None:
+    def __init__(
+        self, *, short: int = _SHORT, seconds: float = _SECONDS, memory: int = _MEMORY
+    ) -> None:
         self._short = short
         self._seconds = seconds
+        self._memory = memory
         self._lock = threading.Lock()
         self._child: _Child | None = None
 
@@ -42,7 +45,7 @@ class Cleaner:
         seconds = self._seconds + len(body) / 1e6 * _SECONDS_PER_MILLION
         with self._lock:
             if self._child is None:
-                self._child = _Child()
+                self._child = _Child(self._memory)
             try:
                 return self._child.clean((body, markup, policy), seconds)
             except CleaningError:
@@ -61,12 +64,12 @@ class Cleaner:
 
 
 class _Child:
-    def __init__(self) -> None:
+    def __init__(self, memory: int) -> None:
         # Not multiprocessing: a process that is one of its daemons may have no children.
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-m", "feedsvc.cleaning", str(theirs.fileno())],
+                [sys.executable, "-m", "feedsvc.cleaning", str(theirs.fileno()), str(memory)],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -97,10 +100,10 @@ class _Child:
         self._process.wait()
 
 
-def main(descriptor: int) -> None:
+def main(descriptor: int, memory: int) -> None:
     """Clean what comes in, until nobody sends any more."""
     with suppress(OSError, ValueError):  # a system that has no such limit
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     with suppress(OSError):
         os.nice(5)
     with Connection(descriptor) as connection, suppress(EOFError, OSError):
@@ -119,4 +122,4 @@ def main(descriptor: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), int(sys.argv[2]))

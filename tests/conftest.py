@@ -10,6 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from feedsvc import config as configuration
+from feedsvc.cleaning import Cleaner
 from feedsvc.index import Index
 from feedsvc.republisher import Republisher
 from feedsvc.web import build_app
@@ -72,7 +73,7 @@ def open_site(tmp_path: Path, tree: Tree, clock: Clock) -> Iterator[Callable[...
     """Open the republisher of `tree`; called again, it is the same site after a restart."""
     opened: list[Republisher] = []
 
-    def open_(**sections: Any) -> Republisher:
+    def open_(*, cleaner: Cleaner | None = None, **sections: Any) -> Republisher:
         mapping: dict[str, Any] = {
             "site": {"title": "Test", "base_url": "https://feeds.example.org"},
             "state": {"url": "sqlite:///state/index.db"},
@@ -84,7 +85,7 @@ def open_site(tmp_path: Path, tree: Tree, clock: Clock) -> Iterator[Callable[...
             **sections.get("articles", {}),
         }
         config = configuration.parse(mapping, folder=tmp_path)
-        opened.append(Republisher(config, Index.open(config.state.url), clock))
+        opened.append(Republisher(config, Index.open(config.state.url), clock, cleaner=cleaner))
         return opened[-1]
 
     yield open_

@@ -28,11 +28,18 @@ __all__ = ["Listing", "Progress", "Republisher", "check", "needs_image_key"]
 class Republisher:
     """One configuration and its index: refreshes it, and answers from it."""
 
-    def __init__(self, config: Config, index: Index, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        index: Index,
+        clock: Callable[[], datetime],
+        *,
+        cleaner: Cleaner | None = None,
+    ) -> None:
         self.config = config
         self._index = index
         self._clock = clock
-        self._cleaner = Cleaner()
+        self._cleaner = cleaner or Cleaner()
         self._contents = Contents(config, index, self._cleaner)
         self._documents = Documents(config, index, self._contents)
         self._refresher = Refresher(config, index, self._contents)

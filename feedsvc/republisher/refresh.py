@@ -147,7 +147,7 @@ class Refresher:
         if self._index.meta("content") == stamp:
             return False
         until = time.monotonic() + _CLEANING_SECONDS
-        while time.monotonic() < until:
+        while True:
             outdated = self._index.outdated(stamp, _CLEANED_AT_ONCE)
             fresh = self._contents.cleaned(outdated)
             with self._index.writing() as writer:
@@ -157,7 +157,8 @@ class Refresher:
                     writer.set_meta("content", stamp)
             if not fresh:
                 return False
-        return True
+            if time.monotonic() >= until:
+                return True
 
     @staticmethod
     def _present(sources: Iterable[str], found: Mapping[str, Signature]) -> list[str]:
