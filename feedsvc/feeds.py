@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Literal
 from urllib.parse import quote
 
 from feedsvc import mediatypes, xmltext
@@ -15,6 +16,8 @@ POLICY = "1"
 """Changes whenever the same articles come to belong to other feeds, or to feeds of other names."""
 
 ALL = "all"
+Reason = Literal["exclude_terms", "terms", "title_matches"] | None
+"""The key of a category that decides whether an article belongs to it."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _UNSAFE = re.compile(r"[/\\?#%&:;<>\"'`|*{}^\[\]_]+")
@@ -60,23 +63,36 @@ def of_term(slug: str, term: str) -> Category:
 
 
 def matches(category: Category, title: str, article_terms: tuple[str, ...]) -> bool:
-    """Tell whether an article belongs to a configured category.
+    """Tell whether an article belongs to a configured category; `verdict` says why."""
+    return verdict(category, title, article_terms)[0]
+
+
+def verdict(
+    category: Category, title: str, article_terms: tuple[str, ...]
+) -> tuple[bool, Reason, str]:
+    """Return whether an article belongs to a configured category, by which rule, and on what.
 
     It does with any of the category's terms, or when its title matches; not with any of
     `exclude_terms`. Terms are compared without regard to case.
     """
     terms = _folded(article_terms)
     if not terms.isdisjoint(_folded(category.exclude_terms)):
-        return False
+        return False, "exclude_terms", _first(category.exclude_terms, terms)
     if not terms.isdisjoint(_folded(category.terms)):
-        return True
+        return True, "terms", _first(category.terms, terms)
     pattern = category.title_matches
-    return pattern is not None and pattern.search(title) is not None
+    if pattern is not None and (found := pattern.search(title)):
+        return True, "title_matches", found[0]
+    return False, None, ""
 
 
 @lru_cache(maxsize=4096)
 def _folded(terms: tuple[str, ...]) -> frozenset[str]:
     return frozenset(term.casefold() for term in terms)
+
+
+def _first(terms: tuple[str, ...], folded: frozenset[str]) -> str:
+    return next(term for term in terms if term.casefold() in folded)
 
 
 def memberships(

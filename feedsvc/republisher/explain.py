@@ -148,17 +148,17 @@ class Explainer:
 
 
 def _why(category: Category, article: Article) -> str:
-    terms = {term.casefold() for term in article.terms}
-    for term in category.exclude_terms:
-        if term.casefold() in terms:
-            return f"no: it has the excluded term {term}"
-    for term in category.terms:
-        if term.casefold() in terms:
-            return f"yes: it has the term {term}"
-    pattern = category.title_matches
-    if pattern is not None and (found := pattern.search(article.title)):
-        return f"yes: its title matches, with “{found[0]}”"
-    return "no: no term of it, and the title does not match"
+    belongs, rule, found = feeds.verdict(category, article.title, article.terms)
+    match rule:
+        case "exclude_terms":
+            reason = f"it has the excluded term {found}"
+        case "terms":
+            reason = f"it has the term {found}"
+        case "title_matches":
+            reason = f"its title matches, with “{found}”"
+        case None:
+            reason = "no term of it, and the title does not match"
+    return f"{'yes' if belongs else 'no'}: {reason}"
 
 
 def _moment(moment: datetime | None) -> str:
