@@ -271,12 +271,14 @@ class Document:
     """Bytes ready to be sent, with their validators.
 
     `etag` is of the bytes alone, unquoted. `encoded` pairs a content coding with the body in it.
+    `version` is another one whenever the document may have changed.
     """
 
     body: bytes
     media_type: str
     etag: str
     last_modified: datetime
+    version: str = ""
     encoded: tuple[tuple[str, bytes], ...] = ()
 
 

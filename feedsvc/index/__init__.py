@@ -4,6 +4,7 @@
 refresh. Not inside: what to write, and why.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from feedsvc.index import journal, rows, schema
 from feedsvc.index.database import Database, journal_of
 from feedsvc.index.engine import file_of
 from feedsvc.index.kept import Kept, write_contents
+from feedsvc.index.lookup import chunks
 from feedsvc.index.writer import Writer
 from feedsvc.model import Problem, Published, Signature
 
@@ -93,6 +95,17 @@ class Index(Database):
                 select(schema.feeds).where(schema.feeds.c.slug == slug)
             ).first()
         return None if row is None else _feed_state(row)
+
+    def fingerprints(self, slugs: Collection[str]) -> dict[str, str]:
+        """Return what these feeds show now; those that have never been are left out."""
+        table = schema.feeds.c
+        query = select(table.slug, table.fingerprint)
+        with self._reading() as connection:
+            found: dict[str, str] = {}
+            for chunk in chunks(list(slugs)):
+                for row in connection.execute(query.where(table.slug.in_(chunk))):
+                    found[row.slug] = row.fingerprint
+            return found
 
     def term_feeds(self) -> tuple[tuple[FeedState, int], ...]:
         """Return the feeds of terms that articles name now, each with its number of articles."""

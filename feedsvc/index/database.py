@@ -20,6 +20,7 @@ from feedsvc.index import rows, schema
 from feedsvc.index.engine import file_of, is_damage, make, words
 from feedsvc.index.journal import Journal
 from feedsvc.index.lookup import identities
+from feedsvc.index.pulse import Pulse
 from feedsvc.index.writer import Writer
 from feedsvc.model import Identity
 
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 # Files beside a SQLite file: one while its owner has it open, one when somebody met damage in it.
 _OPEN, _SUSPECT = ".open", ".suspect"
+_PULSE = ".pulse"
 
 
 class Database:
@@ -39,6 +41,7 @@ class Database:
         self._journal = Journal(journal_of(self._file)) if self._file else None
         self._inode = _inode(self._file)
         self._marker: Path | None = None
+        self._pulse: Pulse | None = None
 
     @classmethod
     def open(cls, url: str, *, owner: bool = False) -> Self:
@@ -64,8 +67,23 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+        if self._pulse is not None:
+            self._pulse.close()
         if self._marker is not None:
             self._marker.unlink(missing_ok=True)
+
+    def pulse(self) -> bytes:
+        """Return a number that is another one after feeds have changed; costs no look at a disk."""
+        return self._beating().read()
+
+    def beat(self) -> None:
+        """Tell every process that feeds have changed."""
+        self._beating().beat()
+
+    def _beating(self) -> Pulse:
+        if self._pulse is None:
+            self._pulse = Pulse(self._beside(_PULSE) if self._file else None)
+        return self._pulse
 
     def repair(self) -> None:
         """Set a damaged database aside and make a new one, with the ledger. Raises StateError."""
@@ -180,6 +198,7 @@ class Database:
                 yield writer
                 if self._journal is not None:
                     self._journal.append(writer.identified.values())
+            self.beat()
         except (DBAPIError, OSError) as error:
             raise self._failure(error) from error
 

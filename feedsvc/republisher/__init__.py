@@ -113,6 +113,17 @@ class Republisher:
         """
         return self._documents.document(path)
 
+    def versions(self, paths: Iterable[str]) -> dict[str, str]:
+        """Return the version that each document has now; those that there are not are left out.
+
+        Raises NotReadyError before the first pass.
+        """
+        return self._documents.versions(paths)
+
+    def pulse(self) -> bytes:
+        """Return a number that is another one after any document has changed; it costs nothing."""
+        return self._index.pulse()
+
     def feed(self, slug: str) -> Feed:
         """Return one feed's newest entries; raises as `document` does."""
         return self._documents.feed(slug)

@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -60,6 +60,13 @@ class Documents:
             path, state, lambda: format.render(self._build(category)), format.media_type
         )
 
+    def versions(self, paths: Iterable[str]) -> dict[str, str]:
+        """Return the versions of documents; see Republisher.versions."""
+        self._check_ready()
+        slugs = {path: _slug(path) for path in paths}
+        fingerprints = self._index.fingerprints(set(slugs.values()))
+        return {path: fingerprints[s] for path, s in slugs.items() if s in fingerprints}
+
     def feed(self, slug: str) -> Feed:
         """Return one feed; see Republisher.feed."""
         return self._build(self._category(slug, self._state(slug)))
@@ -114,7 +121,8 @@ class Documents:
             kept = self._kept.get(path)  # another thread may have made it meanwhile
             if kept is not None and kept[0] == fingerprint:
                 return kept[1]
-            made = _document(body(), media_type, state.changed if state else feeds.EPOCH)
+            changed = state.changed if state else feeds.EPOCH
+            made = _document(body(), media_type, changed, fingerprint)
             if state is not None:
                 self._kept.put(path, fingerprint, made)
             return made
@@ -181,6 +189,11 @@ class Documents:
         )
 
 
+def _slug(path: str) -> str:
+    """Return the slug under which the index knows what the document at `path` shows."""
+    return LIST if path == "/opml.xml" else path.removeprefix("/feeds/").rpartition(".")[0]
+
+
 class _Kept:
     """The documents last asked for, up to a number of bytes."""
 
@@ -211,7 +224,7 @@ def _size(document: Document) -> int:
     return len(document.body) + sum(len(body) for _, body in document.encoded)
 
 
-def _document(body: bytes, media_type: str, changed: datetime) -> Document:
+def _document(body: bytes, media_type: str, changed: datetime, version: str) -> Document:
     encoded: tuple[tuple[str, bytes], ...] = ()
     if len(body) >= _MIN_GZIP:
         # mtime=0: the header would hold the clock, and equal feeds must give equal bytes.
@@ -221,5 +234,6 @@ def _document(body: bytes, media_type: str, changed: datetime) -> Document:
         media_type=media_type,
         etag=hashlib.sha256(body).hexdigest()[:32],
         last_modified=changed,
+        version=version,
         encoded=encoded,
     )

@@ -11,12 +11,16 @@ from feedsvc.errors import GoneError, NotFoundError, NotReadyError, StateError
 from feedsvc.republisher import Republisher
 from feedsvc.web import feeds, imageproxy, media, ops, pages
 from feedsvc.web.http import page_headers
+from feedsvc.web.replay import Replay
 
 __all__ = ["build_app"]
 
 
-def build_app(republisher: Republisher) -> Flask:
-    """Return the WSGI application that serves `republisher`."""
+def build_app(republisher: Republisher, *, replay: bool = True) -> Flask:
+    """Return the WSGI application that serves `republisher`.
+
+    With `replay`, requests that were answered before are answered from memory, in front of Flask.
+    """
     app = Flask("feedsvc.web")
     app.config["MAX_CONTENT_LENGTH"] = 0  # nothing here takes a body
     app.url_map.merge_slashes = False  # some feed readers fail on any redirect
@@ -64,4 +68,8 @@ def build_app(republisher: Republisher) -> Flask:
     def http_error(error: HTTPException) -> Response:
         return sorry(error, error.code or 500, error.name)
 
+    if replay:
+        app.wsgi_app = Replay(  # type: ignore[method-assign, assignment]  # Flask's own way
+            app.wsgi_app, pulse=republisher.pulse, versions=republisher.versions
+        )
     return app

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, request
 
 from feedsvc.republisher import Republisher
 from feedsvc.web.http import send
+from feedsvc.web.replay import VERSION
 
 
 def blueprint(republisher: Republisher) -> Blueprint:
@@ -13,12 +14,11 @@ def blueprint(republisher: Republisher) -> Blueprint:
     routes = Blueprint("feeds", __name__)
 
     def answer(path: str) -> Response:
-        return send(
-            request,
-            republisher.document(unicodedata.normalize("NFC", path)),
-            max_age=republisher.config.feeds.max_age,
-            now=republisher.now(),
-        )
+        canonical = unicodedata.normalize("NFC", path)
+        document, now = republisher.document(canonical), republisher.now()
+        if canonical == path and document.last_modified <= now:
+            request.environ[VERSION] = document.version  # it may be given again
+        return send(request, document, max_age=republisher.config.feeds.max_age, now=now)
 
     # The suffix alone chooses the format: readers ask in Accept for what they do not mean.
     @routes.get("/feeds/<slug>.<any(atom, rss, json):suffix>")
