@@ -17,7 +17,7 @@ from feedsvc.config import Config
 from feedsvc.errors import ConfigError, FeedsvcError
 from feedsvc.model import Changes, Problem, Refresh
 from feedsvc.republisher import Progress, check as check_articles
-from feedsvc.serve import log_to_stderr, open_republisher, serve as run_service
+from feedsvc.serve import available_cores, log_to_stderr, open_republisher, serve as run_service
 from feedsvc.watch import trigger
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -45,7 +45,13 @@ def main() -> None:
 @_config_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535))
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
+@click.option(
+    "--workers",
+    default=available_cores,
+    show_default="one for each core",
+    type=click.IntRange(1, 64),
+    help="How many processes answer requests.",
+)
 def serve(config_file: Path | None, host: str, port: int, workers: int) -> None:
     """Serve the feeds and watch the articles, until stopped."""
     with _errors():

@@ -16,6 +16,7 @@ import signal
 import socket
 import tempfile
 import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -31,7 +32,7 @@ from feedsvc import config as configuration
 from feedsvc.config import Config, State
 from feedsvc.errors import FeedsvcError, StateError
 from feedsvc.index import Index, file_of, journal_of
-from feedsvc.republisher import Republisher, needs_image_key
+from feedsvc.republisher import Progress, Republisher, needs_image_key
 from feedsvc.watch import Watcher, trigger
 from feedsvc.web import build_app
 from feedsvc.web.imageproxy import MOST_FETCHES
@@ -41,6 +42,8 @@ logger = logging.getLogger(__name__)
 # Requests at a time in one worker; nearly all of them wait for nothing.
 _THREADS = min(4, 2 * multiprocessing.cpu_count() + 1)
 _STOP_SECONDS = 10  # for a pass, or for requests, to come to an end
+_PROGRESS_SECONDS = 2.0  # between two lines in the log
+_QUIET_ARTICLES = 1000  # a pass over so few is soon done
 _LONGEST_PAUSE = 60.0  # seconds between two attempts to start a watcher that dies
 
 
@@ -115,6 +118,12 @@ def _threads(config: Config) -> int:
     return _THREADS + (2 * MOST_FETCHES if needs_image_key(config) else 0)
 
 
+def available_cores() -> int:
+    """Return how many cores this process may use, 64 at most."""
+    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
+    return min(64, len(affinity(0)) if affinity else os.cpu_count() or 1)
+
+
 def log_to_stderr() -> None:
     """Send this process's log to standard error, a line an event."""
     logging.basicConfig(
@@ -122,6 +131,22 @@ def log_to_stderr() -> None:
     )
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
+
+
+def _progress_line() -> Progress:
+    """Return what says in the log, every few seconds, how far a long pass is."""
+    said = time.monotonic()
+
+    def say(done: int, total: int) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if done <= _QUIET_ARTICLES or done == total:
+            said = now
+        elif now - said >= _PROGRESS_SECONDS:
+            said = now
+            logger.info("reading articles: %d of %d (%d %%)", done, total, 100 * done // total)
+
+    return say
 
 
 def _load_app(config: Config) -> Flask:
@@ -184,7 +209,7 @@ class _SoleWatcher:
     def __init__(self, config: Config, republisher: Republisher) -> None:
         articles = config.articles
         self._watcher = Watcher(
-            republisher.refresh,
+            partial(republisher.refresh, _progress_line()),
             trigger(articles.rescan, config.site.timezone),
             articles.directory if articles.events else None,
         )

@@ -1,5 +1,6 @@
 """A directory of articles, an index, a clock that stands still, a client."""
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -56,6 +57,17 @@ class Tree:
 
     def remove(self, source: str) -> None:
         (self.root / source).unlink()
+
+
+def items(site: Republisher, slug: str = "all") -> list[dict[str, Any]]:
+    """Return the entries of a feed, as JSON Feed has them."""
+    found: list[dict[str, Any]] = json.loads(site.document(f"/feeds/{slug}.json").body)["items"]
+    return found
+
+
+def titles(site: Republisher, slug: str = "all") -> list[str]:
+    """Return the titles of a feed's entries, in its order."""
+    return [item["title"] for item in items(site, slug)]
 
 
 @pytest.fixture

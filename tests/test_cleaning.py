@@ -1,6 +1,5 @@
 """Cleaning within limits, and what becomes of cleaned content when rules change."""
 
-import json
 import os
 import re
 import signal
@@ -8,7 +7,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from conftest import Clock, Tree
+from conftest import Clock, Tree, items
 
 from feedsvc import content
 from feedsvc.cleaning import Cleaner
@@ -99,11 +98,6 @@ def test_memory_has_a_limit() -> None:
     with pytest.raises(CleaningError):
         cleaner.clean("<p>one<b>two</b></p>" * 1_000_000, "html", POLICY)
     cleaner.close()
-
-
-def items(site: Republisher, slug: str = "all") -> list[dict[str, str]]:
-    found: list[dict[str, str]] = json.loads(site.document(f"/feeds/{slug}.json").body)["items"]
-    return found
 
 
 def test_an_article_that_cannot_be_cleaned_is_its_summary_and_a_link_and_a_problem(
@@ -247,8 +241,8 @@ def test_images_go_by_way_of_the_proxy_and_only_those_addresses_are_served(
     assert direct == "https://b.example/y.png"
     assert re.fullmatch(r"https://feeds\.example\.org/image/[\w-]+/[\w-]+", proxied)
     assert item["image"].startswith("https://feeds.example.org/image/")
-    (attachment,) = item["attachments"]  # type: ignore[misc]
-    assert attachment["mime_type"] == "image/jpeg"  # type: ignore[index]
+    (attachment,) = item["attachments"]
+    assert attachment["mime_type"] == "image/jpeg"
     assert items(open_site(content=rules)) == [item], "the same addresses after a restart"
 
     client = build_app(site).test_client()

@@ -21,7 +21,7 @@ from typing import Any
 
 import feedparser
 import pytest
-from conftest import Tree
+from conftest import Tree, items, titles
 from service import LIMIT, Service, alive, serving, until
 from sqlalchemy import event
 
@@ -217,14 +217,6 @@ def opened(config: Path, *, owner: bool = False) -> Iterator[Republisher]:
     site = Republisher(loaded, Index.open(loaded.state.url, owner=owner), lambda: datetime.now(UTC))
     with closing(site):
         yield site
-
-
-def items(site: Republisher, slug: str = "all") -> list[dict[str, Any]]:
-    return list(json.loads(site.document(f"/feeds/{slug}.json").body)["items"])
-
-
-def titles(site: Republisher, slug: str = "all") -> list[str]:
-    return [item["title"] for item in items(site, slug)]
 
 
 def seen(site: Republisher) -> Seen:

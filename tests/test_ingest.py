@@ -1,6 +1,5 @@
 """Ingest in the wild: half-written files, dates to come, twins, odd names, disks that go away."""
 
-import json
 import os
 from collections.abc import Callable
 from datetime import timedelta
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import NOW, Clock, Tree
+from conftest import NOW, Clock, Tree, items, titles
 
 from feedsvc.errors import LedgerError, NotFoundError, ScanError
 from feedsvc.republisher import Republisher
@@ -17,14 +16,6 @@ ONE = "---\ntitle: One\ndate: 2022-01-01T00:00:00Z\ntags: [news]\n---\n<p>1</p>"
 TWO = "---\ntitle: Two\ndate: 2022-01-02T00:00:00Z\ntags: [news]\n---\n<p>2</p>"
 Open = Callable[..., Republisher]
 SETTLING = {"settle": "2s"}
-
-
-def items(site: Republisher, slug: str = "all") -> list[dict[str, Any]]:
-    return list(json.loads(site.document(f"/feeds/{slug}.json").body)["items"])
-
-
-def titles(site: Republisher, slug: str = "all") -> list[str]:
-    return [item["title"] for item in items(site, slug)]
 
 
 def told(site: Republisher) -> list[str]:

@@ -1,12 +1,11 @@
 """Refresh and documents: files change, feeds follow, ids stay."""
 
-import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from conftest import NOW, Clock, Tree
+from conftest import NOW, Clock, Tree, items, titles
 
 from feedsvc.errors import GoneError, NotFoundError, NotReadyError, ScanError
 from feedsvc.model import Document, Refresh
@@ -15,14 +14,6 @@ from feedsvc.republisher import Republisher, check
 ONE = "---\ntitle: One\ndate: 2022-01-01T00:00:00Z\ntags: [news]\n---\n<p>1</p>"
 TWO = "---\ntitle: Two\ndate: 2022-01-02T00:00:00Z\ntags: [news, life]\n---\n<p>2</p>"
 Open = Callable[..., Republisher]
-
-
-def items(site: Republisher, slug: str = "all") -> list[dict[str, Any]]:
-    return list(json.loads(site.document(f"/feeds/{slug}.json").body)["items"])
-
-
-def titles(site: Republisher, slug: str = "all") -> list[str]:
-    return [item["title"] for item in items(site, slug)]
 
 
 def counts(report: Refresh) -> tuple[int, int, int]:

@@ -1,7 +1,6 @@
 """The whole road over `seeds/`, the samples that a newcomer sees first."""
 
 import html
-import json
 import re
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from typing import Any
 import feedparser
 import pytest
 import time_machine
+from conftest import items
 
 from feedsvc import config as configuration
 from feedsvc.republisher import Republisher, check
@@ -55,10 +55,6 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Any:
     site.refresh()
     yield site
     site.close()
-
-
-def items(site: Republisher, slug: str) -> list[dict[str, Any]]:
-    return list(json.loads(site.document(f"/feeds/{slug}.json").body)["items"])
 
 
 def test_no_sample_has_a_problem(samples: Republisher) -> None:

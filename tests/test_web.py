@@ -192,6 +192,23 @@ def test_before_the_first_pass_readers_are_asked_to_come_back(site: Republisher)
     assert client.get("/healthz").text == "ok\n"
 
 
+def test_monitors_see_whether_feeds_can_be_served_and_how_far_a_pass_is(
+    site: Republisher, tree: Tree
+) -> None:
+    client = build_app(site).test_client()
+    for number in range(3):
+        tree.write(f"{number}.html", f"<p>{number}</p>")
+    response = client.get("/readyz")
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    assert response.json == {"ready": False, "articles": 0, "reading": {"done": 0, "of": 0}}
+    seen = []
+    site.refresh(lambda done, total: seen.append(client.get("/readyz").json))
+    assert seen == [{"ready": False, "articles": 0, "reading": {"done": 3, "of": 3}}]
+    response = client.get("/readyz")
+    assert response.status_code == 200
+    assert response.json == {"ready": True, "articles": 3, "reading": {"done": 0, "of": 0}}
+
+
 def page(response: TestResponse) -> str:
     assert response.status_code == 200
     policy = response.headers["Content-Security-Policy"]

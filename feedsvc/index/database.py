@@ -80,6 +80,14 @@ class Database:
         """Tell every process that feeds have changed."""
         self._beating().beat()
 
+    def progress(self) -> tuple[int, int]:
+        """Return how many articles the pass under way has read, and of how many; 0, 0 if none."""
+        return self._beating().progress()
+
+    def note_progress(self, done: int, total: int) -> None:
+        """Say, to every process, how far a pass is."""
+        self._beating().note_progress(done, total)
+
     def _beating(self) -> Pulse:
         if self._pulse is None:
             self._pulse = Pulse(self._beside(_PULSE) if self._file else None)

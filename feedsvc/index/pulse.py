@@ -7,10 +7,13 @@ moves every second, and who asks looks into the database as often.
 
 import mmap
 import os
+import struct
 import time
 from pathlib import Path
 
-_BYTES = 8
+_NUMBER = struct.Struct("=Q")
+_PROGRESS = struct.Struct("=QQ")  # after the number: how much of a pass is done, and of how much
+_BYTES = _NUMBER.size + _PROGRESS.size
 
 
 class Pulse:
@@ -27,14 +30,26 @@ class Pulse:
     def read(self) -> bytes:
         """Return the number as it is now; all that counts is whether it is another one."""
         if self._map is None:
-            return int(time.monotonic()).to_bytes(_BYTES, "little")
-        return self._map[:_BYTES]
+            return _NUMBER.pack(int(time.monotonic()))
+        return self._map[: _NUMBER.size]
 
     def beat(self) -> None:
         """Move the number."""
         if self._map is not None:
-            number = int.from_bytes(self._map[:_BYTES], "little")
-            self._map[:_BYTES] = ((number + 1) % 2 ** (8 * _BYTES)).to_bytes(_BYTES, "little")
+            (number,) = _NUMBER.unpack(self.read())
+            self._map[: _NUMBER.size] = _NUMBER.pack((number + 1) % 2**64)
+
+    def progress(self) -> tuple[int, int]:
+        """Return how many articles the pass under way has read, and of how many; 0, 0 if none."""
+        if self._map is None:
+            return 0, 0
+        done, total = _PROGRESS.unpack_from(self._map, _NUMBER.size)
+        return done, total
+
+    def note_progress(self, done: int, total: int) -> None:
+        """Say how far a pass is."""
+        if self._map is not None:
+            _PROGRESS.pack_into(self._map, _NUMBER.size, done, total)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -1,23 +1,21 @@
 """What a refresh writes, inside its one transaction."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Column, Connection, Table, and_, literal, select
+from sqlalchemy import Connection, literal, select
 
 from feedsvc.index import rows, schema
+from feedsvc.index.feedstates import FeedStates
 from feedsvc.index.kept import Kept, write_contents
 from feedsvc.index.lookup import chunks, copies, identities, named, without_speaker
 from feedsvc.model import Identity, Problem, Published, Signature
 
 
-class Writer:
+class Writer(FeedStates):
     """Changes to the index, and the memory of which feeds they touch."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.touched: set[str] = set()  # slugs
+        super().__init__(connection)
         self.identified: dict[str, Identity] = {}  # what was written to the ledger, by id
         self._touched_ids: set[str] = set()
         self._orphans: set[str] = set()  # ids whose own file went in this refresh
@@ -135,7 +133,7 @@ class Writer:
         self._insert(schema.memberships, values)
         self.touched.update(str(row["slug"]) for row in values)
         shown = [slugs for published, slugs in found if published.held_until is None]
-        self._know_terms({slug: term for slugs in shown for slug, term in slugs.items() if term})
+        self.know_terms({slug: term for slugs in shown for slug, term in slugs.items() if term})
 
     def remove_articles(self, sources: Iterable[str]) -> None:
         """Take these articles out of everything but the ledger and the list of files."""
@@ -208,28 +206,6 @@ class Writer:
             found.update(self._connection.execute(query).scalars())
         return found
 
-    def versions(self, slug: str, limit: int, policy: str) -> list[str]:
-        """Return what the newest articles of one feed look like, newest first.
-
-        That is each one's version and the policy by which its content is kept; what is not kept
-        will be cleaned by `policy`.
-        """
-        memberships, articles, ledger = schema.memberships.c, schema.articles.c, schema.ledger.c
-        contents = schema.contents.c
-        query = (
-            select(articles.version, contents.policy)
-            .join(schema.memberships, memberships.source == articles.source)
-            .join(schema.ledger, and_(ledger.id == articles.id, ledger.source == articles.source))
-            .outerjoin(
-                schema.contents,
-                and_(contents.source == articles.source, contents.version == articles.version),
-            )
-            .where(memberships.slug == slug, articles.held_until.is_(None))
-            .order_by(memberships.published.desc(), memberships.id)
-            .limit(limit)
-        )
-        return [f"{row.version} {row.policy or policy}" for row in self._connection.execute(query)]
-
     def keep_contents(self, kept: Mapping[str, Kept]) -> None:
         """Keep cleaned content, and note the feeds that it may be seen in."""
         write_contents(self._connection, kept)
@@ -237,65 +213,6 @@ class Writer:
         for chunk in chunks(list(kept)):
             query = select(memberships.slug).where(memberships.source.in_(chunk)).distinct()
             self.touched.update(self._connection.execute(query).scalars())
-
-    def term_slugs(self) -> list[tuple[str, str]]:
-        """Return the slug and term of each feed of a term that articles name now."""
-        feeds, memberships = schema.feeds.c, schema.memberships.c
-        named = select(memberships.slug).where(memberships.slug == feeds.slug).exists()
-        query = select(feeds.slug, feeds.term).where(feeds.term.is_not(None), named)
-        return [
-            (row.slug, row.term) for row in self._connection.execute(query.order_by(feeds.slug))
-        ]
-
-    def all_slugs(self) -> set[str]:
-        """Return the slugs of all feeds that there have ever been."""
-        return set(self._connection.execute(select(schema.feeds.c.slug)).scalars())
-
-    def settle_feeds(self, fingerprints: Mapping[str, str], now: datetime) -> int:
-        """Note what these feeds show now, and return how many show something else than before.
-
-        `changed` is the first whole second by which the change is out, and always later than the
-        one before: a reader that compares dates alone must see every change.
-        """
-        feeds = schema.feeds.c
-        known = {
-            row.slug: row
-            for chunk in chunks(list(fingerprints))
-            for row in self._connection.execute(select(schema.feeds).where(feeds.slug.in_(chunk)))
-        }
-        values = []
-        for slug, fingerprint in fingerprints.items():
-            before = known.get(slug)
-            if before is not None and before.fingerprint == fingerprint:
-                continue
-            changed = rows.seconds(now + timedelta(seconds=1 if now.microsecond else 0))
-            values.append(
-                {
-                    "slug": slug,
-                    "term": before.term if before else None,
-                    "fingerprint": fingerprint,
-                    "changed": max(changed, before.changed + 1) if before else changed,
-                }
-            )
-        self._replace(schema.feeds, feeds.slug, values)
-        return len(values)
-
-    def _know_terms(self, terms: Mapping[str, str]) -> None:
-        known = {
-            slug
-            for chunk in chunks(list(terms))
-            for slug in self._connection.execute(
-                select(schema.feeds.c.slug).where(
-                    schema.feeds.c.slug.in_(chunk), schema.feeds.c.term.is_not(None)
-                )
-            ).scalars()
-        }
-        new = [
-            {"slug": slug, "term": term, "fingerprint": "", "changed": 0}
-            for slug, term in terms.items()
-            if slug not in known
-        ]
-        self._replace(schema.feeds, schema.feeds.c.slug, new)
 
     def _forget(self, sources: Sequence[str]) -> None:
         for chunk in chunks(sources):
@@ -317,15 +234,3 @@ class Writer:
                 ).scalars()
             )
         self._delete(schema.memberships, memberships.source, sources)
-
-    def _replace(self, table: Table, key: Column[Any], values: list[dict[str, Any]]) -> None:
-        self._delete(table, key, [row[key.name] for row in values])
-        self._insert(table, values)
-
-    def _delete(self, table: Table, key: Column[Any], values: Iterable[str]) -> None:
-        for chunk in chunks(list(values)):
-            self._connection.execute(table.delete().where(key.in_(chunk)))
-
-    def _insert(self, table: Table, values: list[dict[str, Any]]) -> None:
-        if values:
-            self._connection.execute(table.insert(), values)

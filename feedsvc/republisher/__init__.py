@@ -62,12 +62,21 @@ class Republisher:
         written; what was known stays as it was then.
         """
         now = self._clock()
+
+        def note(done: int, total: int) -> None:
+            self._index.note_progress(done, total)
+            if progress:
+                progress(done, total)
+
         self._index.mend()
         try:
-            return self._refresher.refresh(now, progress, accept_empty=accept_empty)
-        except StateDamagedError:
-            self._index.repair()
-            return self._refresher.refresh(now, progress, accept_empty=accept_empty)
+            try:
+                return self._refresher.refresh(now, note, accept_empty=accept_empty)
+            except StateDamagedError:
+                self._index.repair()
+                return self._refresher.refresh(now, note, accept_empty=accept_empty)
+        finally:
+            self._index.note_progress(0, 0)
 
     def explain(self, file: str) -> Explanation:
         """Return what becomes of one article and why, a heading and lines for each step.
@@ -101,6 +110,14 @@ class Republisher:
     def problems(self) -> tuple[Problem, ...]:
         """Return every open problem."""
         return self._index.problems()
+
+    def ready(self) -> bool:
+        """Tell whether the first pass has been made, so that there is something to serve."""
+        return self._index.meta("ready") is not None
+
+    def progress(self) -> tuple[int, int]:
+        """Return how many articles the pass under way has read, and of how many; 0, 0 if none."""
+        return self._index.progress()
 
     def articles(self) -> int:
         """Return how many articles are published."""

@@ -34,7 +34,7 @@ def build_app(republisher: Republisher, *, replay: bool = True) -> Flask:
             republisher.image_key, republisher.config.image_proxy, base_url=site.base_url
         )
     )
-    app.register_blueprint(ops.blueprint())
+    app.register_blueprint(ops.blueprint(republisher))
     app.register_blueprint(pages.blueprint(republisher))
 
     def sorry(error: Exception, status: int, text: str) -> Response:
