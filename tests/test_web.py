@@ -7,11 +7,13 @@ from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
+import brotli
 import pytest
 from conftest import NOW, Clock, Tree
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from feedsvc.codings import zstd
 from feedsvc.republisher import Republisher
 from feedsvc.web import build_app
 
@@ -25,6 +27,11 @@ TYPES = {
     "json": "application/feed+json; charset=utf-8",
 }
 FEED = "/feeds/all.atom"
+DECODE: dict[str, Callable[[bytes], bytes]] = {
+    "br": brotli.decompress,
+    "gzip": gzip.decompress,
+    "zstd": zstd.decompress,
+}
 
 
 @pytest.fixture
@@ -118,25 +125,31 @@ def test_a_date_that_is_none_is_ignored(client: FlaskClient, text: str) -> None:
     ("accept", "coding"),
     [
         ("gzip", "gzip"),
-        ("gzip, deflate, br", "gzip"),
+        ("gzip, deflate", "gzip"),
+        ("gzip, deflate, br", "br"),
+        ("gzip, deflate, br, zstd", "br"),
+        ("gzip, zstd", "zstd"),
+        ("br;q=0.5, gzip", "gzip"),
+        ("gzip, *;q=0.1", "gzip"),
         ("GZIP;q=0.5", "gzip"),
         ("*", "gzip"),
         ("gzip;q=0", None),
         ("identity, gzip;q=0.5", None),
         ("*;q=0", None),
-        ("br", None),
+        ("br", "br"),
+        ("deflate", None),
         ("", None),
         (None, None),
     ],
 )
-def test_gzip_goes_to_those_who_ask_for_it(
+def test_each_client_gets_the_coding_that_it_wants_most(
     client: FlaskClient, accept: str | None, coding: str | None
 ) -> None:
     plain = client.get(FEED)
     response = client.get(FEED, headers={} if accept is None else {"Accept-Encoding": accept})
     assert response.headers.get("Content-Encoding") == coding
     if coding:
-        assert gzip.decompress(response.data) == plain.data
+        assert DECODE[coding](response.data) == plain.data
         assert response.headers["ETag"] != plain.headers["ETag"]
         assert len(response.data) < len(plain.data)
     else:

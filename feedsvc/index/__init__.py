@@ -4,22 +4,22 @@
 refresh. Not inside: what to write, and why.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, literal, select
+from sqlalchemy import Connection, and_, func, literal, select
 from sqlalchemy.exc import DBAPIError
 
 from feedsvc.errors import StateDamagedError
-from feedsvc.index import journal, rows, schema
+from feedsvc.index import journal, rows, schema, sent
 from feedsvc.index.database import Database, journal_of
 from feedsvc.index.engine import file_of
 from feedsvc.index.kept import Kept, write_contents
 from feedsvc.index.lookup import chunks
 from feedsvc.index.writer import Writer
-from feedsvc.model import Problem, Published, Signature
+from feedsvc.model import Document, Problem, Published, Signature
 
 __all__ = ["FeedState", "Index", "Kept", "Writer", "file_of", "journal", "journal_of"]
 
@@ -210,6 +210,43 @@ class Index(Database):
 
         Keeping only saves work: while a refresh holds the database, nothing is kept.
         """
+        self._work_saved(lambda connection: write_contents(connection, kept))
+
+    def document(self, path: str, version: str, view: str) -> tuple[Document, datetime] | None:
+        """Return the document kept at `path`, if it is this one, and when it was asked for."""
+        try:
+            with self._reading() as connection:
+                return sent.read(connection, path, version, view)
+        except StateDamagedError:
+            return None  # keeping only saves work
+
+    def keep_document(
+        self, path: str, slug: str, document: Document, *, view: str, asked: datetime
+    ) -> None:
+        """Keep a document, so that no process with this view renders it; see `keep_contents`."""
+        self._work_saved(
+            lambda connection: sent.write(connection, path, slug, document, view=view, asked=asked)
+        )
+
+    def ask_again(self, path: str, asked: datetime) -> None:
+        """Note that somebody asked for the document at `path`."""
+        self._work_saved(lambda connection: sent.touch(connection, path, asked))
+
+    def drop_document(self, path: str) -> None:
+        """Keep no document at `path`."""
+        self._work_saved(lambda connection: sent.drop(connection, path))
+
+    def outdated_documents(self, view: str, asked_since: datetime) -> list[tuple[str, datetime]]:
+        """Return the paths asked for since then whose feeds show something else now, and when."""
+        with self._reading() as connection:
+            return sent.outdated(connection, view, asked_since)
+
+    def forget_documents(self, asked_before: datetime) -> None:
+        """Drop the documents that nobody has asked for since then."""
+        self._work_saved(lambda connection: sent.forget(connection, asked_before))
+
+    def _work_saved(self, write: Callable[[Connection], None]) -> None:
+        """Write what only saves work: not now if somebody else is writing."""
         try:
             with (
                 self._engine.connect().execution_options(
@@ -217,7 +254,7 @@ class Index(Database):
                 ) as connection,
                 connection.begin(),
             ):
-                write_contents(connection, kept)
+                write(connection)
         except DBAPIError as error:
             self._failure(error)  # notes damage for the next refresh; a busy database is no news
 

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -93,6 +94,24 @@ contents = Table(
     Column("problem", Text),
 )
 
+# Documents as they are sent, of the feed's fingerprint at the time and of the settings (`view`) of
+# the process that made them; `asked` is about when somebody last wanted one. `coded` has all
+# codings, one after the other; `lengths` is JSON.
+documents = Table(
+    "documents",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("slug", Text),
+    Column("fingerprint", Text),
+    Column("view", Text),
+    Column("asked", BigInteger),
+    Column("media_type", Text),
+    Column("etag", Text),
+    Column("changed", BigInteger),
+    Column("lengths", Text),
+    Column("coded", LargeBinary),
+)
+
 # Every id ever given, with what is needed to give it again.
 ledger = Table(
     "ledger",
@@ -147,6 +166,13 @@ STEPS: Sequence[Sequence[str]] = (
         "CREATE INDEX contents_policy ON contents (policy)",
         "CREATE INDEX contents_problem ON contents (problem)",
     ),
+    (
+        "CREATE TABLE documents (path TEXT PRIMARY KEY, slug TEXT NOT NULL,"
+        " fingerprint TEXT NOT NULL, view TEXT NOT NULL, asked BIGINT NOT NULL,"
+        " media_type TEXT NOT NULL, etag TEXT NOT NULL, changed BIGINT NOT NULL,"
+        " lengths TEXT NOT NULL, coded {blob} NOT NULL)",
+        "CREATE INDEX documents_asked ON documents (asked)",
+    ),
 )
 
 
@@ -171,8 +197,9 @@ def migrate(connection: Connection, steps: Sequence[Sequence[str]] = STEPS) -> N
                 connection.exec_driver_sql(
                     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
                 )
+            blob = "BYTEA" if connection.dialect.name == "postgresql" else "BLOB"
             for statement in step:
-                connection.exec_driver_sql(statement)
+                connection.exec_driver_sql(statement.replace("{blob}", blob))
             connection.execute(meta.delete().where(meta.c.key == "schema"))
             connection.execute(meta.insert().values(key="schema", value=str(number)))
 

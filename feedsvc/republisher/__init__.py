@@ -8,6 +8,7 @@
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from feedsvc.cleaning import Cleaner
@@ -23,6 +24,9 @@ from feedsvc.republisher.reading import check
 from feedsvc.republisher.refresh import Progress, Refresher
 
 __all__ = ["Listing", "Progress", "Republisher", "check", "needs_image_key"]
+
+
+_WARMING_SECONDS = 1.0  # of a pass; new articles must not wait for longer
 
 
 class Republisher:
@@ -41,7 +45,7 @@ class Republisher:
         self._clock = clock
         self._cleaner = cleaner or Cleaner()
         self._contents = Contents(config, index, self._cleaner)
-        self._documents = Documents(config, index, self._contents)
+        self._documents = Documents(config, index, self._contents, clock)
         self._refresher = Refresher(config, index, self._contents)
 
     def close(self) -> None:
@@ -71,12 +75,14 @@ class Republisher:
         self._index.mend()
         try:
             try:
-                return self._refresher.refresh(now, note, accept_empty=accept_empty)
+                report = self._refresher.refresh(now, note, accept_empty=accept_empty)
             except StateDamagedError:
                 self._index.repair()
-                return self._refresher.refresh(now, note, accept_empty=accept_empty)
+                report = self._refresher.refresh(now, note, accept_empty=accept_empty)
         finally:
             self._index.note_progress(0, 0)
+        more = self.ready() and self._documents.warm(now, _WARMING_SECONDS)
+        return replace(report, again_in=0.0) if more else report
 
     def explain(self, file: str) -> Explanation:
         """Return what becomes of one article and why, a heading and lines for each step.

@@ -1,14 +1,15 @@
 """From the index to what is sent: choose, clean, build, render; made once while nothing changes."""
 
-import gzip
 import hashlib
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from feedsvc import content, feeds, identity, mediatypes
+from feedsvc.codings import encoded
 from feedsvc.config import Config
 from feedsvc.errors import GoneError, NotFoundError, NotReadyError
 from feedsvc.formats import FORMATS, opml
@@ -16,10 +17,14 @@ from feedsvc.index import FeedState, Index, Kept
 from feedsvc.model import Category, Document, Entry, Feed, Published
 from feedsvc.republisher import contents
 from feedsvc.republisher.contents import Contents
+from feedsvc.republisher.policies import policies
 from feedsvc.republisher.refresh import LIST
 
 _MOST_BYTES = 64 * 1024 * 1024  # of documents kept in memory
-_MIN_GZIP = 512  # below this a gzip body is hardly smaller
+_LOCKS = 64
+_FEEDS = "/feeds/"
+_A_DAY = timedelta(days=1)
+_LATELY = timedelta(days=7)  # what was asked for since then is made anew before it is asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,29 +41,80 @@ class Listing:
 class Documents:
     """Answers from one index under one configuration; safe to share between threads."""
 
-    def __init__(self, config: Config, index: Index, contents: Contents) -> None:
+    def __init__(
+        self, config: Config, index: Index, contents: Contents, clock: Callable[[], datetime]
+    ) -> None:
         self._config = config
         self._contents = contents
+        self._clock = clock
+        self._view = policies(config)["view"]
         self._index = index
         site = config.site
         self._categories = {category.slug: category for category in config.categories}
         self._categories[feeds.ALL] = feeds.everything(site.title, site.description)
         self._kept = _Kept(_MOST_BYTES)
-        self._rendering = threading.Lock()
+        # One rendering of a document at a time, and of others beside it.
+        self._locks = [threading.Lock() for _ in range(_LOCKS)]
 
     def document(self, path: str) -> Document:
         """Return the document at `path`; see Republisher.document."""
-        if path == "/opml.xml":
-            return self._made(path, self._state(LIST), self._opml, opml.MEDIA_TYPE)
-        slug, _, suffix = path.removeprefix("/feeds/").rpartition(".")
-        format = FORMATS.get(suffix)
-        if not slug or format is None:
-            raise NotFoundError(f"There is nothing at {path}.")
-        state = self._state(slug)
-        category = self._category(slug, state)
-        return self._made(
-            path, state, lambda: format.render(self._build(category)), format.media_type
-        )
+        state = self._state(_slug(path))
+        version = state.fingerprint if state else ""
+        kept = self._kept.get(path)
+        if kept is not None and kept.version == version:
+            return kept
+        with self._locks[hash(path) % len(self._locks)]:
+            kept = self._kept.get(path)  # another thread may have made it meanwhile
+            if kept is not None and kept.version == version:
+                return kept
+            found = self._found(path, version) or self._make(path, state, self._clock())
+            if state is not None:
+                self._kept.put(path, found)
+            return found
+
+    def warm(self, now: datetime, seconds: float) -> bool:
+        """Make anew what has changed of what was asked for lately, for so many seconds at most.
+
+        Return whether there is more to make. Nothing of it is held in memory here.
+        """
+        until = time.monotonic() + seconds
+        for path, asked in self._index.outdated_documents(self._view, now - _LATELY):
+            try:
+                self._make(path, self._state(_slug(path)), asked)
+            except NotFoundError:
+                self._index.drop_document(path)
+            if time.monotonic() >= until:
+                return True
+        return False
+
+    def _found(self, path: str, version: str) -> Document | None:
+        """Return the document that the index keeps."""
+        found = self._index.document(path, version, self._view)
+        if found is None:
+            return None
+        document, asked = found
+        now = self._clock()
+        if now - asked > _A_DAY:
+            self._index.ask_again(path, now)
+            self._index.forget_documents(now - _LATELY)
+        return document
+
+    def _make(self, path: str, state: FeedState | None, asked: datetime) -> Document:
+        """Render the document at `path`, and have the index keep it."""
+        slug = _slug(path)
+        if slug == LIST:
+            body, media_type = self._opml(), opml.MEDIA_TYPE
+        else:
+            format = FORMATS.get(path.rpartition(".")[2])
+            if format is None or not path.startswith(_FEEDS):
+                raise NotFoundError(f"There is nothing at {path}.")
+            body = format.render(self._build(self._category(slug, state)))
+            media_type = format.media_type
+        if state is None:
+            return _document(body, media_type, feeds.EPOCH, "")
+        made = _document(body, media_type, state.changed, state.fingerprint)
+        self._index.keep_document(path, slug, made, view=self._view, asked=asked)
+        return made
 
     def versions(self, paths: Iterable[str]) -> dict[str, str]:
         """Return the versions of documents; see Republisher.versions."""
@@ -108,24 +164,6 @@ class Documents:
                 if state.slug not in self._categories
             ]
         return tuple(own)
-
-    def _made(
-        self, path: str, state: FeedState | None, body: Callable[[], bytes], media_type: str
-    ) -> Document:
-        """Return the document kept at `path` if it shows what `state` says, else a new one."""
-        fingerprint = state.fingerprint if state else ""
-        kept = self._kept.get(path)
-        if kept is not None and kept[0] == fingerprint:
-            return kept[1]
-        with self._rendering:
-            kept = self._kept.get(path)  # another thread may have made it meanwhile
-            if kept is not None and kept[0] == fingerprint:
-                return kept[1]
-            changed = state.changed if state else feeds.EPOCH
-            made = _document(body(), media_type, changed, fingerprint)
-            if state is not None:
-                self._kept.put(path, fingerprint, made)
-            return made
 
     def _state(self, slug: str) -> FeedState | None:
         self._check_ready()
@@ -191,7 +229,7 @@ class Documents:
 
 def _slug(path: str) -> str:
     """Return the slug under which the index knows what the document at `path` shows."""
-    return LIST if path == "/opml.xml" else path.removeprefix("/feeds/").rpartition(".")[0]
+    return LIST if path == "/opml.xml" else path.removeprefix(_FEEDS).rpartition(".")[0]
 
 
 class _Kept:
@@ -200,23 +238,23 @@ class _Kept:
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._bytes = 0
-        self._documents: OrderedDict[str, tuple[str, Document]] = OrderedDict()
+        self._documents: OrderedDict[str, Document] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, path: str) -> tuple[str, Document] | None:
+    def get(self, path: str) -> Document | None:
         with self._lock:
             found = self._documents.get(path)
             if found is not None:
                 self._documents.move_to_end(path)
             return found
 
-    def put(self, path: str, fingerprint: str, document: Document) -> None:
+    def put(self, path: str, document: Document) -> None:
         with self._lock:
             before = self._documents.pop(path, None)
-            self._bytes += _size(document) - (_size(before[1]) if before else 0)
-            self._documents[path] = (fingerprint, document)
+            self._bytes += _size(document) - (_size(before) if before else 0)
+            self._documents[path] = document
             while self._bytes > self._most_bytes and len(self._documents) > 1:
-                _, (_, oldest) = self._documents.popitem(last=False)
+                _, oldest = self._documents.popitem(last=False)
                 self._bytes -= _size(oldest)
 
 
@@ -225,15 +263,11 @@ def _size(document: Document) -> int:
 
 
 def _document(body: bytes, media_type: str, changed: datetime, version: str) -> Document:
-    encoded: tuple[tuple[str, bytes], ...] = ()
-    if len(body) >= _MIN_GZIP:
-        # mtime=0: the header would hold the clock, and equal feeds must give equal bytes.
-        encoded = (("gzip", gzip.compress(body, compresslevel=6, mtime=0)),)
     return Document(
         body=body,
         media_type=media_type,
         etag=hashlib.sha256(body).hexdigest()[:32],
         last_modified=changed,
         version=version,
-        encoded=encoded,
+        encoded=encoded(body),
     )

@@ -25,13 +25,7 @@ _SUFFIX = re.compile(r"[-;](?:gzip|br|zstd|deflate)$")
 
 def send(request: Request, document: Document, *, max_age: timedelta, now: datetime) -> Response:
     """Answer a GET or HEAD for `document`: 200, or 304 where the client has it already."""
-    coding, body = "identity", document.body
-    for name, encoded in document.encoded:
-        # RFC 9110 12.5.3: no Accept-Encoding means that any coding would do, but feed readers that
-        # send none cannot read gzip.
-        if request.accept_encodings.quality(name) > 0 and _asks_for(request, name):
-            coding, body = name, encoded
-            break
+    coding, body = _chosen(request, document)
     etag = document.etag if coding == "identity" else f"{document.etag}-{coding}"
     # RFC 9110 8.8.2.1: a server must not send a Last-Modified that is later than its own clock.
     last_modified = min(document.last_modified, now.replace(microsecond=0))
@@ -71,14 +65,22 @@ def page_headers(response: Response) -> Response:
     return response
 
 
-def _asks_for(request: Request, coding: str) -> bool:
-    """Tell whether gzip is wanted at least as much as the body as it is (RFC 9110 12.5.3)."""
+def _chosen(request: Request, document: Document) -> tuple[str, bytes]:
+    """Return the coding that the client wants most, and the body in it (RFC 9110 12.5.3).
+
+    Of codings wanted alike, the first of the document's; none unless it is asked for: no
+    Accept-Encoding means that any would do, but feed readers that send none cannot read gzip.
+    """
     accepted = request.accept_encodings
-    if not accepted:
-        return False
     named = {value.lower() for value, _ in accepted}
-    identity = accepted.quality("identity") if "identity" in named else 0.0
-    return accepted.quality(coding) >= identity
+    best = accepted.quality("identity") if "identity" in named else 0.0
+    chosen = "identity", document.body
+    for name, body in document.encoded:
+        # Who says `*` may never have heard of the others.
+        wanted = accepted.quality(name) if name in named or name == "gzip" else 0.0
+        if wanted > best or (wanted == best > 0 and chosen[0] == "identity"):
+            best, chosen = wanted, (name, body)
+    return chosen
 
 
 def _has(request: Request, etag: str, last_modified: datetime) -> bool:

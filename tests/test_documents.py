@@ -1,0 +1,161 @@
+"""Documents are made once, whoever asks, and kept for every process and the next start."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from conftest import Clock, Tree
+
+from feedsvc import formats
+from feedsvc.errors import NotFoundError
+from feedsvc.model import Document, Feed
+from feedsvc.republisher import Republisher, documents
+
+Open = Callable[..., Republisher]
+ATOM, RSS = "/feeds/all.atom", "/feeds/all.rss"
+
+
+class Rendered:
+    """Counts what is rendered, by title and format."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seen: list[str] = []
+        counted = {}
+        for name, format in formats.FORMATS.items():
+
+            def assemble(feed: Feed, fragments: Any, *, name: str = name) -> bytes:
+                self.seen.append(f"{feed.slug}.{name}")
+                return formats.FORMATS[name].assemble(feed, fragments)
+
+            counted[name] = replace(format, assemble=assemble)
+        monkeypatch.setattr(documents, "FORMATS", counted)
+
+
+@pytest.fixture
+def rendered(monkeypatch: pytest.MonkeyPatch) -> Rendered:
+    return Rendered(monkeypatch)
+
+
+def kept(site: Republisher, path: str) -> Document | None:
+    """Return what the index keeps at `path` if it is of now."""
+    versions = site.versions([path])
+    found = site._index.document(path, versions[path], site._documents._view)
+    return found[0] if found else None
+
+
+def test_another_process_and_the_next_start_find_it_made(
+    tree: Tree, open_site: Open, rendered: Rendered
+) -> None:
+    tree.write("a.html", f"<p>{'text ' * 300}</p>")
+    one, other = open_site(), open_site()
+    one.refresh()
+    made = one.document(ATOM)
+    assert other.document(ATOM) == made
+    assert open_site().document(ATOM) == made
+    assert rendered.seen == ["all.atom"]
+    assert {name for name, _ in made.encoded} == {"br", "zstd", "gzip"}
+
+
+def test_many_who_ask_at_once_cause_one_rendering(
+    tree: Tree, site: Republisher, rendered: Rendered
+) -> None:
+    tree.write("a.html", "<p>x</p>")
+    site.refresh()
+    together = threading.Barrier(20)
+    bodies = []
+
+    def ask() -> None:
+        together.wait(10)
+        bodies.append(site.document(ATOM).body)
+
+    threads = [threading.Thread(target=ask) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(bodies) == 20
+    assert len(set(bodies)) == 1
+    assert rendered.seen == ["all.atom"]
+
+
+def test_what_was_asked_for_is_made_anew_before_it_is_asked_for_again_and_nothing_else_is(
+    tree: Tree, open_site: Open, clock: Clock, rendered: Rendered
+) -> None:
+    tree.write("a.html", "---\ntags: [x]\n---\n<p>a</p>")
+    watcher, worker = open_site(), open_site()
+    watcher.refresh()
+    worker.document(ATOM), worker.document("/feeds/x.json")
+    rendered.seen.clear()
+    clock.advance(minutes=1)
+    tree.write("b.html", "<p>not of x</p>")
+    watcher.refresh()
+    assert rendered.seen == ["all.atom"]
+    assert b"not of x" in worker.document(ATOM).body
+    assert rendered.seen == ["all.atom"], "the worker found it made"
+
+
+def test_what_nobody_asks_for_any_more_is_not_made_and_not_kept(
+    tree: Tree, open_site: Open, clock: Clock, rendered: Rendered
+) -> None:
+    tree.write("a.html", "<p>a</p>")
+    site = open_site()
+    site.refresh()
+    site.document(ATOM)
+    for day in range(6):  # made anew each day, which is not asking
+        clock.advance(days=1)
+        tree.write(f"{day}.html", f"<p>{day}</p>")
+        site.refresh()
+    site.document(RSS)
+    clock.advance(days=3)
+    open_site().document(RSS)  # asked again after more than a day: also the time to tidy up
+    rendered.seen.clear()
+    tree.write("b.html", "<p>b</p>")
+    site.refresh()
+    assert rendered.seen == ["all.rss"]
+    assert kept(site, ATOM) is None
+    assert kept(site, RSS) is not None
+
+
+def test_a_feed_that_is_gone_is_forgotten(tree: Tree, open_site: Open, clock: Clock) -> None:
+    tree.write("a.html", "<p>a</p>")
+    before = open_site(categories=[{"slug": "c", "title_matches": "."}])
+    before.refresh()
+    before.document("/feeds/c.atom")
+    clock.advance(minutes=1)
+    site = open_site()
+    assert site.refresh().again_in is None
+    with pytest.raises(NotFoundError):
+        site.document("/feeds/c.atom")
+    assert site._index.outdated_documents(site._documents._view, clock.now.replace(year=2020)) == []
+
+
+def test_processes_with_other_settings_do_not_get_in_each_others_way(
+    tree: Tree, open_site: Open, clock: Clock
+) -> None:
+    tree.write("a.html", "<p>a</p>")
+    old = open_site()
+    old.refresh()
+    old.document(ATOM)
+    clock.advance(minutes=1)
+    new = open_site(site={"title": "New name", "base_url": "https://feeds.example.org"})
+    new.refresh()
+    old.document(ATOM)  # a worker that has not been started again yet
+    assert b"New name" in new.document(ATOM).body
+    assert (
+        b"New name"
+        in open_site(site={"title": "New name", "base_url": "https://feeds.example.org"})
+        .document(ATOM)
+        .body
+    )
+
+
+def test_keeping_only_saves_work(tree: Tree, open_site: Open) -> None:
+    tree.write("a.html", "<p>a</p>")
+    site, other = open_site(), open_site()
+    site.refresh()
+    with other._index.writing():
+        body = site.document(ATOM).body
+    assert site.document(ATOM).body == body
+    assert other.document(ATOM).body == body
