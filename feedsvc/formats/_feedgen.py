@@ -7,9 +7,15 @@ What is mended here, each with a test that fails when upstream mends it:
 * RSS items get no author without an e-mail address; `dc:creator` is written here.
 * Atom entry links lose their `rel` and `type` (lkiesow/python-feedgen#135).
 * Entries know no language (RFC 4287 2).
+
+feedgen makes the feed and its entries apart, so that an entry is made again only when it changed.
+Its `entry` and `item` elements lean on the feed for the prefixes of their namespaces: `within` puts
+each into a parent that declares the same ones and cuts the parent off by its length, and `joined`
+puts the bytes where feedgen would have put the elements.
 """
 
 import threading
+from collections.abc import Sequence
 from datetime import datetime
 from email.utils import format_datetime
 from html import escape
@@ -25,16 +31,20 @@ from feedsvc.model import Entry, Feed
 
 GENERATOR = "feedsvc"
 
+_CONTENT = "http://purl.org/rss/1.0/modules/content/"
 _DC = "http://purl.org/dc/elements/1.1/"
 _MEDIA = "http://search.yahoo.com/mrss/"  # with its slash
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+_PREFIXES = {"content": _CONTENT, "dc": _DC, "media": _MEDIA}
 
-# feedgen calls setlocale, which is the whole process's: one rendering at a time.
+# To write lastBuildDate, feedgen reads the locale of the whole process, sets another, and sets
+# the first again: two at once can leave the wrong one. So `rss_str` runs under LOCK, and it alone:
+# Atom writes its dates with isoformat, and the dates of RSS items are written here.
 LOCK = threading.Lock()
 
 
 def generator(feed: Feed, format: str, media_type: str) -> FeedGenerator:
-    """Return a FeedGenerator filled with `feed`, in the order given; render it under LOCK."""
+    """Return a FeedGenerator filled with `feed`, without entries; write RSS of it under LOCK."""
     feed = plaintext.of_feed(feed)
     made = FeedGenerator()
     made.register_extension("feedsvc", _FeedExtension, _EntryExtension)
@@ -51,23 +61,48 @@ def generator(feed: Feed, format: str, media_type: str) -> FeedGenerator:
     made.link(href=f"{feed.link}.{format}", rel="self", type=media_type)
     # The last link added becomes RSS's <link>.
     made.link(href=feed.link, rel="alternate", type="text/html")
-    for entry in feed.entries:
-        _fill(made.add_entry(order="append"), entry)
     return made
 
 
-def _fill(made: FeedEntry, entry: Entry) -> None:
+def feed_entry(entry: Entry) -> FeedEntry:
+    """Return a FeedEntry filled with `entry`."""
+    entry = plaintext.of_entry(entry)
+    made = FeedEntry()
+    made.register_extension("feedsvc", _EntryExtension)
     made.id(entry.id)
     made.title(entry.title)
     made.updated(entry.updated)
     made.link(href=entry.link, rel="alternate", type="text/html")
-    for person in entry.authors:
-        made.author({"name": person.name, **({"uri": person.uri} if person.uri else {})})
-    for term in entry.categories:
-        made.category({"term": term, "label": term})
+    # All at once: feedgen goes over all that it has whenever it is given more.
+    made.author([{"name": p.name, **({"uri": p.uri} if p.uri else {})} for p in entry.authors])
+    made.category([{"term": term, "label": term} for term in entry.categories])
     if summary := _summary(entry):
         made.summary(summary)
     made.feedsvc.entry = entry
+    return made
+
+
+def within(element: etree._Element) -> bytes:
+    """Return an entry's element in UTF-8, as it is written within a feed: it declares no prefix."""
+    parent = etree.Element("feed", nsmap=_PREFIXES)
+    parent.append(element)
+    written = etree.tostring(parent, encoding="UTF-8", xml_declaration=False)
+    return written[_OPENING : len(written) - _CLOSING]
+
+
+_OPENING = _CLOSING = 0
+_OPENING, _CLOSING = map(len, within(etree.Element("entry")).split(b"<entry/>"))
+
+
+def joined(around: bytes, fragments: Sequence[bytes], end: bytes) -> bytes:
+    """Return a document without entries with `fragments` put in before the tags of its `end`.
+
+    >>> joined(b"<feed><id>urn:x</id></feed>", [b"<entry/>", b"<entry/>"], b"</feed>")
+    b'<feed><id>urn:x</id><entry/><entry/></feed>'
+    """
+    # Text holds no raw "<", so the last of these are the tags.
+    place = around.rindex(end)
+    return b"".join((around[:place], *fragments, around[place:]))
 
 
 def _summary(entry: Entry) -> str:
@@ -111,7 +146,7 @@ class _EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ship
         _add(element, "description", escape(_summary(entry), quote=False) or entry.content)
         _add(element, "pubDate", rfc822(entry.published))
         if entry.content:
-            _add(element, "{http://purl.org/rss/1.0/modules/content/}encoded", entry.content)
+            _add(element, f"{{{_CONTENT}}}encoded", entry.content)
         for person in entry.authors:
             # RSS 2.0's own `author` must be an e-mail address.
             _add(element, f"{{{_DC}}}creator", person.name)

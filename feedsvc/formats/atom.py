@@ -1,10 +1,17 @@
 """Atom 1.0 (RFC 4287)."""
 
+from collections.abc import Sequence
+
 from feedsvc.formats import _feedgen
-from feedsvc.model import Feed
+from feedsvc.model import Entry, Feed
 
 
-def render(feed: Feed) -> bytes:
-    """Return `feed` as an Atom document in UTF-8."""
-    with _feedgen.LOCK:
-        return bytes(_feedgen.generator(feed, "atom", "application/atom+xml").atom_str())
+def fragment(entry: Entry) -> bytes:
+    """Return `entry` as an `entry` element in UTF-8, whose prefixes the document declares."""
+    return _feedgen.within(_feedgen.feed_entry(entry).atom_entry())
+
+
+def assemble(feed: Feed, fragments: Sequence[bytes]) -> bytes:
+    """Return the Atom document of `feed` around the fragments of its entries."""
+    around = _feedgen.generator(feed, "atom", "application/atom+xml").atom_str()
+    return _feedgen.joined(around, fragments, b"</feed>")

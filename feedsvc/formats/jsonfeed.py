@@ -1,16 +1,24 @@
 """JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/)."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from feedsvc.formats import plaintext
 from feedsvc.model import Entry, Feed, Person
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
-def render(feed: Feed) -> bytes:
-    """Return `feed` as a JSON Feed document in UTF-8."""
+
+def fragment(entry: Entry) -> bytes:
+    """Return `entry` as an item, a JSON object in UTF-8."""
+    return _JSON.encode(_item(plaintext.of_entry(entry))).encode()
+
+
+def assemble(feed: Feed, fragments: Sequence[bytes]) -> bytes:
+    """Return the JSON Feed document of `feed` around the fragments of its entries."""
     feed = plaintext.of_feed(feed)
-    document = _filled(
+    around = _filled(
         version="https://jsonfeed.org/version/1.1",
         title=feed.title,
         home_page_url=feed.link,
@@ -19,8 +27,10 @@ def render(feed: Feed) -> bytes:
         language=feed.language,
         authors=[_author(feed.author)],
     )
-    document["items"] = [_item(entry) for entry in feed.entries]  # required, even when empty
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    before = _JSON.encode(around).removesuffix("}").encode()
+    items = [part for one in fragments for part in (b",", one)][1:]
+    # "items (required, array)", even when empty
+    return b"".join((before, b',"items":[', *items, b"]}"))  # one join: one copy
 
 
 def _item(entry: Entry) -> dict[str, Any]:

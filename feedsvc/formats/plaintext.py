@@ -57,17 +57,17 @@ def either_way(text: str) -> str:
 
 
 def of_feed(feed: Feed) -> Feed:
-    """Return `feed` with every plain text in it readable either way."""
+    """Return `feed` with every plain text of its own readable either way; not its entries."""
     return replace(
         feed,
         title=either_way(feed.title),
         subtitle=either_way(feed.subtitle),
         author=_person(feed.author),
-        entries=tuple(map(_entry, feed.entries)),
     )
 
 
-def _entry(entry: Entry) -> Entry:
+def of_entry(entry: Entry) -> Entry:
+    """Return `entry` with every plain text in it readable either way."""
     return replace(
         entry,
         title=either_way(entry.title),

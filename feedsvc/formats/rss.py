@@ -1,10 +1,19 @@
 """RSS 2.0, with `content:encoded`, `dc:creator` and Media RSS."""
 
+from collections.abc import Sequence
+
 from feedsvc.formats import _feedgen
-from feedsvc.model import Feed
+from feedsvc.model import Entry, Feed
 
 
-def render(feed: Feed) -> bytes:
-    """Return `feed` as an RSS document in UTF-8."""
+def fragment(entry: Entry) -> bytes:
+    """Return `entry` as an `item` element in UTF-8, whose prefixes the document declares."""
+    return _feedgen.within(_feedgen.feed_entry(entry).rss_entry())
+
+
+def assemble(feed: Feed, fragments: Sequence[bytes]) -> bytes:
+    """Return the RSS document of `feed` around the fragments of its entries."""
+    made = _feedgen.generator(feed, "rss", "application/rss+xml")
     with _feedgen.LOCK:
-        return bytes(_feedgen.generator(feed, "rss", "application/rss+xml").rss_str())
+        around = made.rss_str()
+    return _feedgen.joined(around, fragments, b"</channel></rss>")

@@ -1,0 +1,188 @@
+"""The judge of formats: each document made whole, at once and plainly, of all entries.
+
+What `feedsvc.formats` cuts into fragments and joins must be these bytes. Nothing of it is used here
+but `either_way`. Whoever changes what a format says changes it here as well, and POLICY.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from email.utils import format_datetime
+from html import escape
+from typing import Any
+
+from feedgen.ext.base import BaseEntryExtension, BaseExtension
+from feedgen.feed import FeedGenerator
+from lxml import etree
+
+from feedsvc.formats.plaintext import either_way
+from feedsvc.model import Entry, Feed, Person
+
+DC = "http://purl.org/dc/elements/1.1/"
+MEDIA = "http://search.yahoo.com/mrss/"
+
+
+def atom(feed: Feed) -> bytes:
+    return generator(feed, "atom", "application/atom+xml").atom_str()
+
+
+def rss(feed: Feed) -> bytes:
+    return generator(feed, "rss", "application/rss+xml").rss_str()
+
+
+def generator(feed: Feed, format: str, media_type: str) -> FeedGenerator:
+    feed = defused(feed)
+    made = FeedGenerator()
+    made.register_extension("feedsvc", FeedExtension, EntryExtension)
+    made.id(feed.id)
+    made.title(feed.title)
+    made.subtitle(feed.subtitle or feed.title)
+    made.description(feed.subtitle or feed.title)
+    made.language(feed.language)
+    made.updated(feed.updated)
+    made.lastBuildDate(feed.updated)
+    made.generator("feedsvc")
+    made.docs("https://www.rssboard.org/rss-specification")
+    made.author({"name": feed.author.name, "uri": feed.author.uri})
+    made.link(href=f"{feed.link}.{format}", rel="self", type=media_type)
+    made.link(href=feed.link, rel="alternate", type="text/html")
+    for entry in feed.entries:
+        one = made.add_entry(order="append")
+        one.id(entry.id)
+        one.title(entry.title)
+        one.updated(entry.updated)
+        one.link(href=entry.link, rel="alternate", type="text/html")
+        for person in entry.authors:
+            one.author({"name": person.name, **({"uri": person.uri} if person.uri else {})})
+        for term in entry.categories:
+            one.category({"term": term, "label": term})
+        if text := summary(entry):
+            one.summary(text)
+        one.feedsvc.entry = entry
+    return made
+
+
+def summary(entry: Entry) -> str:
+    return entry.summary or ("" if entry.content else entry.title)
+
+
+class FeedExtension(BaseExtension):
+    def extend_ns(self) -> dict[str, str]:
+        return {"dc": DC, "media": MEDIA}
+
+
+class EntryExtension(BaseEntryExtension):
+    entry: Entry
+
+    def extend_atom(self, element: Any) -> Any:
+        entry = self.entry
+        for link in element.findall("link"):
+            link.attrib.update({"rel": "alternate", "type": "text/html"})
+        if entry.language:
+            element.set("{http://www.w3.org/XML/1998/namespace}lang", entry.language)
+        add(element, "published", entry.published.isoformat())
+        if entry.content:
+            add(element, "content", entry.content, type="html")
+        for enclosure in entry.enclosures:
+            length = {} if enclosure.length is None else {"length": str(enclosure.length)}
+            add(
+                element, "link", rel="enclosure", href=enclosure.href, type=enclosure.type, **length
+            )
+        return self.media(element)
+
+    def extend_rss(self, element: Any) -> Any:
+        entry = self.entry
+        for description in element.findall("description"):
+            element.remove(description)
+        add(element, "description", escape(summary(entry), quote=False) or entry.content)
+        add(element, "pubDate", format_datetime(entry.published))
+        if entry.content:
+            add(element, "{http://purl.org/rss/1.0/modules/content/}encoded", entry.content)
+        for person in entry.authors:
+            add(element, f"{{{DC}}}creator", person.name)
+        if entry.language:
+            add(element, f"{{{DC}}}language", entry.language)
+        for one in entry.enclosures[:1]:
+            add(element, "enclosure", url=one.href, length=str(one.length or 0), type=one.type)
+        return self.media(element)
+
+    def media(self, element: Any) -> Any:
+        image = self.entry.lead_image
+        if image is not None:
+            types = {e.href: e.type for e in self.entry.enclosures}
+            type = {"type": types[image]} if image in types else {}
+            add(element, f"{{{MEDIA}}}content", url=image, medium="image", **type)
+            add(element, f"{{{MEDIA}}}thumbnail", url=image)
+        return element
+
+
+def add(parent: Any, name: str, text: str | None = None, **attributes: Any) -> None:
+    etree.SubElement(parent, name, attributes).text = text
+
+
+def jsonfeed(feed: Feed) -> bytes:
+    feed = defused(feed)
+    document = filled(
+        version="https://jsonfeed.org/version/1.1",
+        title=feed.title,
+        home_page_url=feed.link,
+        feed_url=f"{feed.link}.json",
+        description=feed.subtitle,
+        language=feed.language,
+        authors=[author(feed.author)],
+    )
+    document["items"] = [item(entry) for entry in feed.entries]
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def item(entry: Entry) -> dict[str, Any]:
+    made = filled(
+        id=entry.id,
+        url=entry.link,
+        title=entry.title,
+        content_html=entry.content,
+        summary=entry.summary,
+        image=entry.lead_image,
+        date_published=entry.published.isoformat(),
+        date_modified=entry.updated.isoformat(),
+        authors=[author(person) for person in entry.authors],
+        tags=list(entry.categories),
+        language=entry.language,
+        attachments=[
+            filled(url=e.href, mime_type=e.type, size_in_bytes=e.length) for e in entry.enclosures
+        ],
+    )
+    if "content_html" not in made:
+        made["content_text"] = entry.summary or entry.title
+    return made
+
+
+def author(person: Person) -> dict[str, Any]:
+    return filled(name=person.name, url=person.uri)
+
+
+def filled(**members: Any) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value not in (None, "", [])}
+
+
+def defused(feed: Feed) -> Feed:
+    """Return `feed` with every plain text readable as text and as HTML."""
+    return replace(
+        feed,
+        title=either_way(feed.title),
+        subtitle=either_way(feed.subtitle),
+        author=replace(feed.author, name=either_way(feed.author.name)),
+        entries=tuple(
+            replace(
+                entry,
+                title=either_way(entry.title),
+                summary=either_way(entry.summary),
+                authors=tuple(replace(p, name=either_way(p.name)) for p in entry.authors),
+                categories=tuple(map(either_way, entry.categories)),
+            )
+            for entry in feed.entries
+        ),
+    )
+
+
+REFERENCE: dict[str, Callable[[Feed], bytes]] = {"atom": atom, "rss": rss, "json": jsonfeed}
