@@ -22,10 +22,14 @@ _MOST_MERGED = 20
 
 
 def parse(html: str) -> Element:
-    """Return an element whose children are what `html` says inside a `<div>`."""
+    """Return an element whose children are what `html` says inside a `<div>`.
+
+    As where scripts run: what is in a `<noscript>` is text, so that no tag which it leaves open
+    takes in what follows.
+    """
     if len(_MERGED.findall(html)) > _MOST_MERGED:
         html = _MERGED.sub("<x-", html)
-    return turbohtml.parse_fragment(html, "div", positions=False)
+    return turbohtml.parse_fragment(html, "div", positions=False, scripting=True)
 
 
 def mistake_in(selector: str) -> str | None:

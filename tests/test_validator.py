@@ -20,6 +20,12 @@ CASES = Path(__file__).parent / "cases"
 # What an article needs that the service does not know, each in a case.
 KEPT = {
     ("SecurityRiskAttr", "controls"): "no one can start a player without them",
+    ("SecurityRisk", "iframe"): "players of known hosts, boxed in; `content.embeds: link` for none",
+    ("SecurityRisk", "bdo"): "some text can only be read in the direction that it names",
+    **{
+        ("NotHtml", tag): "a formula; `content.math: false` for its text alone"
+        for tag in "math mfrac mi mn mo mpadded mrow mspace mstyle msup mtext".split()
+    },
 }
 
 

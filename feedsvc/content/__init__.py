@@ -21,7 +21,7 @@ from feedsvc.model import Markup, SafeHTML
 
 __all__ = ["POLICY", "Cleaned", "Policy", "clean", "converted", "image", "instead"]
 
-POLICY = "4"
+POLICY = "5"
 """Changes whenever the same body comes to be cleaned into other HTML."""
 
 image = addresses.image
@@ -71,7 +71,11 @@ def _tidied(body: str, markup: Markup, policy: Policy, removed: Counter[str]) ->
 def instead(link: str, summary: str) -> SafeHTML:
     """Return what stands for a body that cannot be cleaned: its summary, and where to read it."""
     shown = f"<p>{escape(summary)}</p>" if summary else ""
-    return sanitize(html5.parse(f'{shown}<p><a href="{escape(link)}">{escape(link)}</a></p>'))
+    return sanitize(
+        html5.parse(
+            f'{shown}<p><a href="{escape(link)}" rel="noopener noreferrer">{escape(link)}</a></p>'
+        )
+    )
 
 
 def converted(plain: str, policy: Policy) -> str:
@@ -88,13 +92,14 @@ def _safe(html: str, policy: Policy) -> SafeHTML:
     """
     done = replace(policy, cleaning=replace(policy.cleaning, **_ONCE))
     for _ in range(_ROUNDS):
-        tree = html5.parse(html)
+        # Character references may have brought back what is not legal.
+        legal = xmltext.legal(html)
+        tree = html5.parse(legal)
         if tree.inner_html == html:
             safe = sanitize(tree)
-            del tree  # before there is another one
-            tree = html5.parse(safe)
-            if tree.inner_html == html:
+            if safe.replace("\u00a0", "&nbsp;") == html:
                 return safe
+            tree = html5.parse(safe)
         tidier = Tidier(done, Counter())
         tidier.write(tree)
         html = tidier.html()
@@ -103,7 +108,7 @@ def _safe(html: str, policy: Policy) -> SafeHTML:
 
 def _summary(tidier: Tidier, length: int) -> str:
     if tidier.more is not None:
-        own = text.cut(unescape(tidier.out.text_of(0, tidier.more)), _LONGEST_SUMMARY)
+        own = text.cut(unescape(tidier.more), _LONGEST_SUMMARY)
         if own:
             return own
     # Four times as many, because references such as `&amp;` are still to be decoded.

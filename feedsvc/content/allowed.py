@@ -8,7 +8,7 @@ import re
 TAGS = frozenset(
     """a abbr acronym address article aside audio b bdi bdo blockquote br caption center cite code
     col colgroup data dd del details dfn div dl dt em figcaption figure footer h1 h2 h3 h4 h5 h6
-    header hgroup hr i iframe img ins kbd li main mark nav ol p picture pre q rb rp rt rtc ruby s
+    header hgroup hr i iframe img ins kbd li main mark nav ol p picture pre q rp rt ruby s
     samp section small source span strike strong sub summary sup table tbody td tfoot th thead
     time tr track tt u ul var video wbr""".split()
 )
@@ -62,11 +62,18 @@ REFERRER_POLICIES = frozenset(
 SANDBOX = "allow-scripts allow-same-origin allow-popups allow-presentation"
 """What a player in a frame needs; never navigation of the page, downloads or dialogs."""
 
-EMBED_HOSTS = (
-    "youtube.com", "youtube-nocookie.com", "player.vimeo.com", "player.bilibili.com",
-    "dailymotion.com", "geo.dailymotion.com", "w.soundcloud.com", "bandcamp.com",
-    "open.spotify.com",
-)  # fmt: skip
+# Players, by the path that shows nothing else: other paths of these hosts lead anywhere.
+EMBEDS = {
+    "youtube.com": "embed/",
+    "youtube-nocookie.com": "embed/",
+    "player.vimeo.com": "video/",
+    "player.bilibili.com": "player.html",
+    "dailymotion.com": "embed/",
+    "geo.dailymotion.com": "player",
+    "w.soundcloud.com": "player/",
+    "bandcamp.com": "EmbeddedPlayer/",
+    "open.spotify.com": "embed/",
+}
 
 _WEB = r"https?://[^\s<>\"'`\\]+"
 DATA_IMAGE = r"data:image/(?:png|jpe?g|gif|webp|avif);base64,[A-Za-z0-9+/=]+"
@@ -75,10 +82,15 @@ _STYLE = (
     rf"(?:text-align|text-decoration|font-style|font-weight|vertical-align|white-space"
     rf"|list-style-type): (?:{_KEYWORDS}|[1-9]00)"
 )
-_SIZE = r"-?\d{1,5}(?:\.\d{1,3})?(?:%|em|ex|px)?"
+_SIZE = r"\d{1,5}(?:\.\d{1,3})?(?:%|em|ex|px)?"
 _WORD = r"[\w.%+:-]{1,40}"
+# In a formula: not so long that it could move over what stands around it, or a word such as `thin`.
+_LENGTH = re.compile(r"[+-]?(?:\d{1,2}(?:\.\d{1,9})?|\.\d{1,9})(?:[a-z]{2}|%)?|[a-z]{1,24}")
+_LENGTHS = frozenset(
+    "depth height linethickness lspace maxsize minsize rspace voffset width".split()
+)
 
-_NAMED_TWICE = {"dir", "width", "height", "columnspan", "rowspan"}  # in MathML as in HTML
+_NAMED_TWICE = {"dir", "columnspan", "rowspan"} | _LENGTHS  # in MathML as in HTML
 
 # The whole value must match; a name that is missing here has values of any text up to LONGEST.
 SHAPES: dict[str, re.Pattern[str]] = {
@@ -129,7 +141,7 @@ def allows(tag: str, name: str, value: str) -> bool:
     """Tell whether an element of cleaned HTML may have this attribute with this value."""
     if name not in EVERYWHERE and name not in ATTRIBUTES.get(tag, ()):
         return False
-    shape = SHAPES.get(name)
+    shape = _LENGTH if name in _LENGTHS and tag in MATH_TAGS else SHAPES.get(name)
     if shape is None:
         return len(value) <= LONGEST
     if shape.fullmatch(value) is None:
@@ -141,10 +153,8 @@ def allows(tag: str, name: str, value: str) -> bool:
     return True
 
 
-_EMBED = re.compile(
-    rf"https://(?:[\w-]+\.)*(?:{'|'.join(map(re.escape, EMBED_HOSTS))})/[^\s<>\"'`\\]*",
-    re.IGNORECASE | re.ASCII,
-)
+_PLAYERS = "|".join(f"{re.escape(host)}/{re.escape(path)}" for host, path in EMBEDS.items())
+_EMBED = re.compile(rf"https://(?:www\.|m\.)?(?:{_PLAYERS})[^\s<>\"'`\\]*", re.ASCII)
 
 
 def embeddable(address: str) -> bool:

@@ -28,11 +28,11 @@ class Anchors:
 
     def look_for(self, root: Element) -> None:
         """Learn which ids in a tree links in it lead to."""
-        wanted = set()
+        wanted: set[str] = set()
         for link in root.select('a[href*="#"]'):
             fragment = self._fragment((link.attr("href") or "").strip())
-            wanted |= {fragment, unquote(fragment)}
-        wanted.discard("")
+            if fragment:
+                wanted.update(_names(fragment))
         if wanted:
             known = {one.attr("id") for one in root.select("[id]")}
             known |= {one.attr("name") for one in root.select("a[name]")}
@@ -54,8 +54,7 @@ class Anchors:
         """Return where a link to an id of the article leads with us, None for any other link."""
         if not self._page or not href.startswith("#"):
             return None
-        # HTML, 7.4.6.4: the fragment as it is first, and decoded where that finds nothing.
-        for id in (href[1:], unquote(href[1:])):
+        for id in _names(href[1:]):
             if id in self._wanted:
                 return f"{self._page}{quote(self._renamed(id), safe=':')}"
         return None
@@ -67,5 +66,15 @@ class Anchors:
         return ""
 
     def _renamed(self, id: str) -> str:
-        name = _OTHER.sub("-", id)[:_LONGEST]
-        return name if name.startswith(self._prefix) else self._prefix + name
+        name = _OTHER.sub("-", id)
+        return (name if name.startswith(self._prefix) else self._prefix + name)[:_LONGEST]
+
+
+def _names(fragment: str) -> tuple[str, ...]:
+    """Return the ids that a fragment may mean.
+
+    As it is first, and decoded where that finds nothing (HTML, 7.4.6.4). GitHub writes its ids
+    with a prefix that its script adds to the links.
+    """
+    decoded = unquote(fragment)
+    return (fragment, decoded, f"user-content-{decoded}")

@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 
 from feedsvc.content import addresses, allowed, embeds, images, vocabulary, writer
 from feedsvc.content.writer import END, MEDIA, START, UNWRAPPED, UNWRAPPED_BLOCK, Frame
-from feedsvc.html5 import Element, Node, Text, children
+from feedsvc.html5 import Element, Node, Text, children, parse
 
 if TYPE_CHECKING:
     from feedsvc.content.tidy import Tidier
 
-_LOOKED_AT = 50  # nodes inside of an element, before it is decided what becomes of it
+_LOOKED_AT = 20  # nodes inside of an element, before it is decided what becomes of it
 
 
 def _link(tidier: Tidier, node: Element) -> Frame:
@@ -45,8 +45,10 @@ def _image(tidier: Tidier, node: Element) -> None:
     found = images.attributes(node, tidier.policy)
     if isinstance(found, images.Refused):
         tidier.removed[found.reason] += 1
+        if found.meant and not _stands_beside_noscript(node):
+            tidier.text((node.attr("alt") or "").strip()[: allowed.LONGEST])
         return
-    if _repeats_noscript(tidier, node, place(found["src"])):
+    if _repeats_noscript(tidier, node, place(found["src"])) or _repeats_formula(tidier, node):
         return
     found["alt"] = tidier.words(found["alt"])
     tidier.add_everywhere(node, "img", found)
@@ -57,11 +59,10 @@ def _image(tidier: Tidier, node: Element) -> None:
         tidier.out.add(writer.tag("img", kept), MEDIA)
 
 
-def _amp_image(tidier: Tidier, node: Element) -> Frame | None:
-    # What stands for it while it loads, or where it does not.
-    if node.attr("placeholder") is not None or node.attr("fallback") is not None:
-        return None
-    _image(tidier, node)
+def _amp_image(tidier: Tidier, node: Element) -> Frame:
+    # One of those stands for another while that loads, or where it does not.
+    if node.attr("placeholder") is None and node.attr("fallback") is None:
+        _image(tidier, node)
     return UNWRAPPED
 
 
@@ -69,7 +70,7 @@ def _noscript(tidier: Tidier, node: Element) -> None:
     """Write the images that a page without script would show, where none stands for them."""
     before = _beside(node)
     if before is None or before != tidier.last_image:
-        for image in node.select("img"):
+        for image in parse(node.text).select("img"):
             found = images.attributes(image, tidier.policy)
             if isinstance(found, dict) and place(found["src"]) not in tidier.shown:
                 _image(tidier, image)
@@ -84,12 +85,24 @@ def _repeats_noscript(tidier: Tidier, node: Element, shown: str) -> bool:
     return _beside(node) == tidier.from_noscript[0]
 
 
+def _repeats_formula(tidier: Tidier, node: Element) -> bool:
+    """Tell whether an image is what Wikipedia shows instead of the formula before it."""
+    return tidier.formulas and "mwe-math-fallback-image" in (node.attr("class") or "")
+
+
 def _beside(node: Element) -> Node | None:
     """Return what stands before a node, but for white space."""
     before = node.previous_sibling
     while isinstance(before, Text) and before.data.isspace():
         before = before.previous_sibling
     return before
+
+
+def _stands_beside_noscript(node: Element) -> bool:
+    after = node.next_sibling
+    while isinstance(after, Text) and after.data.isspace():
+        after = after.next_sibling
+    return isinstance(after, Element) and after.tag == "noscript"
 
 
 def _picture(tidier: Tidier, node: Element) -> Frame:
@@ -218,7 +231,9 @@ def _svg(tidier: Tidier, node: Element) -> None:
 
 
 def _break(tidier: Tidier, node: Element) -> None:  # noqa: ARG001 - as all of them
-    if tidier.pre:
+    if tidier.full():
+        tidier.apart()
+    elif tidier.pre:
         tidier.out.add("<br>", MEDIA)
     else:
         tidier.out.line_break()
@@ -227,6 +242,7 @@ def _break(tidier: Tidier, node: Element) -> None:  # noqa: ARG001 - as all of t
 def _open_formula(tidier: Tidier, node: Element) -> Frame:
     if not tidier.cleaning.math:
         return UNWRAPPED
+    tidier.formulas = True
     return open_math(tidier, node, "math") or UNWRAPPED
 
 
@@ -246,6 +262,8 @@ def open_math(tidier: Tidier, node: Element, tag: str) -> Frame | None:
 
 def place(address: str) -> str:
     """Return what two addresses of the same image have in common."""
+    if address.startswith("data:"):
+        return address
     parts = urlsplit(address)
     return f"{parts.netloc}{parts.path}" if parts.netloc else address
 

@@ -17,10 +17,12 @@ _INSTEAD = (
 _ELSE = ("data-orig-file", "data-large-file", "data-medium-file", "data-full-url")
 _SETS = ("data-srcset", "data-lazy-srcset", "data-original-set", "srcset")
 
-_LOOKS_LIKE_ADDRESS = re.compile(r"(?:https?:)?//\S+|[^\s{}]*[/.][^\s{}]*", re.IGNORECASE)
+_NO_ADDRESS = re.compile(r"[\s{}]")
 _SPACER = re.compile(
-    r"(?:^|/)(?:blank|spacer|space|placeholder|transparent|loading|lazy(?:load(?:ing)?)?|grey|gray"
-    r"|pixel|clear|empty|1x1|1px|trans|dot)[\w.-]*\.(?:gif|png|svg|webp|jpe?g)(?:[?#]|$)",
+    r"(?:^|/)(?:(?:blank|spacer|placeholder|transparent|lazy(?:load(?:ing)?)?|pixel|1x1|1px)"
+    r"(?:[-_.](?:\d+(?:x\d+)?|ima?ge?|pixel|lazy|placeholder))*\.(?:gif|png|svg|webp|jpe?g)"
+    r"|(?:loading|grey|gray|clear|empty|trans|dot|space)(?:[-_.](?:\d+|ima?ge?|pixel|lazy))*"
+    r"\.(?:gif|png|svg))(?:[?#]|$)",
     re.IGNORECASE,
 )
 _TINY_DATA = 200  # characters: an inline image this short has next to no picture in it
@@ -38,16 +40,17 @@ _HIDDEN = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|(?:^|;)\s*(?:width|height)\s*:\s*[01](?:px)?\s*(?:;|$)",
     re.IGNORECASE,
 )
-_PIXELS = re.compile(r"\s*(\d{1,5})(?:\.\d{1,9})?\s*(?:px)?\s*")
+_PIXELS = re.compile(r"\s*(\d{1,5})(?:\.\d{1,9})?\s*(?:px\s*)?")
 _DATA = "data:"
 _MOST_SOURCES = 20  # nodes before the image of a picture that are looked at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """Why an image does not stay."""
+    """Why an image does not stay; `meant` to be seen, it leaves its words."""
 
     reason: str
+    meant: bool = False
 
 
 def attributes(node: Element, policy: Policy) -> dict[str, str] | Refused:
@@ -65,7 +68,7 @@ def attributes(node: Element, policy: Policy) -> dict[str, str] | Refused:
     if src is None:
         src = _from_picture(node, policy)
     if src is None:
-        return Refused(reason="image without an address that can be shown")
+        return Refused(reason="image without an address that can be shown", meant=True)
     if policy.cleaning.trackers == "remove" and tracks(node, src):
         return Refused(reason="tracking pixel")
     found = {"src": src}
@@ -118,11 +121,17 @@ def _is_spacer(own: str, found: str | None) -> bool:
 def _lazily(node: Element, names: tuple[str, ...], policy: Policy) -> str | None:
     for name in names:
         value = (node.attr(name) or "").strip()
-        if value and _LOOKS_LIKE_ADDRESS.fullmatch(value) and not value.startswith(_DATA):
+        if _looks_like_address(value) and not value.startswith(_DATA):
             found = addresses.image(value, policy)
             if found and not _SPACER.search(value):
                 return found
     return None
+
+
+def _looks_like_address(value: str) -> bool:
+    if _NO_ADDRESS.search(value):
+        return value.startswith(("http://", "https://", "//"))
+    return "/" in value or "." in value
 
 
 def _from_picture(node: Element, policy: Policy) -> str | None:

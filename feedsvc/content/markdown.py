@@ -13,6 +13,10 @@ _OPTIONS = pyromark.Options.ENABLE_TABLES | pyromark.Options.ENABLE_STRIKETHROUG
 # Each level of quotation is an element: a line of a million `>` would be thirty times as long.
 _QUOTES = re.compile(r"(?:>[ \t]*){60,}")
 _MOST_GROWTH = 8
+# A row that lacks cells is given them (GFM, 4.10): as many as the row of hyphens has.
+_HYPHENS = re.compile(r"(?=.*-)(?=.*\|)[ \t>*+:|0-9.)-]+")
+_LINE = re.compile(r"\r\n?|\n")
+_MOST_CELLS_GIVEN = 10_000
 
 _COMMENTS = re.compile(r"(?:\s|<!--.*?-->)*", re.DOTALL)
 _BLOCK = re.compile(
@@ -33,10 +37,30 @@ def to_html(body: str, markup: Markup) -> str:
         )
     if markup == "html" or is_html(body):
         return body
-    made = pyromark.html(body, options=_OPTIONS)
+    options = _OPTIONS
+    if cells_given(body) > _MOST_CELLS_GIVEN:
+        options = pyromark.Options.ENABLE_STRIKETHROUGH
+    made = pyromark.html(body, options=options)
     if len(made) > _MOST_GROWTH * len(body) + 10_000:
-        made = pyromark.html(_QUOTES.sub(">" * 60, body), options=_OPTIONS)
+        made = pyromark.html(_QUOTES.sub(">" * 60, body), options=options)
     return made
+
+
+def cells_given(body: str) -> int:
+    """Return how many cells the rows of tables would be given at most.
+
+    >>> cells_given("|a|b|\\n|-|-|\\n|c|\\n\\n|d")
+    1
+    """
+    given = widest = 0
+    for line in _LINE.split(body) if "|" in body else ():
+        if _HYPHENS.fullmatch(line):
+            widest = max(widest, line.count("|"))
+        elif widest and not line.strip(" \t"):
+            widest = 0
+        elif widest:
+            given += max(0, widest - line.count("|"))
+    return given
 
 
 def is_html(body: str) -> bool:
@@ -53,7 +77,9 @@ def is_html(body: str) -> bool:
     False
     """
     start = _COMMENTS.match(body)
-    if not _BLOCK.match(body, start.end() if start else 0) or not _ENDS_AS_HTML.search(body[-200:]):
+    if not _BLOCK.match(body, start.end() if start else 0) or not _ENDS_AS_HTML.search(
+        body.rstrip()[-200:]
+    ):
         return False
     return not any(
         isinstance(node, html5.Text) and node.data.strip()

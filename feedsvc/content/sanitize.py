@@ -34,6 +34,7 @@ def sanitize(tree: Element) -> SafeHTML:
         # Not safe to share between threads.
         serializer = _local.serializer = bleach.Cleaner().serializer
         serializer.minimize_boolean_attributes = False
+        serializer.use_best_quote_char = False  # it escapes wrongly in single quotes
     gate = _Gate(
         source=_tokens(tree),  # type: ignore[arg-type]  # any iterable will do
         allowed_tags=allowed.TAGS | allowed.MATH_TAGS,
@@ -63,7 +64,13 @@ class _Styles:
 
 
 def _allows(tag: str, name: str, value: str) -> bool:
-    return allowed.allows(tag, name, value.replace("&amp;", "&"))
+    return allowed.allows(tag, name, value.replace("&gt;", ">").replace("&amp;", "&"))
+
+
+def _as_reference(value: str) -> str:
+    # Bleach's serializer leaves what looks like a character reference as it is, and takes a value
+    # of one ">" for the end of the tag.
+    return value.replace("&", "&amp;").replace(">", "&gt;")
 
 
 def _tokens(root: Element) -> Iterator[Token]:
@@ -81,10 +88,8 @@ def _tokens(root: Element) -> Iterator[Token]:
                     "type": "EmptyTag" if void else "StartTag",
                     "name": tag,
                     "namespace": None,
-                    # The serializer leaves what looks like a character reference as it is.
                     "data": {
-                        (None, name): (node.attr(name) or "").replace("&", "&amp;")
-                        for name in node.attrs
+                        (None, name): _as_reference(node.attr(name) or "") for name in node.attrs
                     },
                 }
                 if not void:

@@ -4,7 +4,7 @@ import re
 
 from feedsvc import xmltext
 
-_SENTENCE_END = re.compile(r"[。！？!?…]+[”’」』）)\"']*|\.+[”’\"')]*(?=\s)")
+_SENTENCE_END = re.compile(r"[。！？!?…]+[”’」』）)\"']*|(?<!\.)\.+[”’\"')]*(?=\s)")
 
 
 def cut(text: str, length: int) -> str:
@@ -16,10 +16,14 @@ def cut(text: str, length: int) -> str:
     ('One.', 'One two…')
     """
     # Beyond what may be shown, not a character is looked at: normalising is slow.
-    text = xmltext.line(" ".join(text.split()), length + 1)
+    text = xmltext.line(" ".join(text.split()), length + 2)
     if len(text) <= length:
         return text
     ends = [found.end() for found in _SENTENCE_END.finditer(text, 0, length)]
     if ends and ends[-1] >= length // 2:
         return text[: ends[-1]]
+    start, space, rest = text[:length].rpartition(" ")
+    # A word of letters is not cut in two; Chinese has no spaces between its own.
+    if space and rest.isascii() and len(start) >= length // 2:
+        return f"{start}…"
     return text[: length - 1].rstrip() + "…"

@@ -28,7 +28,10 @@ from feedsvc.content.writer import (
 from feedsvc.html5 import Comment, Element, Node, Text, children, parse
 
 _DEEPEST = 100  # readers and browsers cope with more, but not with any number
-_MOST_ELEMENTS = 50_000
+_MOST_ELEMENTS = 30_000
+_TOO_MANY = f"tags after the first {_MOST_ELEMENTS}; their text stays"
+_MOST_REASONS = 100  # and names of elements, in what is told of what was removed
+_LONGEST_NAME = 40
 _CODE_LANGUAGE = re.compile(r"(?:^|\s)((?:language|lang)-[\w+#.-]{1,40})(?=\s|$)")
 _HEXO_RAW = re.compile(r"\{%-?[ \t]*(?:end)?raw[ \t]*-?%\}")
 _PLACEHOLDER = re.compile(r"\{(link|title|site)\}")
@@ -48,9 +51,10 @@ class Tidier:
         self.last_image: Node | None = None
         self.from_noscript: tuple[Node, str] | None = None
         self.verbatim = self.pre = self.quiet = self.math_token = self.math = 0
+        self.formulas = False  # whether there has been one
         self.elements = 0
         self.out = Writer(tidy=policy.cleaning.tidy_text, mend=self._mended)
-        self.more: int | None = None  # where the author ended the summary, in items
+        self.more: str | None = None  # the words that the author made the summary, escaped
 
     def write(self, root: Element) -> None:
         """Write the children of `root`."""
@@ -78,7 +82,7 @@ class Tidier:
 
     def html(self) -> str:
         """Return what has been written, with the lead image where it is wanted and lacking."""
-        html = xmltext.legal(self.out.html()).strip(" \t\n\f\r")
+        html = self.out.html().strip(" \t\n\f\r")
         if self.cleaning.lead_image == "prepend" and self.policy.lead_image:
             lead = parse('<img alt="">').select("img")[0]
             lead.attrs["src"] = self.policy.lead_image
@@ -105,7 +109,7 @@ class Tidier:
         """Write text, as it is where it is code or a formula."""
         self.out.text(
             data,
-            QUIET if self.quiet else TEXT,
+            QUIET if self.quiet or self.pre else TEXT,
             raw=bool(self.pre or self.verbatim or self.math),
         )
 
@@ -123,13 +127,15 @@ class Tidier:
 
     def _comment(self, data: str) -> None:
         if self.more is None and _MORE.match(data):
-            self.more = self.out.mark()
+            self.more = self.out.words()
         else:
             self.removed["comment: nobody sees it"] += 1
 
     def _open(self, node: Element) -> Frame | None:
         """Write an element's start tag; return what to do at its end, None to pass it over."""
         tag = node.tag
+        if self.elements >= _MOST_ELEMENTS and self.full():
+            return None if tag in vocabulary.SILENT else self.unwrap(node, tag)
         if self.math:
             return elements.open_math(self, node, tag)
         tag = vocabulary.ALIASES.get(tag, tag)
@@ -142,12 +148,14 @@ class Tidier:
         if reason is not None:
             self.removed[f"{tag}: {reason}"] += 1
             return None
-        self.removed[f"{tag} tag: not for readers; its text stays"] += 1
+        named = tag[:_LONGEST_NAME] if len(self.removed) < _MOST_REASONS else "other"
+        self.removed[f"{named} tag: not for readers; its text stays"] += 1
         return self.unwrap(node, tag)
 
     def unwrap(self, node: Element, tag: str) -> Frame:
         """Write what is in an element without the element."""
-        if (id := self._id(node, tag)) and not self.full():
+        if self.elements < _MOST_ELEMENTS and (id := self._id(node, tag)):
+            self.elements += 1
             self.out.add(f"{writer.tag('span', {'id': id})}</span>", MEDIA)
         if tag in vocabulary.UNKNOWN_BLOCKS or tag in vocabulary.BLOCKS:
             self.apart()
@@ -225,9 +233,10 @@ class Tidier:
     def _repeats_title(self, mark: int) -> bool:
         if self.cleaning.first_heading != "drop" or self.out.begun:
             return False
-        if _bare(unescape(self.out.text_of(mark))) == _bare(self.policy.title):
+        heading = _bare(unescape(self.out.words(mark)))
+        if heading == _bare(self.policy.title):
             return True
-        self.out.begun = True
+        self.out.begun = heading != ""
         return False
 
     # Attributes.
@@ -264,7 +273,7 @@ class Tidier:
                 value = value.lower()
             elif name == "title" and value:
                 value = self.words(value)
-            if value and allowed.allows(tag, name, value := value.strip()):
+            if value and (value := value.strip()) and allowed.allows(tag, name, value):
                 found[name] = value
 
     def _id(self, node: Element, tag: str) -> str | None:
@@ -275,7 +284,7 @@ class Tidier:
         self.elements += 1
         if self.elements <= _MOST_ELEMENTS:
             return False
-        self.removed[f"tags after the first {_MOST_ELEMENTS}; their text stays"] += 1
+        self.removed[_TOO_MANY] += 1
         return True
 
 

@@ -35,3 +35,5 @@ EMPTY_GOES = HEADINGS | frozenset(
 )
 VERBATIM = frozenset({"code", "kbd", "samp", "tt"})
 LOWER = frozenset({"dir", "align", "valign", "scope", "kind"})
+# What leaves no text where elements are too many.
+SILENT = frozenset(GONE) | {"noscript", "svg", "iframe"}

@@ -19,6 +19,7 @@ UNWRAPPED_BLOCK: Frame = ("", BLOCK, 0, "")
 
 _MOST_BREAKS = 2  # one ends a line, a second one leaves it empty
 _LOOK_BACK = 8  # inline tags that may stand between a block's beginning and its text
+_MOST_MENDED_AGAIN = 1_000_000  # characters, because an element between them came to nothing
 _WIDE = "\u3000\u00a0"  # an ideographic space and a no-break space, with which paragraphs begin
 _WHITE = frozenset(" \t\n\f\r")
 _NOT_SPACE = re.compile(r"[^ \t\n\f\r]")
@@ -63,6 +64,8 @@ class Writer:
         self._run: list[str] = []
         self._run_kind = TEXT
         self._run_raw = False
+        self._ended = (-1, "")  # the last item that is mended text, and what it was
+        self._spared = _MOST_MENDED_AGAIN
         self.begun = False  # whether there is text that is not `QUIET`
 
     def mark(self) -> int:
@@ -73,6 +76,8 @@ class Writer:
     def html(self) -> str:
         """Return what has been written."""
         self._end_run()
+        if self._tidy:
+            self._drop_breaks()
         return "".join(self._items)
 
     def add(self, item: str, kind: int) -> None:
@@ -133,6 +138,7 @@ class Writer:
             if value.startswith("\n") and self._items and self._items[-1].startswith("<pre"):
                 value = f"\n{value}"  # a parser drops the first one (HTML, 13.2.6.4.7)
         else:
+            self._ended = (len(self._items), value)
             value = self._mend(value)
         if not value:
             return
@@ -169,16 +175,29 @@ class Writer:
             end += 1
         if end < len(kinds):
             return False
-        spaced = inline and len(kinds) > mark + 1
+        spaced = len(kinds) > mark + 1
+        ended = self._ended
         self.cut(mark)
+        if not inline:
+            self._end_line()
+            return True
+        reopened = ended[0] == mark - 1 and kinds and kinds[-1] in {TEXT, QUIET}
+        if reopened and self._spared >= len(ended[1]):
+            # What comes now follows the text that stood before the element.
+            self._spared -= len(ended[1])
+            self._run_kind, self._run_raw = kinds[-1], False
+            self.cut(mark - 1)
+            self._run = [ended[1]]
         if spaced:
-            self._add_space(" ")
+            self.space()
         return True
 
     def cut(self, mark: int) -> None:
         """Take back everything from item `mark` on."""
         self._run = []
         del self._items[mark:], self._kinds[mark:]
+        if self._ended[0] >= mark:
+            self._ended = (-1, "")
 
     def blank(self, mark: int, start: str) -> None:
         """Take back item `mark`, and those after it that begin with `start`."""
@@ -192,16 +211,16 @@ class Writer:
             self._items[index].startswith(start) for index in range(mark + 1, len(self._items))
         )
 
-    def text_of(self, start: int, end: int | None = None) -> str:
-        """Return the words that stand between two items, escaped, apart where they show so."""
-        self._end_run()
+    def words(self, start: int = 0) -> str:
+        """Return the words from item `start` on, escaped, apart where they show so."""
         parts = []
-        for item, kind in zip(self._items[start:end], self._kinds[start:end], strict=True):
+        for item, kind in zip(self._items[start:], self._kinds[start:], strict=True):
             if kind in {TEXT, QUIET}:
                 parts.append(item)
             elif kind in {BLOCK, BREAK, SPACE}:
                 parts.append(" ")
-        return "".join(parts)
+        run = "".join(self._run)
+        return "".join([*parts, text(run if self._run_raw else self._mend(run))])
 
     def beginning(self, length: int) -> str:
         """Return the first words, escaped: `length` characters or more if there are so many.
@@ -223,6 +242,13 @@ class Writer:
             if found:
                 return "".join(parts)
         return ""
+
+    def _end_line(self) -> None:
+        for kind in reversed(self._kinds):
+            if kind != SPACE:
+                if kind not in {BLOCK, BREAK}:
+                    self.add("<br>", BREAK)
+                return
 
     def _drop_breaks(self) -> None:
         kinds = self._kinds

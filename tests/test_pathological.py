@@ -1,0 +1,133 @@
+"""Pathologies: what takes others the square of its size, or more, takes us twice the work for twice
+the size.
+
+Work is counted, not timed: each line of ours that runs, and each call of ours into anything else.
+What the libraries do inside of one call is measured by `python -m benchmarks.cleaning`.
+"""
+
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from benchmarks import cleaning, pathologies
+from feedsvc import content
+from feedsvc.content import allowed
+from feedsvc.model import Cleaning
+
+SIZE = 14_000  # twice what nests deeper than the parser follows
+MOST_GROWTH = 40  # characters out for one in: an image without attributes gets all it needs
+OURS = str(content.__file__).rpartition("content")[0]
+
+
+def work(run: Callable[[], object]) -> int:
+    """Count the lines of ours that run, and the calls that begin."""
+    count = 0
+
+    def step(frame: FrameType, event: str, arg: Any) -> Any:
+        nonlocal count
+        count += 1
+        return step
+
+    def begin(frame: FrameType, event: str, arg: Any) -> Any:
+        nonlocal count
+        count += 1
+        return step if frame.f_code.co_filename.startswith(OURS) else None
+
+    before = sys.gettrace()
+    sys.settrace(begin)
+    try:
+        run()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+class Balance(HTMLParser):
+    """Fails where what is open and what ends do not match, or elements nest without end."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag not in allowed.VOID:
+            self.open.append(tag)
+            assert len(self.open) <= 100
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("name", pathologies.ALL)
+def test_twice_the_size_is_twice_the_work(name: str) -> None:
+    markup, make = pathologies.ALL[name]
+    half, whole = make(SIZE // 2), make(SIZE)
+    least = work(lambda: content.clean("<p>x</p>" * 20, "html", cleaning.POLICY))
+    first = work(lambda: content.clean(half, markup, cleaning.POLICY))
+    second = work(lambda: content.clean(whole, markup, cleaning.POLICY))
+    assert second <= 2.5 * max(first, least)
+
+
+@pytest.mark.parametrize("name", pathologies.ALL)
+def test_what_comes_out_is_bounded_balanced_and_stays(name: str) -> None:
+    markup, make = pathologies.ALL[name]
+    body = make(SIZE // 3)
+    cleaned = content.clean(body, markup, cleaning.POLICY)
+    assert len(cleaned.html) <= MOST_GROWTH * len(body)
+    assert len(cleaned.summary) <= 2000
+    Balance(cleaned.html)
+    assert content.clean(cleaned.html, "html", cleaning.POLICY).html == cleaned.html
+
+
+RULES = Cleaning(
+    remove=("div > .x", "b b"),
+    unwrap=("font", "u"),
+    replace=(("(a|aa)+$", "b"), ("x*x*x*y", "")),
+    footer="<p>{title}</p>" * 50,
+    first_heading="drop",
+)
+
+
+@pytest.mark.parametrize("name", ["divisions", "five ways of formatting", "fonts", "headings"])
+def test_rules_take_no_more(name: str) -> None:
+    policy = content.Policy(
+        link_base="https://h.example/", media_base="https://h.example/", cleaning=RULES, title="x"
+    )
+    make = pathologies.HTML[name]
+    half, whole = make(SIZE // 2), make(SIZE)
+    first = work(lambda: content.clean(half, "html", policy))
+    assert work(lambda: content.clean(whole, "html", policy)) <= 2.5 * first
+
+
+def test_work_that_grows_with_the_square_would_be_seen() -> None:
+    written = "def ours(size):\n for one in range(size):\n  for two in range(size):\n   two"
+    found: dict[str, Any] = {}
+    exec(compile(written, f"{OURS}x.py", "exec"), found)
+    assert work(lambda: found["ours"](100)) > 3 * work(lambda: found["ours"](50))
+
+
+def test_the_benchmark_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    text, _ = cleaning.measure(2000, 1, ["ampersands", "stars"])
+    rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
+    assert sorted(rows) == ["ampersands", "pathology", "stars"]
+    assert "The median article: feedsvc" in text
+    assert cleaning.main(["--one", "ampersands", "--size", "2000"]) == 0
+    assert float(capsys.readouterr().out) >= 0
+
+
+def test_a_promise_that_is_broken_is_named() -> None:
+    small = cleaning.Cost(seconds=1.0, megabytes=100.0)
+    kept = cleaning.Figure(name="kept", whole=cleaning.Cost(seconds=1.9, megabytes=299), half=small)
+    slow = cleaning.Figure(name="slow", whole=cleaning.Cost(seconds=2.6, megabytes=301), half=small)
+    assert kept.broken == ""
+    assert slow.broken == "time, memory, growth"
+    assert cleaning.report(1000, [kept], 1.0, 1.0)[1]
+    assert not cleaning.report(1000, [kept, slow], 1.0, 1.0)[1]
+    assert not cleaning.report(1000, [kept], 1.1, 1.0)[1]
