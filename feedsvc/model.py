@@ -9,7 +9,7 @@ Sequences are tuples. Datetimes are aware, in UTC and in whole seconds, from the
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, NewType
+from typing import Any, Literal, NamedTuple, NewType
 from zoneinfo import ZoneInfo
 
 SafeHTML = NewType("SafeHTML", str)
@@ -23,9 +23,11 @@ ReferrerPolicy = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signature:
-    """What tells a changed file from an unchanged one without opening it."""
+class Signature(NamedTuple):
+    """What tells a changed file from an unchanged one without opening it.
+
+    A tuple, because there are as many as there are files, and those are compared in C.
+    """
 
     mtime_ns: int
     size: int
@@ -43,6 +45,19 @@ class Scan:
     signatures: dict[str, Signature]
     unreadable: tuple[tuple[str, str], ...]
     root: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a look at some places of the articles directory found.
+
+    `within` are the places, sources of files or folders: `signatures` is all that there is at them
+    and below them. `unreadable` is as in Scan.
+    """
+
+    signatures: dict[str, Signature]
+    within: tuple[str, ...]
+    unreadable: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from hypothesis import given, strategies as st
 
-from feedsvc.changes import diff
+from feedsvc.changes import diff, part
 from feedsvc.model import Signature
 
 SCANS = st.dictionaries(
@@ -27,3 +27,28 @@ def test_every_difference_is_told_once_and_of_the_right_kind(
     assert set(changes.modified) == {s for s in known if s in found and known[s] != found[s]}
     for told in (changes.added, changes.removed, changes.modified):
         assert list(told) == sorted(set(told))
+
+
+@given(SCANS)
+def test_equal_scans_do_not_differ_whatever_their_order(scan: dict[str, Signature]) -> None:
+    other = {
+        source: Signature(mtime_ns=one.mtime_ns, size=one.size)
+        for source, one in reversed(scan.items())
+    }
+    assert not diff(scan, other)
+
+
+@given(SCANS, SCANS)
+def test_a_known_scan_with_its_differences_is_the_one_that_was_found(
+    known: dict[str, Signature], found: dict[str, Signature]
+) -> None:
+    changes = diff(known, found)
+    kept = {source: one for source, one in known.items() if source not in changes.removed}
+    assert kept | {source: found[source] for source in changes.added + changes.modified} == found
+
+
+def test_a_part_is_what_lies_at_a_place_or_below_it_not_beside_it() -> None:
+    one = Signature(mtime_ns=1, size=1)
+    known = dict.fromkeys(["a", "a/b", "a/b/c", "a-b", "ab", "c/a", "d.md", "d.md.md"], one)
+    assert set(part(known, ("a", "d.md", "gone"))) == {"a", "a/b", "a/b/c", "d.md"}
+    assert part(known, ()) == {}

@@ -296,15 +296,15 @@ def test_a_folder_that_cannot_be_listed_keeps_its_articles_and_is_named(
     tree.write("2.html", TWO)
     site.refresh()
     tree.remove("2.html")
-    listed = os.scandir
+    opened = os.open
 
-    def refuse(path: Any) -> Any:
+    def refuse(path: Any, *rest: Any, **named: Any) -> int:
         if str(path).endswith("bad"):
             raise PermissionError(13, "Permission denied")
-        return listed(path)
+        return opened(path, *rest, **named)
 
     with monkeypatch.context() as patched:
-        patched.setattr(os, "scandir", refuse)
+        patched.setattr(os, "open", refuse)
         (problem,) = site.refresh().problems
     assert problem.place == "bad/"
     assert "cannot be listed (Permission denied)" in problem.what

@@ -1,11 +1,19 @@
 """The articles directory: which files are articles."""
 
 import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings, strategies as st
+from wcmatch import glob
 
+from feedsvc.changes import diff, part
 from feedsvc.errors import ScanError
+from feedsvc.model import Look
 from feedsvc.scan import Directory, Links
 
 INCLUDE = ("**/*.md", "**/*.txt", "news/*.html")
@@ -85,3 +93,240 @@ def test_a_directory_that_is_not_there_is_an_error_not_an_empty_one(tmp_path: Pa
 def test_an_article_is_read_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_bytes(b"\xff\r\n\0")
     assert Directory(tmp_path, INCLUDE).read("a.md") == b"\xff\r\n\0"
+
+
+def test_a_name_that_is_not_utf_8_is_written_out_and_read_back(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"b\xff")).mkdir()
+    (tmp_path / os.fsdecode(b"b\xff/\xe4.md")).write_text("odd")
+    directory = Directory(tmp_path, INCLUDE)
+    assert list(directory.scan().signatures) == [r"b\xff/\xe4.md"]
+    assert directory.read(r"b\xff/\xe4.md") == b"odd"
+
+
+def test_of_two_files_with_one_source_the_one_that_is_so_called_counts(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"\xe4.md")).write_text("odd")
+    (tmp_path / r"\xe4.md").write_text("literal")
+    directory = Directory(tmp_path, INCLUDE)
+    assert directory.scan().signatures[r"\xe4.md"].size == len("literal")
+    assert directory.read(r"\xe4.md") == b"literal"
+    assert look(directory, r"\xe4.md").signatures == directory.scan().signatures
+
+
+NAME = st.text(alphabet=".~#-*[]ax\n中\\", max_size=4)
+ENDING = st.sampled_from([".md", ".MD", ".tar.md", ".swp", ".part", ".md~", ".md\n", ".txt.tmp"])
+
+
+@given(st.lists(st.tuples(NAME, ENDING).map("".join), max_size=8))
+@settings(deadline=None, max_examples=60)
+def test_the_end_of_a_name_tells_what_the_whole_pattern_would(names: list[str]) -> None:
+    include = ("**/*.md", "**/*.swp", "**/*.tar.md", "**/*.tmp", "**/*~")
+    wanted, _ = glob.translate(list(include), flags=glob.GLOBSTAR | glob.FORCEUNIX)
+    hidden = re.compile(r"^[.#]|~$|\.(?:swp|swx|part|partial|tmp|crdownload)$", re.IGNORECASE)
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            Path(folder, name).write_text("x")
+        assert list(Directory(Path(folder), include).scan().signatures) == sorted(
+            name
+            for name in set(names)
+            if not hidden.search(name) and any(re.match(one, name) for one in wanted)
+        )
+
+
+def test_as_long_as_nothing_changes_a_scan_holds_the_same_signatures(tmp_path: Path) -> None:
+    directory = Directory(tmp_path, INCLUDE)
+    (tmp_path / "link.md").symlink_to("b/c.md")
+    scan(tmp_path, "a.md", "b/c.md", "d/e.md")
+    before = directory.scan().signatures
+    assert directory.scan().signatures is before
+    changes: list[Callable[[], object]] = [
+        lambda: (tmp_path / "b" / "c.md").write_text("longer"),
+        lambda: (tmp_path / "b" / "f.md").write_text("new"),
+        (tmp_path / "a.md").unlink,
+        lambda: (tmp_path / "d").rename(tmp_path / "e"),
+        (tmp_path / "link.md").unlink,
+        lambda: shutil.rmtree(tmp_path / "b"),
+    ]
+    for change in changes:
+        change()
+        after = directory.scan().signatures
+        assert after == Directory(tmp_path, INCLUDE).scan().signatures != before
+        before = after
+
+
+def look(directory: Directory, *sources: str) -> Look:
+    seen = directory.look(sources)
+    assert seen is not None
+    return seen
+
+
+def test_a_look_sees_what_is_at_a_place_and_below_it(tmp_path: Path) -> None:
+    scan(tmp_path, "a.md", "b/c.md", "b/d/e.md", "b/.f/g.md", "b/h.pdf", "bb.md", "news/i.html")
+    directory = Directory(tmp_path, INCLUDE)
+    directory.scan()
+    assert list(look(directory, "b").signatures) == ["b/c.md", "b/d/e.md"]
+    assert list(look(directory, "a.md", "news/i.html").signatures) == ["a.md", "news/i.html"]
+    for none in ("gone.md", "gone/a.md", "b/h.pdf", "b/.f", "b/.f/g.md", "a.md/x.md", "../a.md"):
+        assert look(directory, none).signatures == {}
+
+
+def test_a_look_names_the_places_it_saw_without_those_below_others(tmp_path: Path) -> None:
+    scan(tmp_path, "a.md")
+    directory = Directory(tmp_path, INCLUDE)
+    directory.scan()
+    assert look(directory, "b/c/d.md", "b", "b-c", "b/e.md", "a.md").within == ("a.md", "b", "b-c")
+
+
+def test_only_a_scan_can_tell_before_the_first_and_of_the_whole(tmp_path: Path) -> None:
+    scan(tmp_path, "a.md")
+    directory = Directory(tmp_path, INCLUDE)
+    assert directory.look(["a.md"]) is None
+    assert directory.source_of(tmp_path / "a.md") == ""
+    directory.scan()
+    assert directory.look(["a.md"]) is not None
+    assert directory.look(["a.md", ""]) is None
+
+
+def test_only_a_scan_can_tell_when_another_directory_is_in_its_place(tmp_path: Path) -> None:
+    root = tmp_path / "articles"
+    scan(root, "a.md")
+    directory = Directory(root, INCLUDE)
+    directory.scan()
+    root.rename(tmp_path / "unmounted")
+    assert directory.look(["a.md"]) is None
+    root.mkdir()
+    assert directory.look(["a.md"]) is None
+
+
+def test_only_a_scan_can_tell_where_links_lead(tmp_path: Path) -> None:
+    scan(tmp_path, "a.md", "b/c.md")
+    directory, never = Directory(tmp_path, INCLUDE), Directory(tmp_path, INCLUDE, "never")
+    directory.scan(), never.scan()
+    (tmp_path / "again").symlink_to("b")
+    (tmp_path / "link.md").symlink_to("a.md")
+    scan(tmp_path, "new/d.md")
+    (tmp_path / "new" / "up").symlink_to("..")
+    for place in ("again", "again/c.md", "link.md", "new", "new/up/a.md"):
+        assert directory.look([place]) is None
+        assert [s for s in look(never, place).signatures if s != "new/d.md"] == []
+    assert list(look(directory, "new/d.md").signatures) == ["new/d.md"]
+
+
+def test_a_path_becomes_the_source_to_look_at(tmp_path: Path) -> None:
+    root = tmp_path / "articles"
+    scan(root, "a.md", "b/c.md")
+    (tmp_path / "linked").symlink_to(root)
+    for directory in (Directory(root, INCLUDE), Directory(tmp_path / "linked", INCLUDE)):
+        directory.scan()
+        for base in (root, tmp_path / "linked"):
+            assert directory.source_of(base / "b/c.md") == "b/c.md"
+            assert directory.source_of(str(base / "b") + "/") == "b"
+            assert directory.source_of(base / "gone/far/d.md") == "gone/far/d.md"
+            assert directory.source_of(base / os.fsdecode(b"b/\xff.md")) == r"b/\xff.md"
+            for hidden in (".git/a.md", "b/.a.md.swp", "b/a.md~", "b/.tmp"):
+                assert directory.source_of(base / hidden) is None
+        assert directory.source_of(tmp_path / "articles2" / "a.md") is None
+        assert directory.source_of(directory.root) == ""
+        assert directory.source_of(root) == ""
+        assert directory.source_of(tmp_path) == ""
+
+
+def test_a_path_that_has_to_do_with_a_link_asks_for_a_scan(tmp_path: Path) -> None:
+    root, outside = tmp_path / "articles", tmp_path / "outside"
+    scan(root, "a.md", "b/c.md", "d/e.md", "d/f/g.md")
+    scan(outside, "h.md")
+    (root / "link.md").symlink_to("b/c.md")
+    (root / "folder").symlink_to("d/f")
+    (root / "out").symlink_to(outside)
+    (root / "nowhere.md").symlink_to("x/y.md")
+    directory = Directory(root, INCLUDE, "anywhere")
+    directory.scan()
+    concerned = "link.md b/c.md b d d/f d/f/g.md folder/g.md out x x/y.md"
+    for path in concerned.split():
+        assert directory.source_of(root / path) == ""
+    assert directory.source_of(root / ".hidden" / "may-be-led-to.md") == ""
+    assert directory.source_of(root / "out" / "h.md") == ""
+    assert directory.source_of(outside / "h.md") == ""
+    assert directory.source_of(root / "a.md") == "a.md"
+    assert directory.source_of(root / "d/e.md") == "d/e.md"
+    assert directory.source_of(tmp_path / "other") is None
+
+
+def test_what_cannot_be_listed_is_told_by_a_look_as_by_a_scan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan(tmp_path, "a.md", "b/c.md", "b/d/e.md")
+    directory = Directory(tmp_path, INCLUDE)
+    directory.scan()
+    really = os.open
+
+    def refuse(path: str, flags: int, *rest: int) -> int:
+        if str(path).endswith("/b"):
+            raise PermissionError(13, "Permission denied")
+        return really(path, flags, *rest)
+
+    monkeypatch.setattr(os, "open", refuse)  # for root, every folder can be listed
+    unreadable = directory.scan().unreadable
+    assert unreadable == (("b/", "Permission denied"),)
+    for place in ("b", "b/c.md", "b/d", "b/gone.md"):
+        assert look(directory, place).unreadable == unreadable
+        assert look(directory, place).signatures == {}
+    assert look(directory, "a.md").unreadable == ()
+
+
+ODD = os.fsdecode(b"\xff.md")
+NAMES = st.sampled_from(["a.md", "b", "c", ".h", "中.md", r"\xff.md", ODD, "d.md~"])
+PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
+DEEDS = st.tuples(st.sampled_from(["write", "fold", "remove", "link", "move"]), PATHS, PATHS)
+
+
+def do(root: Path, deed: str, path: str, other: str) -> set[str]:
+    """Do one deed, if it can be done, and return the paths that events would tell of."""
+    one, two = root / path, root / other
+    told = {one, two} if deed == "move" else {one, *(up for up in one.parents if not up.exists())}
+    paths = {*map(str, told), *map(os.path.realpath, told)}  # one may write to where a link leads
+    try:
+        if deed == "write":
+            one.parent.mkdir(parents=True, exist_ok=True)
+            with one.open("a") as file:
+                file.write("x")
+        elif deed == "fold":
+            one.mkdir(parents=True, exist_ok=True)
+        elif deed == "remove":
+            one.unlink() if one.is_symlink() or one.is_file() else shutil.rmtree(one)
+        elif deed == "link":
+            one.symlink_to(two)
+        else:
+            one.rename(two)
+    except OSError:
+        pass
+    return paths
+
+
+@given(st.lists(DEEDS, max_size=12), st.lists(DEEDS, max_size=4), st.lists(PATHS, max_size=2))
+@settings(deadline=None, max_examples=80)
+@pytest.mark.parametrize("links", ["inside", "anywhere", "never"])
+def test_looking_where_something_happened_leaves_nothing_for_a_scan_to_find(
+    links: Links,
+    before: list[tuple[str, str, str]],
+    after: list[tuple[str, str, str]],
+    quiet: list[str],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder, "articles")
+        root.mkdir()
+        for deed in before:
+            do(root, *deed)
+        directory = Directory(root, INCLUDE, links)
+        known = directory.scan().signatures
+        told = {str(root / path) for path in quiet}.union(*(do(root, *deed) for deed in after))
+        sources = {directory.source_of(path) for path in told} - {None}
+        seen = directory.look(source for source in sources if source is not None)
+        found = Directory(root, INCLUDE, links).scan().signatures
+        if seen is None:
+            assert links != "never"
+            assert "link" in {deed for deed, _, _ in before + after}
+        else:
+            assert seen.signatures == part(found, seen.within)
+            gone = part(known, seen.within)
+            kept = {source: one for source, one in known.items() if source not in gone}
+            assert not diff(kept | seen.signatures, found)

@@ -1,0 +1,135 @@
+r"""The articles directory: the only code that walks it and reads from it.
+
+A scan opens no file: names come from `scandir`, times and sizes from `stat`. Hidden files and
+folders, and whatever an editor or a download leaves beside the real file, are passed over.
+
+A look sees what a scan would see of a few places, for passes that a file event causes. What it
+cannot know is where links lead: a change in one place shows in another when a link leads there. So
+a scan remembers its links, and where they matter, a look says that only a scan can tell.
+"""
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from feedsvc.errors import ScanError
+from feedsvc.model import Look, Scan, Signature
+from feedsvc.scan.walk import ESCAPED, PASSED_OVER, Links, Walk, Wanted, real as real_path, said
+
+__all__ = ["Directory", "Links"]
+
+
+class Directory:
+    r"""The articles under `root` whose source matches one of the `include` patterns.
+
+    A source is the file's POSIX path relative to `root`; bytes that are not UTF-8 stand in it as
+    `\xNN` (of two files with one source, the one that is really called so counts). In a pattern `*`
+    stays within a folder and `**/` is any number of folders, none included. Symbolic links are
+    followed where they lead `inside` the directory, `anywhere`, or `never`; each folder is walked
+    once, so circles end.
+    """
+
+    def __init__(self, root: Path, include: tuple[str, ...], links: Links = "inside") -> None:
+        self.root = root
+        self._wanted = Wanted(include)
+        self._links = links
+        self._last: Walk | None = None
+        self._root = ""  # whose scan that was
+        self._signatures: dict[str, Signature] = {}
+
+    def scan(self) -> Scan:
+        """Return the signature of every article file, by source and in its order.
+
+        As long as nothing changes, `signatures` is the same object, so it must not be changed. A
+        file that vanishes while it is looked at is left out. Raises ScanError when the directory
+        itself cannot be listed.
+        """
+        last = self._last
+        walk = Walk(self._wanted, self.root, self._links, last.listings if last else {})
+        try:
+            root = _identity(self.root)
+            walk.folder(os.fspath(self.root), "")
+        except OSError as error:
+            raise ScanError(f"{self.root}: {error.strerror}") from error
+        walk.follow()
+        if last is None or walk.found != last.found:
+            self._signatures = walk.signatures()
+        self._last, self._root = walk, root
+        return Scan(signatures=self._signatures, unreadable=tuple(walk.unreadable), root=self._root)
+
+    def look(self, sources: Iterable[str]) -> Look | None:
+        """Return what a scan would find at and below these places; None if only a scan can tell.
+
+        That is so before the first scan, where a link is met, and when the directory cannot be
+        listed or is not the one that was scanned. A place that is gone contributes nothing.
+        """
+        places = _topmost(sources)
+        if self._last is None or "" in places:
+            return None
+        walk = Walk(self._wanted, self.root, self._links, {})
+        try:
+            if _identity(self.root) != self._root:
+                return None
+            for place in places:
+                walk.place(os.fspath(self.root), "", place.split("/"))
+        except OSError:
+            return None
+        if walk.to_follow:
+            return None
+        return Look(signatures=walk.signatures(), within=places, unreadable=tuple(walk.unreadable))
+
+    def source_of(self, path: str | Path) -> str | None:
+        """Return the place to look at because this absolute path changed; None if it is not ours.
+
+        Not ours is what lies outside or is hidden. "" stands for the whole directory, where only a
+        scan can tell: the path is above it, no scan was made yet, or a link has to do with it (the
+        path is a link, or where a link leads, or above or below one of these). The folders in a
+        path may be links, as those are that lead to the directory.
+        """
+        if self._last is None:
+            return ""
+        real, root, leads = real_path(path), os.path.realpath(self.root), self._last.leads
+        if _holds(real, root) or real == real_path(self.root):
+            return ""
+        if any(_holds(real, lead) or _holds(lead, real) for lead in leads):
+            return ""
+        if not _holds(root, real):
+            return None
+        names = os.path.relpath(real, root).split("/")
+        if any(map(PASSED_OVER.search, names)):
+            # Where there are links, one may lead to another that is hidden, and that one changed.
+            return "" if leads else None
+        return "/".join(map(said, names))
+
+    def read(self, source: str) -> bytes:
+        """Return the bytes of one article; raises OSError."""
+        try:
+            return (self.root / source).read_bytes()
+        except FileNotFoundError:
+            name = ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), source.encode())
+            if name == source.encode():
+                raise
+            return self.root.joinpath(os.fsdecode(name)).read_bytes()
+
+
+def _topmost(sources: Iterable[str]) -> tuple[str, ...]:
+    """Return the sources that do not lie below others."""
+    places = frozenset(sources)
+    return tuple(
+        sorted(
+            place
+            for place in places
+            if "" not in places - {place}
+            and not any(place[: slash.start()] in places for slash in re.finditer("/", place))
+        )
+    )
+
+
+def _identity(folder: Path) -> str:
+    stat = os.stat(folder)  # noqa: PTH116
+    return f"{stat.st_dev}:{stat.st_ino}"
+
+
+def _holds(upper: str, lower: str) -> bool:
+    return lower == upper or lower.startswith(os.path.join(upper, ""))  # noqa: PTH118

@@ -1,0 +1,233 @@
+"""One walk over folders: what is in them, by the rules of which names count and which links."""
+
+import os
+import re
+import stat as modes
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from wcmatch import glob
+
+from feedsvc.model import Signature
+
+Links = Literal["inside", "anywhere", "never"]
+
+PASSED_OVER = re.compile(r"^[.#]|~$|\.(?:swp|swx|part|partial|tmp|crdownload)$", re.IGNORECASE)
+"""The names of what an editor or a download leaves beside the real file, and of what is hidden."""
+
+ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
+"""How a byte that is not UTF-8 stands in a source."""
+
+_ANY_WITH_SUFFIX = re.compile(r"\*\*/\*((?:\.[A-Za-z0-9]+)+)")
+_LISTED = os.O_RDONLY | os.O_DIRECTORY
+
+
+class Wanted:
+    """Which sources are articles' by their name; for most, the end of the name tells."""
+
+    def __init__(self, include: tuple[str, ...]) -> None:
+        patterns, _ = glob.translate(list(include), flags=glob.GLOBSTAR | glob.FORCEUNIX)
+        self.matches = re.compile("|".join(patterns) if patterns else r"(?!)").match
+        suffixes = (found[1] for found in map(_ANY_WITH_SUFFIX.fullmatch, include) if found)
+        # A name that ends so is only passed over for how it begins.
+        self.suffixes = tuple(one for one in suffixes if not PASSED_OVER.search("x" + one))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listing:
+    """The articles in one folder: time and size by name, and the signatures made of them."""
+
+    files: dict[str, tuple[int, int]]
+    signatures: dict[str, Signature]
+
+
+class Walk:
+    """One walk: what it has found, which folders it has been in, which links are left to follow."""
+
+    def __init__(
+        self, wanted: Wanted, root: Path, links: Links, before: dict[str, Listing]
+    ) -> None:
+        self._suffixes = wanted.suffixes
+        self._matches = wanted.matches
+        self._links = links
+        self._inside = os.path.join(os.path.realpath(root), "")  # noqa: PTH118 - for its slash
+        self._before = before
+        self.listings: dict[str, Listing] = {}
+        self.linked: dict[str, Signature] = {}
+        self._been: set[tuple[int, int]] = set()
+        self._waiting: list[tuple[str, str]] = []
+        self.to_follow: list[tuple[str, str]] = []
+        self.unreadable: list[tuple[str, str]] = []
+        self.leads: list[str] = []
+
+    @property
+    def found(self) -> tuple[list[tuple[str, Listing]], dict[str, Signature]]:
+        """What was found and in which order; equal to another's only if nothing has changed."""
+        return list(self.listings.items()), self.linked
+
+    def signatures(self) -> dict[str, Signature]:
+        """Return all signatures by source; what was met first has the source."""
+        found = dict(self.linked)
+        for listing in reversed(self.listings.values()):
+            found.update(listing.signatures)
+        return {source: found[source] for source in sorted(found)}
+
+    def folder(self, path: str, prefix: str) -> None:
+        """Walk one folder and all below it; raises OSError when it cannot be listed itself."""
+        self._list(path, prefix)
+        while self._waiting:
+            path, prefix = self._waiting.pop()
+            with self._noting(prefix):
+                self._list(path, prefix)
+
+    def place(self, path: str, prefix: str, names: list[str]) -> None:
+        """Walk only what is called so in this folder; raises OSError when that cannot be listed."""
+        os.close(os.open(path, _LISTED))  # what is in a folder that cannot be listed is not found
+        name, *below = names
+        for one in _called(path, name):
+            if not name or PASSED_OVER.search(one):
+                continue
+            inner, source = f"{path}/{one}", prefix + name
+            with self._noting(source + "/"):
+                stat = os.lstat(inner)
+                if modes.S_ISLNK(stat.st_mode):
+                    self._link(inner, source)
+                elif modes.S_ISDIR(stat.st_mode):
+                    if below:
+                        self.place(inner, source + "/", below)
+                    else:
+                        self.folder(inner, source + "/")
+                elif not below:
+                    self._file(source, stat)
+
+    def follow(self) -> None:
+        """Follow the links met on the way, and those met behind them."""
+        while self.to_follow:
+            # Only now: what they lead to may have been met on its own, under its own name.
+            followed = sorted(self.to_follow, key=lambda one: one[1])
+            self.to_follow = []
+            for path, source in followed:
+                self.leads.append(real(path))
+                target = os.path.realpath(path)
+                if self._links == "inside" and not target.startswith(self._inside):
+                    continue
+                self.leads.append(target)
+                with self._noting(source + "/"):
+                    stat = os.stat(path)  # noqa: PTH116 - as below
+                    if modes.S_ISDIR(stat.st_mode):
+                        self.folder(path, source + "/")
+                    else:
+                        self._file(source, stat)
+
+    def _list(self, path: str, prefix: str) -> None:
+        # `stat` by the folder's descriptor spares the kernel the path of every file.
+        descriptor = os.open(path, _LISTED)
+        try:
+            stat = os.fstat(descriptor)
+            if (stat.st_dev, stat.st_ino) in self._been:
+                return
+            self._been.add((stat.st_dev, stat.st_ino))
+            files: dict[str, tuple[int, int]] = {}
+            folders: list[str] = []
+            try:
+                self._sort_out(descriptor, path, prefix, files, folders)
+            finally:
+                self._waiting += [
+                    (f"{path}/{name}", f"{prefix}{said(name)}/")
+                    for name in sorted(folders, reverse=True)
+                ]
+                self.listings[path] = self._listing(path, prefix, files)
+        finally:
+            os.close(descriptor)
+
+    def _sort_out(
+        self,
+        descriptor: int,
+        path: str,
+        prefix: str,
+        files: dict[str, tuple[int, int]],
+        folders: list[str],
+    ) -> None:
+        suffixes = self._suffixes
+        with os.scandir(descriptor) as entries:
+            for entry in entries:
+                name = entry.name
+                try:
+                    # These lines run 100,000 times; the others, for what is left.
+                    if (
+                        name.endswith(suffixes)
+                        and name[0] not in ".#"
+                        and entry.is_file(follow_symlinks=False)
+                    ):
+                        stat = entry.stat()
+                        files[name] = (stat.st_mtime_ns, stat.st_size)
+                    elif PASSED_OVER.search(name):
+                        continue
+                    elif entry.is_symlink():
+                        self._link(f"{path}/{name}", prefix + said(name))
+                    elif entry.is_dir():
+                        folders.append(name)
+                    elif self._matches(prefix + said(name)) and entry.is_file():
+                        stat = entry.stat()
+                        files[name] = (stat.st_mtime_ns, stat.st_size)
+                except FileNotFoundError:
+                    continue  # it went while it was looked at
+                except OSError as error:
+                    self._note(f"{prefix}{said(name)}/", error)
+
+    def _listing(self, path: str, prefix: str, files: dict[str, tuple[int, int]]) -> Listing:
+        # One comparison a folder, in C; and what is equal is let go at once, so that a pass over
+        # what has not changed needs the memory of one folder.
+        before = self._before.get(path)
+        if before is not None and before.files == files:
+            return before
+        signatures: dict[str, Signature] = {}
+        for name in sorted(files):
+            mtime_ns, size = files[name]
+            signatures.setdefault(prefix + said(name), Signature(mtime_ns=mtime_ns, size=size))
+        return Listing(files, signatures)
+
+    def _link(self, path: str, source: str) -> None:
+        if self._links != "never":
+            self.to_follow.append((path, source))
+
+    def _file(self, source: str, stat: os.stat_result) -> None:
+        if modes.S_ISREG(stat.st_mode) and self._matches(source):
+            found = Signature(mtime_ns=stat.st_mtime_ns, size=stat.st_size)
+            self.linked.setdefault(source, found)
+
+    def _note(self, folder: str, error: OSError) -> None:
+        # A folder that cannot be listed must not look like a folder that was emptied.
+        self.unreadable.append((folder, error.strerror or str(error)))
+
+    @contextmanager
+    def _noting(self, folder: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            pass  # it went while it was looked at
+        except OSError as error:
+            self._note(folder, error)
+
+
+def said(name: str) -> str:
+    """Return a name as sources have it."""
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _called(folder: str, name: str) -> Iterator[str]:
+    """Yield the names in a folder that sources have so; the first may not be there."""
+    literal = os.fsdecode(name.encode())
+    yield literal
+    if ESCAPED.search(name.encode()):
+        names = os.listdir(folder)  # noqa: PTH208 - as everywhere here
+        yield from sorted(one for one in names if one != literal and said(one) == name)
+
+
+def real(path: str | Path) -> str:
+    """Return where this name is, though it may be a link."""
+    folder, name = os.path.split(os.path.abspath(path))  # noqa: PTH100
+    return os.path.join(os.path.realpath(folder), name)  # noqa: PTH118
