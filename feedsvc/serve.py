@@ -207,9 +207,9 @@ class _SoleWatcher:
     """The watcher of one state: waits until no other process has one, then runs it."""
 
     def __init__(self, config: Config, republisher: Republisher) -> None:
-        articles = config.articles
+        articles, progress = config.articles, _progress_line()
         self._watcher = Watcher(
-            partial(republisher.refresh, _progress_line()),
+            lambda paths: republisher.refresh(progress, paths=paths),
             trigger(articles.rescan, config.site.timezone),
             articles.directory if articles.events else None,
         )

@@ -7,7 +7,7 @@ none, and any system may lose some.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from datetime import timedelta, tzinfo
 from pathlib import Path
 
@@ -43,10 +43,16 @@ def trigger(rescan: timedelta | str, zone: tzinfo) -> BaseTrigger:
 
 
 class Watcher:
-    """Calls `refresh` at once, on the schedule and, with a `directory`, on its events."""
+    """Calls `refresh` at once, on the schedule and, with a `directory`, on its events.
+
+    `refresh` is told which paths there were events of, or None when it is to look at everything.
+    """
 
     def __init__(
-        self, refresh: Callable[[], Refresh], schedule: BaseTrigger, directory: Path | None
+        self,
+        refresh: Callable[[Collection[str] | None], Refresh],
+        schedule: BaseTrigger,
+        directory: Path | None,
     ) -> None:
         self._refresh = refresh
         self._directory = directory
@@ -57,10 +63,12 @@ class Watcher:
         self._stopping = threading.Event()
         self._wanted = threading.Event()
         self._passing = threading.Lock()
+        self._noting = threading.Lock()
+        self._paths: set[str] | None = None
         self._threads = [_thread(self.pass_now, "first-pass")]
         if directory is not None:
             self._threads.append(_thread(self._listen, "events"))
-        self._timer = threading.Timer(0, self.pass_now)
+        self._timer = threading.Timer(0, self.pass_over, ((),))
         self._problems: frozenset[str] = frozenset()
         self._failure: str | None = None
 
@@ -81,21 +89,40 @@ class Watcher:
             pass  # whoever was in a pass has ended it
 
     def pass_now(self) -> None:
-        """Make a pass, or have one made after the one under way."""
-        self._wanted.set()
+        """Make a pass over everything, or have one made after the one under way."""
+        with self._noting:
+            self._paths = None
+            self._wanted.set()
+        self._pass_when_free()
+
+    def pass_over(self, paths: Iterable[str]) -> None:
+        """Make a pass over these paths, or have one made after the one under way."""
+        with self._noting:
+            if not self._wanted.is_set():
+                self._paths = set(paths)
+            elif self._paths is not None:
+                self._paths |= set(paths)
+            self._wanted.set()
+        self._pass_when_free()
+
+    def _pass_when_free(self) -> None:
         while self._wanted.is_set() and not self._stopping.is_set():
             if not self._passing.acquire(blocking=False):
                 return  # whoever holds it looks at `_wanted` again before it is done
             try:
-                if self._wanted.is_set():
+                with self._noting:
+                    wanted, paths = self._wanted.is_set(), self._paths
                     self._wanted.clear()
-                    self._pass()
+                if wanted:
+                    self._pass(paths)
             finally:
                 self._passing.release()
 
-    def _pass(self) -> None:
+    def _pass(self, paths: Collection[str] | None) -> None:
+        if self._failure is not None:
+            paths = None  # what the failed pass was to look at is not known any more
         try:
-            report = self._refresh()
+            report = self._refresh(paths)
         except FeedsvcError as error:
             # What was known stays; the next pass tries again.
             if str(error) != self._failure:
@@ -132,7 +159,7 @@ class Watcher:
         # ends the scheduler's thread (JobLookupError).
         if self._scheduler.running and not self._stopping.is_set():
             self._timer.cancel()
-            self._timer = threading.Timer(min(seconds, _LONGEST_WAIT), self.pass_now)
+            self._timer = threading.Timer(min(seconds, _LONGEST_WAIT), self.pass_over, ((),))
             self._timer.daemon = True
             self._timer.start()
 
@@ -141,7 +168,7 @@ class Watcher:
         said = False
         while not self._stopping.is_set():
             try:
-                for _ in file_events(
+                for events in file_events(
                     self._directory,
                     watch_filter=None,
                     step=_STEP_MS,
@@ -150,12 +177,13 @@ class Watcher:
                     raise_interrupt=False,
                     ignore_permission_denied=True,
                 ):
-                    self.pass_now()
+                    self.pass_over({path for _, path in events})
             except (OSError, RuntimeError) as error:
                 if not said:
                     logger.warning("no file events (%s); the schedule goes on", error)
                 said = True
                 self._stopping.wait(_RETRY_SECONDS)
+                self.pass_now()  # nobody has told what changed meanwhile
 
 
 def _thread(target: Callable[[], None], name: str) -> threading.Thread:

@@ -38,6 +38,7 @@ class Tree:
     def __init__(self, root: Path, clock: Clock) -> None:
         self.root = root
         self._clock = clock
+        self.told: set[str] = set()  # what a system would tell of: paths, until somebody clears it
         root.mkdir()
 
     def write(self, source: str, text: str | bytes) -> Path:
@@ -50,13 +51,16 @@ class Tree:
     def touch(self, source: str) -> None:
         seconds = self._clock.now.timestamp()
         os.utime(self.root / source, (seconds, seconds))
+        self.told.add(str(self.root / source))
 
     def rename(self, old: str, new: str) -> None:
         (self.root / new).parent.mkdir(parents=True, exist_ok=True)
         (self.root / old).rename(self.root / new)
+        self.told |= {str(self.root / old), str(self.root / new)}
 
     def remove(self, source: str) -> None:
         (self.root / source).unlink()
+        self.told.add(str(self.root / source))
 
 
 def items(site: Republisher, slug: str = "all") -> list[dict[str, Any]]:

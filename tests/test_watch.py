@@ -1,6 +1,7 @@
 """When to refresh: never two at once, never a lost event."""
 
 import threading
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -26,8 +27,10 @@ class Passes:
         self.go = threading.Event()
         self.go.set()
         self.running = self.most_running = self.count = 0
+        self.paths: list[Collection[str] | None] = []
 
-    def __call__(self) -> Refresh:
+    def __call__(self, paths: Collection[str] | None) -> Refresh:
+        self.paths.append(paths)
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         self.count += 1
@@ -84,13 +87,55 @@ def test_a_file_event_leads_to_a_pass(tmp_path: Path) -> None:
             break
     watcher.stop()
     assert seen
+    first, *rest = passes.paths
+    assert first is None, "the first pass is over everything"
+    assert {Path(path).suffix for paths in rest for path in paths or ()} == {".md"}
+
+
+def test_events_during_a_pass_are_put_together_and_everything_is_everything() -> None:
+    passes = Passes()
+    watcher = Watcher(passes, RARELY, None)
+    passes.go.clear()
+    held = threading.Thread(target=watcher.pass_over, args=({"a"},))
+    held.start()
+    assert passes.begun.acquire(timeout=LIMIT)
+    watcher.pass_over({"b"})
+    watcher.pass_over({"c"})
+    passes.go.set()
+    held.join(LIMIT)
+    passes.go.clear()
+    held = threading.Thread(target=watcher.pass_over, args=({"d"},))
+    held.start()
+    assert passes.begun.acquire(timeout=LIMIT)
+    assert passes.begun.acquire(timeout=LIMIT)
+    watcher.pass_over({"e"})
+    watcher.pass_now()
+    watcher.pass_over({"f"})
+    passes.go.set()
+    held.join(LIMIT)
+    assert passes.paths == [{"a"}, {"b", "c"}, {"d"}, None]
+
+
+def test_after_a_pass_that_failed_everything_is_looked_at() -> None:
+    seen: list[Collection[str] | None] = []
+
+    def refresh(paths: Collection[str] | None) -> Refresh:
+        seen.append(paths)
+        if len(seen) == 1:
+            raise ScanError("gone")
+        return NOTHING
+
+    watcher = Watcher(refresh, RARELY, None)
+    for name in ("a", "b", "c"):
+        watcher.pass_over({name})
+    assert seen == [{"a"}, None, {"c"}]
 
 
 def test_a_pass_that_has_to_be_made_again_is() -> None:
     made = threading.Semaphore(0)
     answers = [replace(NOTHING, pending=("a.md",), again_in=0.05), NOTHING]
 
-    def refresh() -> Refresh:
+    def refresh(paths: Collection[str] | None) -> Refresh:
         made.release()
         return answers.pop(0)
 
@@ -108,7 +153,7 @@ def test_a_pass_that_fails_is_logged_once_and_the_next_one_is_made(
     failure = ScanError("seeds: No such file or directory")
     answers = [failure, failure, NOTHING, failure]
 
-    def refresh() -> Refresh:
+    def refresh(paths: Collection[str] | None) -> Refresh:
         answer = answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -128,7 +173,7 @@ def test_a_problem_is_logged_once_while_it_lasts(caplog: pytest.LogCaptureFixtur
         Refresh(changes=Changes(), articles=0, seconds=0.0, problems=problems)
         for problems in ((problem,), (problem,), (), (problem,))
     ]
-    watcher = Watcher(lambda: reports.pop(0), RARELY, None)
+    watcher = Watcher(lambda paths: reports.pop(0), RARELY, None)
     for _ in range(4):
         watcher.pass_now()
     assert caplog.text.count("a.md:2: is broken; mend it") == 2

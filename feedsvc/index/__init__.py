@@ -4,12 +4,12 @@
 refresh. Not inside: what to write, and why.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, literal, select
+from sqlalchemy import Connection, and_, func, literal, or_, select
 from sqlalchemy.exc import DBAPIError
 
 from feedsvc.errors import StateDamagedError
@@ -20,6 +20,8 @@ from feedsvc.index.kept import Kept, write_contents
 from feedsvc.index.lookup import chunks
 from feedsvc.index.writer import Writer
 from feedsvc.model import Document, Problem, Published, Signature
+
+_MOST_RANGES = 1000  # queries of one place each; then one for everything is quicker
 
 __all__ = ["FeedState", "Index", "Kept", "Writer", "file_of", "journal", "journal_of"]
 
@@ -44,15 +46,32 @@ class Index(Database):
                 select(schema.meta.c.value).where(schema.meta.c.key == key)
             ).scalar()
 
-    def signatures(self) -> dict[str, Signature]:
-        """Return the signature of every file as last read, by source."""
+    def signatures(self, within: Sequence[str] | None = None) -> dict[str, Signature]:
+        """Return the signature of every file as last read, by source.
+
+        `within` some places: of the files at and below them, and perhaps of others.
+        """
         files = schema.files.c
+        query = select(files.source, files.mtime_ns, files.size)
+        # Only where text is compared by its bytes is what is below a folder one range of it.
+        if within is None or self._engine.dialect.name != "sqlite" or len(within) > _MOST_RANGES:
+            parts = [query]
+        else:
+            below = chr(ord("/") + 1)
+            parts = [
+                query.where(
+                    or_(
+                        files.source == place,
+                        and_(files.source > f"{place}/", files.source < f"{place}{below}"),
+                    )
+                )
+                for place in within
+            ]
         with self._reading() as connection:
             return {
                 source: Signature(mtime_ns=mtime_ns, size=size)
-                for source, mtime_ns, size in connection.execute(
-                    select(files.source, files.mtime_ns, files.size)
-                )
+                for part in parts
+                for source, mtime_ns, size in connection.execute(part)
             }
 
     def problems(self) -> tuple[Problem, ...]:

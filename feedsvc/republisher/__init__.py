@@ -22,8 +22,9 @@ from feedsvc.republisher.explain import Explainer, Explanation
 from feedsvc.republisher.policies import needs_image_key
 from feedsvc.republisher.reading import check
 from feedsvc.republisher.refresh import Progress, Refresher
+from feedsvc.republisher.survey import Paths
 
-__all__ = ["Listing", "Progress", "Republisher", "check", "needs_image_key"]
+__all__ = ["Listing", "Paths", "Progress", "Republisher", "check", "needs_image_key"]
 
 
 _WARMING_SECONDS = 1.0  # of a pass; new articles must not wait for longer
@@ -57,8 +58,17 @@ class Republisher:
         """Return the time by this republisher's clock."""
         return self._clock()
 
-    def refresh(self, progress: Progress | None = None, *, accept_empty: bool = False) -> Refresh:
+    def refresh(
+        self,
+        progress: Progress | None = None,
+        *,
+        paths: Paths | None = None,
+        accept_empty: bool = False,
+    ) -> Refresh:
         """Bring the index up to date with the articles directory, in one transaction.
+
+        With `paths`, absolute ones, only what is at them and below them is looked at, and files
+        that were still being written.
 
         With `accept_empty`, an empty directory at the place of another one means that all is gone.
 
@@ -75,7 +85,7 @@ class Republisher:
         self._index.mend()
         try:
             try:
-                report = self._refresher.refresh(now, note, accept_empty=accept_empty)
+                report = self._refresher.refresh(now, note, paths=paths, accept_empty=accept_empty)
             except StateDamagedError:
                 self._index.repair()
                 report = self._refresher.refresh(now, note, accept_empty=accept_empty)

@@ -12,13 +12,12 @@ from typing import TypeVar
 from feedsvc import feeds, identity
 from feedsvc.changes import diff
 from feedsvc.config import Config
-from feedsvc.errors import ScanError
 from feedsvc.index import Index, Writer
-from feedsvc.model import Article, Changes, Identity, Problem, Published, Refresh, Scan, Signature
+from feedsvc.model import Article, Changes, Identity, Problem, Published, Refresh, Signature
 from feedsvc.republisher.contents import IMAGE_KEY, Contents
 from feedsvc.republisher.policies import needs_image_key, policies
 from feedsvc.republisher.reading import Reading, digest, unlisted
-from feedsvc.republisher.settling import Settling
+from feedsvc.republisher.survey import Paths, Survey, Surveyor
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
@@ -31,7 +30,6 @@ _BATCH = 200  # articles held in memory at a time
 _CLEANED_AT_ONCE = 50  # articles
 _CLEANING_SECONDS = 1.0  # of a pass
 _PATIENCE = 5  # first passes that wait for files being written before anything is served
-_NEVER = Signature(mtime_ns=-1, size=-1)
 
 
 class Refresher:
@@ -43,28 +41,32 @@ class Refresher:
         self._index = index
         self._reading = Reading(config)
         self._policies = policies(config)
-        self._settling = Settling(config.articles.settle)
+        self._surveyor = Surveyor(config, index, self._reading.directory)
         self._passes = 0
         self._edited: set[str] = set()  # ids of entries whose bytes changed: copies may differ now
 
     def refresh(
-        self, now: datetime, progress: Progress | None = None, *, accept_empty: bool = False
+        self,
+        now: datetime,
+        progress: Progress | None = None,
+        *,
+        paths: Paths | None = None,
+        accept_empty: bool = False,
     ) -> Refresh:
-        """Make one pass; `now` is the time it is made at."""
+        """Make one pass, at the time `now`: over these paths, or over everything."""
         started = time.perf_counter()
         second = now.replace(microsecond=0)
-        scan = self._reading.directory.scan()
-        known = self._index.signatures()
-        if not accept_empty:
-            self._check_root(scan, known)
         stale = {
             name for name, policy in self._policies.items() if self._index.meta(name) != policy
         }
-        if "articles" in stale:  # the same bytes would be read as other articles now
-            known = dict.fromkeys(known, _NEVER)
-        settled = self._settling.settle(scan, known, now)
-        found, pending = settled.signatures, settled.pending
-        changes = diff(known, found)
+        survey = self._surveyor.survey(
+            now,
+            paths,
+            anew="articles" in stale,  # the same bytes would be read as other articles now
+            accept_empty=accept_empty,
+        )
+        pending = survey.pending
+        changes = diff(survey.known, survey.found)
         due, _ = self._index.due(now)
         # The first feeds that anyone sees must not lack what is only a second too young.
         self._passes += 1
@@ -75,14 +77,16 @@ class Refresher:
             with self._index.writing() as writer:
                 if unkeyed:
                     writer.set_meta(IMAGE_KEY, secrets.token_hex(32))
-                self._apply(writer, changes, found, second, stale=stale, due=due, progress=progress)
-                writer.set_meta("root", scan.root)
+                self._apply(
+                    writer, changes, survey, second, stale=stale, due=due, progress=progress
+                )
+                writer.set_meta("root", survey.root)
                 if ready_now:
                     writer.set_meta("ready", "yes")
         more = self._clean_again(second)
         _, next_due = self._index.due(now)
         waits = [
-            settled.wait,
+            survey.wait,
             (next_due - now).total_seconds() if next_due else None,
             0.0 if more else None,
         ]
@@ -91,27 +95,18 @@ class Refresher:
             articles=self._index.count(),
             seconds=time.perf_counter() - started,
             problems=(
-                *(unlisted(folder, reason) for folder, reason in scan.unreadable),
+                *(unlisted(folder, reason) for folder, reason in survey.unreadable),
                 *self._index.problems(),
             ),
             pending=pending,
             again_in=min((w for w in waits if w is not None), default=None),
         )
 
-    def _check_root(self, scan: Scan, known: Mapping[str, Signature]) -> None:
-        """Refuse to take an unmounted disk for the deletion of everything."""
-        if known and not scan.signatures and self._index.meta("root") not in {None, scan.root}:
-            raise ScanError(
-                f"{self._config.articles.directory}: it is empty, and not the directory that held"
-                f" {len(known)} articles: is a disk not mounted? All that was published stays."
-                " If it is meant to be empty, run `feedsvc refresh --accept-empty`"
-            )
-
     def _apply(
         self,
         writer: Writer,
         changes: Changes,
-        found: Mapping[str, Signature],
+        survey: Survey,
         now: datetime,
         *,
         stale: set[str],
@@ -128,10 +123,12 @@ class Refresher:
         named = writer.named(changes.added)
         added = sorted(changes.added, key=lambda source: source not in named)
         self._edited.clear()
-        self._read(writer, (*changes.modified, *added), found, now, progress)
-        self._read(writer, self._present(writer.copies(self._edited), found), found, now)
+        self._read(writer, (*changes.modified, *added), survey.found, now, progress)
+        copies = self._surveyor.elsewhere(writer.copies(self._edited), survey)
+        self._read(writer, sorted(copies), copies, now)
         while heirs := writer.heirs():
-            self._read(writer, self._present(heirs, found), found, now)
+            there = self._surveyor.elsewhere(heirs, survey)
+            self._read(writer, sorted(there), there, now)
         writer.appoint()
         self._settle_feeds(writer, now, everything=bool(stale))
         for name in stale:
@@ -159,10 +156,6 @@ class Refresher:
                 return False
             if time.monotonic() >= until:
                 return True
-
-    @staticmethod
-    def _present(sources: Iterable[str], found: Mapping[str, Signature]) -> list[str]:
-        return [source for source in sources if source in found]
 
     def _read(
         self,
