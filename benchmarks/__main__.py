@@ -1,197 +1,194 @@
-"""`python -m benchmarks [--articles N]`: what the service costs, each figure beside a yardstick.
+"""`python -m benchmarks NAME [options]`: measure the whole service, each figure beside a yardstick.
 
-Every figure is of whole processes, started for it; the yardstick runs in turn with it on the same
-files, and the ratio is what can be compared between machines.
+NAME is one of those below, or `all`; `report` makes the tables of docs/benchmarks.md out of results
+that `--json` wrote.
 """
 
 import argparse
-import platform
-import resource
-import socket
-import subprocess
+import shlex
+import signal
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from http.client import HTTPException
 from pathlib import Path
-from statistics import median
+from subprocess import TimeoutExpired
+from typing import Any
 
-from benchmarks import corpus
-from feedsvc import __version__
+from benchmarks import (
+    against_bleach,
+    drops,
+    hot,
+    machine,
+    passes,
+    report,
+    scale,
+    standing,
+    starting,
+    zipf,
+)
+from benchmarks.measurement import Measurement
+from benchmarks.programs import MeasuringError
+from benchmarks.results import Result, as_text
+from benchmarks.sites import Work
+from feedsvc.errors import FeedsvcError
 
-FEEDSVC = [sys.executable, "-m", "feedsvc"]
+_FAILURES = (MeasuringError, FeedsvcError, HTTPException, OSError, TimeoutExpired)
+
+MEASUREMENTS = {
+    one.name: one
+    for one in (
+        Measurement(
+            name="hot-200",
+            what="One feed, asked for with gzip, one worker, beside nginx and a compressed file",
+            run=hot.fresh,
+            programs=("nginx", "wrk"),
+        ),
+        Measurement(
+            name="hot-304",
+            what="The same by readers who have it already",
+            run=hot.again,
+            programs=("nginx", "wrk"),
+        ),
+        Measurement(
+            name="zipf",
+            what="Many feeds by Zipf's law, 80 % conditional, two workers, beside nginx",
+            run=zipf.quiet,
+            programs=("nginx", "wrk"),
+        ),
+        Measurement(
+            name="zipf-busy",
+            what="The same while as many articles again are read for the first time",
+            run=zipf.busy,
+            programs=("wrk",),
+        ),
+        Measurement(
+            name="first-start",
+            what="From the start without a state until every feed is served as it stays",
+            run=starting.first_start,
+            programs=("hugo",),
+        ),
+        Measurement(
+            name="first-start-100k",
+            what="The same with more articles",
+            run=starting.first_start_100k,
+            programs=("hugo",),
+        ),
+        Measurement(
+            name="restart",
+            what="From the start with a state until the first feed is served",
+            run=starting.restart,
+        ),
+        Measurement(
+            name="idle-pass",
+            what="A pass over files of which none has changed",
+            run=passes.idle_pass,
+            programs=("find",),
+        ),
+        Measurement(
+            name="drop",
+            what="One file renamed into place among many, until its feed shows it",
+            run=drops.drop,
+            programs=("hugo",),
+        ),
+        Measurement(
+            name="memory",
+            what="Memory of two workers and the watcher after requests over all feeds",
+            run=standing.memory,
+        ),
+        Measurement(
+            name="idle",
+            what="Processor time of all processes while nothing happens",
+            run=standing.idle,
+        ),
+        Measurement(
+            name="cleaning",
+            what="Cleaning the median article, and HTML that is made to be slow",
+            run=against_bleach.measure,
+        ),
+        Measurement(
+            name="scale",
+            what="First start, pass, drop and memory by the number of articles",
+            run=scale.scale,
+            programs=("hugo", "find"),
+        ),
+    )
+}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """Seconds by the wall clock, and of processor time, of one process and its children."""
-
-    wall: float
-    cpu: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """One line of the report."""
-
-    what: str
-    ours: Cost
-    yardstick: str
-    theirs: Cost
-
-
-def run(command: list[str]) -> Cost:
-    """Run a command to its end and return what it cost."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    started = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    wall = time.perf_counter() - started
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return Cost(
-        wall=wall,
-        cpu=after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+def measure(one: Measurement, work: Work, sizes: Mapping[str, Any]) -> Result:
+    """Run one measurement; raises MeasuringError."""
+    started = datetime.now(UTC)
+    found = one.run(work, **sizes)
+    options = [part for name, size in sizes.items() for part in (_option(name), str(size))]
+    return Result(
+        name=one.name,
+        what=one.what,
+        date=started.isoformat(timespec="seconds"),
+        command=shlex.join(["python", "-m", "benchmarks", one.name, *options]),
+        machine=machine.facts(one.programs),
+        sizes=sizes,
+        figures=found.figures,
+        details=found.details,
     )
 
 
-def middle(runs: int, once: Callable[[], Cost]) -> Cost:
-    """Return the medians of several runs."""
-    costs = [once() for _ in range(runs)]
-    return Cost(wall=median(c.wall for c in costs), cpu=median(c.cpu for c in costs))
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, and return 1 where something could not be measured or, asked, is missed."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] == "report":
+        return report.main(arguments[1:])
+    options = vars(_parser().parse_args(arguments))
+    name, folder, file = options.pop("name"), options.pop("work"), options.pop("json")
+    check = options.pop("check")
+    chosen = list(MEASUREMENTS.values()) if name == "all" else [MEASUREMENTS[name]]
+    results: list[Result] = []
+    failed = False
+    with tempfile.TemporaryDirectory(prefix="feedsvc-bench-") as temporary:
+        work = Work(folder or Path(temporary))
+        for one in chosen:
+            try:
+                results.append(measure(one, work, {**one.sizes, **options}))
+            except _FAILURES as error:
+                failed = True
+                notes = "\n".join(getattr(error, "__notes__", ()))
+                print(f"## {one.name}\n\nnot measured: {error}\n{notes}\n", file=sys.stderr)
+                continue
+            print(as_text(results[-1]), end="\n\n", flush=True)
+            if file:
+                report.save(file, results)
+    missed = any(figure.reached is False for one in results for figure in one.figures)
+    return 1 if failed or (check and missed) else 0
 
 
-class Site:
-    """A configuration over a corpus, with a state that can be thrown away."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.articles = folder / "articles"
-        self.config = folder / "config.yaml"
-        self.config.write_text(
-            "site: {title: Bench, timezone: Asia/Shanghai}\n"
-            "articles: {directory: articles, rescan: 1h}\n"
-            "categories:\n"
-            + "".join(
-                f"  - {{slug: c{n:02d}, terms: [类别{n:02d}]}}\n" for n in range(corpus.CATEGORIES)
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--work", type=Path, help="where corpora and states are kept [temporary]")
+    common.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
+    common.add_argument("--check", action="store_true", help="exit with 1 when a target is missed")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    names = parser.add_subparsers(dest="name", required=True, metavar="NAME")
+    names.add_parser("all", parents=[common], help="all of them, in their default sizes")
+    names.add_parser("report", help="make the tables of docs/benchmarks.md out of results")
+    for one in MEASUREMENTS.values():
+        own = names.add_parser(one.name, parents=[common], help=one.what, description=one.what)
+        for name, default in one.sizes.items():
+            own.add_argument(
+                _option(name), type=type(default), default=default, help=f"[{default or 'all'}]"
             )
-        )
-
-    def forget(self) -> None:
-        for file in (self.folder / "state").glob("*"):
-            file.unlink()
-
-    def refresh(self) -> Cost:
-        return run([*FEEDSVC, "refresh", "--config", str(self.config)])
-
-    def first_pass(self) -> Cost:
-        self.forget()
-        return self.refresh()
-
-    def until_served(self) -> Cost:
-        """Return the wall time from the start of the service to its first feed, in full."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        command = [*FEEDSVC, "serve", "--config", str(self.config), "--port", str(port)]
-        started = time.perf_counter()
-        service = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            while not _served(f"http://127.0.0.1:{port}/feeds/c00.atom"):
-                if time.perf_counter() - started > 600 or service.poll() is not None:
-                    raise SystemExit("the service did not come up")
-                time.sleep(0.01)
-            return Cost(wall=time.perf_counter() - started, cpu=0.0)
-        finally:
-            service.terminate()
-            service.wait()
-
-    def first_start(self) -> Cost:
-        self.forget()
-        return self.until_served()
+    return parser
 
 
-def _served(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=60) as answer:
-            return bool(answer.read())
-    except (urllib.error.URLError, ConnectionError):
-        return False
-
-
-def figures(site: Site, runs: int) -> list[Figure]:
-    """Measure everything once the corpus is there."""
-    reading = [
-        sys.executable,
-        "-c",
-        "import sys, pathlib\n"
-        "for file in pathlib.Path(sys.argv[1]).rglob('*.txt'): file.read_bytes()",
-        str(site.articles),
-    ]
-    listing = ["find", str(site.articles), "-type", "f", "-printf", "%T@ %s %p\\n"]
-    read = middle(runs, lambda: run(reading))
-    found = middle(runs, lambda: run(listing))
-    first = middle(runs, site.first_pass)
-    unchanged = middle(runs, site.refresh)
-    idle = middle(runs, lambda: run([*FEEDSVC, "--version"]))
-    start = middle(runs, site.first_start)
-    restart = middle(runs, site.until_served)
-    read_all = "Python reads every file"
-    return [
-        Figure(what="first pass", ours=first, yardstick=read_all, theirs=read),
-        Figure(what="pass with nothing changed", ours=unchanged, yardstick="find", theirs=found),
-        Figure(
-            what="that pass without starting Python and feedsvc",
-            ours=Cost(wall=unchanged.wall - idle.wall, cpu=unchanged.cpu - idle.cpu),
-            yardstick="find",
-            theirs=found,
-        ),
-        Figure(
-            what="first start until a feed is served", ours=start, yardstick=read_all, theirs=read
-        ),
-        Figure(
-            what="restart until a feed is served",
-            ours=restart,
-            yardstick="feedsvc --version",
-            theirs=idle,
-        ),
-    ]
-
-
-def report(articles: int, size: int, found: list[Figure]) -> str:
-    """Return the figures as a Markdown table."""
-    lines = [
-        f"feedsvc {__version__}, {articles} articles, {size / 1e6:.0f} MB,"
-        f" {corpus.CATEGORIES} categories; {platform.system()} {platform.machine()},"
-        f" Python {platform.python_version()}",
-        "",
-        "| what | wall s | CPU s | yardstick | wall s | CPU s | ratio of wall | ratio of CPU |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for one in found:
-        cpu = f"{one.ours.cpu:.2f}" if one.ours.cpu else "–"
-        ratio = f"{one.ours.cpu / one.theirs.cpu:.1f}" if one.ours.cpu and one.theirs.cpu else "–"
-        lines.append(
-            f"| {one.what} | {one.ours.wall:.2f} | {cpu} | {one.yardstick} | {one.theirs.wall:.2f}"
-            f" | {one.theirs.cpu:.2f} | {one.ours.wall / one.theirs.wall:.1f} | {ratio} |"
-        )
-    return "\n".join(lines)
-
-
-def main(arguments: list[str] | None = None) -> str:
-    """Make a corpus, measure, print and return the report."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--articles", type=int, default=10_000)
-    parser.add_argument("--runs", type=int, default=3, help="the median of so many is reported")
-    options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        site = Site(Path(folder))
-        size = corpus.make(site.articles, options.articles)
-        text = report(options.articles, size, figures(site, options.runs))
-    print(text)
-    return text
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 if __name__ == "__main__":
-    main()
+    # Ended from outside, what was started is ended too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    sys.exit(main())

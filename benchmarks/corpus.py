@@ -2,10 +2,15 @@
 
 Bodies run from 0.6 to 48 KB with a median near 7 KB, in Chinese, with images, comments, a style
 block and a promotional block at the end, as crawled articles have them.
+
+Each folder of a thousand has a seed of its own, so folders are made by several processes at once,
+and a larger corpus begins with the smaller one.
 """
 
+import multiprocessing
 import os
 import random
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -20,32 +25,72 @@ _HAN = (
     "月十实向声车全信重三机工物气每并别真打太新比才便夫再书部水像眼等体却加电主界门利"
     "海受听表德少克代员许先口由死安写性马光白或住难望教命花结乐色"
 )
-_TERMS = [f"类别{n:02d}" for n in range(CATEGORIES)]
+_LETTERS = "".join(random.Random(0).choices(_HAN, k=1 << 18))  # text is cut out of this
 _START = datetime(2022, 1, 1, tzinfo=UTC)
+_FOLDER = 1000  # articles
+TERMS = [f"类别{n:02d}" for n in range(CATEGORIES)]
 
 
-def make(folder: Path, articles: int, *, seed: int = 1) -> int:
-    """Write `articles` files into `folder` and return how many bytes they hold."""
-    chance = random.Random(seed)
+def make(folder: Path, articles: int, *, first: int = 0, tags: int = 0, seed: int = 1) -> int:
+    """Write `articles` files into `folder`, numbered from `first`; return how many bytes they hold.
+
+    With `tags`, each names one of so many terms more, drawn by Zipf's law; all are named where
+    there are as many articles.
+    """
+    end = first + articles
+    parts = [
+        (folder, range(max(first, start), min(end, start + _FOLDER)), tags, seed)
+        for start in range(first - first % _FOLDER, end, _FOLDER)
+    ]
+    if articles <= 2 * _FOLDER:
+        return sum(map(_part, parts))
+    with multiprocessing.get_context("spawn").Pool(min(8, os.cpu_count() or 1)) as pool:
+        return sum(pool.imap_unordered(_part, parts))
+
+
+def article(number: int, *, term: str, seed: int = 1) -> bytes:
+    """Return one article of a category, later than all with lower numbers.
+
+    >>> article(7, term="类别00") == article(7, term="类别00")
+    True
+    """
+    return _article(random.Random(f"{seed} {number}"), number, term, ()).encode()
+
+
+def _part(given: tuple[Path, Sequence[int], int, int]) -> int:
+    folder, numbers, tags, seed = given
+    chance = random.Random(f"{seed} {numbers[0]}")
+    parent = folder / f"{numbers[0] // _FOLDER:03d}"
+    parent.mkdir(parents=True, exist_ok=True)
     total = 0
-    for number in range(articles):
-        file = folder / f"{number // 1000:03d}" / f"{number:06d}_{chance.getrandbits(64):016x}.txt"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        when = _START + timedelta(minutes=number)
-        data = _article(chance, number, when).encode()
+    for number in numbers:
+        name = f"{number:06d}_{chance.getrandbits(64):016x}.txt"
+        named = () if not tags else (_tag(chance, number, tags),)
+        data = _article(chance, number, chance.choice(TERMS), named).encode()
+        file = parent / name
         file.write_bytes(data)
-        os.utime(file, (when.timestamp(), when.timestamp()))
+        when = _date(number).timestamp()
+        os.utime(file, (when, when))
         total += len(data)
     return total
 
 
-def _article(chance: random.Random, number: int, when: datetime) -> str:
+def _date(number: int) -> datetime:
+    return _START + timedelta(minutes=number)
+
+
+def _tag(chance: random.Random, number: int, tags: int) -> str:
+    # By Zipf's law, the logarithm of the rank is spread evenly.
+    rank = number if number < tags else min(tags - 1, int((tags + 1) ** chance.random()) - 1)
+    return f"tag-{rank:04d}"
+
+
+def _article(chance: random.Random, number: int, term: str, tags: Sequence[str]) -> str:
     size = min(48_000, max(600, int(chance.lognormvariate(8.6, 0.75))))
-    term = chance.choice(_TERMS)
     image = f"https://img.example.org/w550h387/{chance.getrandbits(48):012x}.jpg"
     paragraphs = []
     while size > 0:
-        text = _words(chance, chance.randint(40, 160))
+        text = _words(chance, 40 + int(121 * chance.random()))
         paragraphs.append(f"<p>　　{text}。</p>")
         size -= 3 * len(text)
         if chance.random() < 0.1:
@@ -54,17 +99,18 @@ def _article(chance: random.Random, number: int, when: datetime) -> str:
                 ' referrerpolicy="no-referrer"><span class="img_descr"></span></div>'
             )
     body = "\n".join(paragraphs)
+    named = f"\ntags: [{', '.join(tags)}]" if tags else ""
     return f"""
 ---
 title: '{_words(chance, 18)} {number}'
 categories:{" "}
  - {term}
  - 样本通讯
- - 样本通讯－{_TERMS.index(term) % 4}
+ - 样本通讯－{TERMS.index(term) % 4}{named}
 headimg: '{image}'
 author: 样本通讯
 comments: false
-date: {format_datetime(when, usegmt=True)}
+date: {format_datetime(_date(number), usegmt=True)}
 thumbnail: '{image}'
 ---
 
@@ -85,4 +131,5 @@ thumbnail: '{image}'
 
 
 def _words(chance: random.Random, length: int) -> str:
-    return "".join(chance.choices(_HAN, k=length))
+    start = int(chance.random() * (len(_LETTERS) - length))
+    return _LETTERS[start : start + length]

@@ -43,6 +43,7 @@ class Refresher:
         self._policies = policies(config)
         self._surveyor = Surveyor(config, index, self._reading.directory)
         self._passes = 0
+        self._counted: tuple[bytes, int] | None = None
         self._edited: set[str] = set()  # ids of entries whose bytes changed: copies may differ now
 
     def refresh(
@@ -92,7 +93,7 @@ class Refresher:
         ]
         return Refresh(
             changes=changes,
-            articles=self._index.count(),
+            articles=self._count(),
             seconds=time.perf_counter() - started,
             problems=(
                 *(unlisted(folder, reason) for folder, reason in survey.unreadable),
@@ -133,6 +134,13 @@ class Refresher:
         self._settle_feeds(writer, now, everything=bool(stale))
         for name in stale:
             writer.set_meta(name, self._policies[name])
+
+    def _count(self) -> int:
+        """Return how many articles are published; counted again only when something has changed."""
+        pulse = self._index.pulse()
+        if self._counted is None or self._counted[0] != pulse:
+            self._counted = pulse, self._index.count()
+        return self._counted[1]
 
     def _clean_again(self, now: datetime) -> bool:
         """Clean some of what is kept by an older policy, newest first; tell whether more is.

@@ -33,6 +33,9 @@ class Settling:
 
     def settle(self, scan: Scan, known: Mapping[str, Signature], now: datetime) -> Settled:
         """Take what is not settled, and what lies in a folder that cannot be listed, as it was."""
+        if scan.signatures is known:
+            self._noticed = {}
+            return Settled(signatures=known, pending=(), wait=None)
         found = dict(scan.signatures)
         noticed: dict[str, tuple[Signature, datetime]] = {}
         waits: dict[str, float] = {}

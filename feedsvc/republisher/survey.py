@@ -46,6 +46,8 @@ class Surveyor:
         self._settling = Settling(config.articles.settle)
         self._pending: tuple[str, ...] = ()
         self._last: Scan | None = None  # of everything
+        # What the index knew when everything was as it knew it, while its pulse is this.
+        self._known: tuple[bytes, Mapping[str, Signature]] | None = None
 
     def survey(
         self, now: datetime, paths: Paths | None, *, anew: bool, accept_empty: bool
@@ -59,11 +61,14 @@ class Surveyor:
         look = None if all_of_it or paths is None else self._look(paths)
         if look is None or self._last is None:
             within = None
-            known: Mapping[str, Signature] = self._index.signatures()
+            pulse = self._index.pulse()
+            known = self._known_by(pulse)
             scan = self._directory.scan()
             if not accept_empty:
                 self._check_root(scan, known)
             self._last = scan
+            if scan.signatures == known:
+                self._known = pulse, scan.signatures
         else:
             within = look.within
             known = part(self._index.signatures(within), within)
@@ -81,6 +86,12 @@ class Surveyor:
             pending=settled.pending,
             wait=settled.wait,
         )
+
+    def _known_by(self, pulse: bytes) -> Mapping[str, Signature]:
+        if self._known is not None and self._known[0] == pulse:
+            return self._known[1]
+        self._known = None
+        return self._index.signatures()
 
     def elsewhere(self, sources: Collection[str], survey: Survey) -> dict[str, Signature]:
         """Return those of these sources that are there, wherever the survey has looked."""

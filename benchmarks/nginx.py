@@ -1,0 +1,69 @@
+"""The yardstick of serving: nginx, with files that were compressed beforehand."""
+
+import gzip
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from pwd import getpwuid
+
+from benchmarks.programs import MeasuringError, free_port, needed, running, until
+
+# As fast as it goes: no log, files kept open, sendfile, connections that are never closed.
+_CONFIG = """\
+daemon off;
+worker_processes {workers};
+pid {folder}/nginx.pid;
+error_log stderr error;
+{user}
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    default_type application/atom+xml;
+    sendfile on;
+    tcp_nopush on;
+    keepalive_requests 1000000000;
+    open_file_cache max=10000 inactive=1h;
+    open_file_cache_valid 1h;
+    gzip_static on;
+    gzip_vary on;
+    server {{
+        listen 127.0.0.1:{port};
+        root {folder}/root;
+        add_header Cache-Control "public, max-age=900";
+    }}
+}}
+"""
+
+
+@contextmanager
+def serving(folder: Path, files: Mapping[str, bytes], *, workers: int) -> Iterator[int]:
+    """Serve files by name until the block ends; the value is the port. Raises MissingError."""
+    command = needed("nginx")
+    root = folder / "root"
+    root.mkdir(parents=True)
+    for name, body in files.items():
+        (root / name).write_bytes(body)
+        (root / f"{name}.gz").write_bytes(gzip.compress(body, compresslevel=6, mtime=0))
+    port = free_port()
+    # Where root starts nginx, its workers would become nobody, who may not read here.
+    user = f"user {getpwuid(os.geteuid()).pw_name} ;" if os.geteuid() == 0 else ""
+    config = folder / "nginx.conf"
+    config.write_text(_CONFIG.format(workers=workers, folder=folder, port=port, user=user))
+    log = folder / "nginx.log"
+    with running([command, "-p", str(folder), "-e", "stderr", "-c", str(config)], log) as process:
+
+        def listens() -> bool:
+            if process.poll() is not None:
+                raise MeasuringError(f"nginx ended: {log.read_text()[-2000:]}")
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+
+        until(listens, "nginx listens", pause=0.02, limit=30)
+        yield port
