@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from conftest import Clock, Tree
+from conftest import Clock, Tree, items
 
 from feedsvc import formats
-from feedsvc.errors import NotFoundError
+from feedsvc.errors import GoneError, NotFoundError
+from feedsvc.index import Index
 from feedsvc.model import Document, Feed
 from feedsvc.republisher import Republisher, documents
 
@@ -159,3 +160,21 @@ def test_keeping_only_saves_work(tree: Tree, open_site: Open) -> None:
         body = site.document(ATOM).body
     assert site.document(ATOM).body == body
     assert other.document(ATOM).body == body
+
+
+def test_an_article_withdrawn_while_its_feed_is_made_is_left_out(
+    tree: Tree, site: Republisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.write("a.html", "---\ntitle: A\n---\n<p>a</p>")
+    tree.write("b.html", "---\ntitle: B\n---\n<p>b</p>")
+    site.refresh()
+    key = items(site)[0]["url"].rpartition("/")[2]
+    bodies = Index.bodies
+    monkeypatch.setattr(Index, "contents", lambda index, sources: {})
+    monkeypatch.setattr(
+        Index, "bodies", lambda index, sources: bodies(index, [s for s in sources if s == "a.html"])
+    )
+    assert [entry.title for entry in site.feed("all").entries] == ["A"]
+    monkeypatch.setattr(Index, "bodies", lambda index, sources: {})
+    with pytest.raises(GoneError):
+        site.entry(key)

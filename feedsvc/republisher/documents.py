@@ -135,7 +135,10 @@ class Documents:
             if self._index.was_known(key):
                 raise GoneError("This article has been withdrawn.")
             raise NotFoundError("There is no such article.")
-        return self._entries((found,), full=True)[0]
+        entries = self._entries((found,), full=True)
+        if not entries:
+            raise GoneError("This article has been withdrawn.")
+        return entries[0]
 
     def listings(self) -> tuple[Listing, ...]:
         """Return every feed worth listing; see Republisher.listings."""
@@ -197,7 +200,12 @@ class Documents:
 
     def _entries(self, found: tuple[Published, ...], *, full: bool) -> list[Entry]:
         kept = self._contents.of(found)
-        return [self._entry(one, kept[one.article.source], full=full) for one in found]
+        # What was withdrawn since it was found has no content any more.
+        return [
+            self._entry(one, kept[one.article.source], full=full)
+            for one in found
+            if one.article.source in kept
+        ]
 
     def _entry(self, one: Published, kept: Kept, *, full: bool) -> Entry:
         article, policy = one.article, self._contents.policy(one.article, one.key)
