@@ -534,7 +534,7 @@ def test_the_host_learns_nothing_of_the_reader(
     for request in host.requests:
         assert headers_of(request) == {
             "Host": f"img.test:{host.port}",
-            "Accept": "image/avif,image/webp,image/png,image/*;q=0.8",
+            "Accept": "image/jpeg,image/png,image/gif,image/webp;q=0.9,image/*;q=0.5",
             "Accept-Encoding": "identity",
             "User-Agent": f"feedsvc/test (+{BASE})",
         }

@@ -22,7 +22,8 @@ from feedsvc.web.imageproxy.connection import Answer, tls_context
 _MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})  # RFC 9110 15.4
 _CHUNK = 64 * 1024
-_ACCEPT = "image/avif,image/webp,image/png,image/*;q=0.8"
+# One copy serves every reader, so what all can show comes first.
+_ACCEPT = "image/jpeg,image/png,image/gif,image/webp;q=0.9,image/*;q=0.5"
 
 
 class Fetcher:
