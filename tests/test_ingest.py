@@ -424,7 +424,10 @@ def test_explain_shows_every_step(open_site: Open, tree: Tree) -> None:
     ]
     assert found["id"] == [items(site)[0]["id"], "remembered for this file"]
     assert found["removed"] == ["1 × comment: nobody sees it", "1 × script: it can run"]
-    assert "after: <p>记者昨日从有关部门获悉，今年上半年增长较快。</p>" in found["content"]
+    assert found["before"] == [
+        "<p>记者昨日从有关部门获悉，今年上半年增长较快。</p><script>x</script><!-- y -->"
+    ]
+    assert found["after"] == ["<p>记者昨日从有关部门获悉，今年上半年增长较快。</p>"]
     assert found["feeds"] == [f"https://f.example.org/feeds/{s}" for s in ("ads", "all", "c", "d")]
 
 

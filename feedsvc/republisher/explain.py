@@ -15,7 +15,8 @@ from feedsvc.republisher.reading import Reading
 
 Explanation = Iterator[tuple[str, Sequence[str]]]
 
-_SHOWN = 300  # characters of a value or a text
+_SHOWN = 300  # characters of a value or a line
+_MOST_LINES = 100  # of a body
 
 
 class Explainer:
@@ -127,11 +128,11 @@ class Explainer:
             [
                 f"{article.markup}, {len(article.body)} characters before,"
                 f" {len(cleaned.html)} after",
-                f"before: {_short(article.body)}",
-                f"after: {_short(cleaned.html)}",
                 f"summary: {_short(article.summary or cleaned.summary)}",
             ],
         )
+        yield "before", _lines(article.body)
+        yield "after", _lines(cleaned.html)
         yield "removed", [f"{number} × {what}" for what, number in cleaned.removed] or ["nothing"]
 
     def _known(self, source: str) -> Explanation:
@@ -163,6 +164,15 @@ def _why(category: Category, article: Article) -> str:
 
 def _moment(moment: datetime | None) -> str:
     return moment.isoformat() if moment else ""
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines of a text that say something, as many and as long as can be read."""
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    more = [f"… {len(lines) - _MOST_LINES} lines more"] if len(lines) > _MOST_LINES else []
+    return [
+        one if len(one) <= _SHOWN else one[: _SHOWN - 1] + "…" for one in lines[:_MOST_LINES]
+    ] + more
 
 
 def _short(value: object) -> str:
