@@ -37,7 +37,7 @@ class Tree:
 
     def __init__(self, root: Path, clock: Clock) -> None:
         self.root = root
-        self._clock = clock
+        self.clock = clock
         self.told: set[str] = set()  # what a system would tell of: paths, until somebody clears it
         root.mkdir()
 
@@ -49,7 +49,7 @@ class Tree:
         return file
 
     def touch(self, source: str) -> None:
-        seconds = self._clock.now.timestamp()
+        seconds = self.clock.now.timestamp()
         os.utime(self.root / source, (seconds, seconds))
         self.told.add(str(self.root / source))
 

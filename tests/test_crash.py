@@ -575,6 +575,7 @@ def test_an_index_damaged_under_open_eyes_is_set_aside_and_made_anew_the_same(
     last = database.stat().st_size // PAGE
     ranges = {"middle": range(last // 4, last * 3 // 4), "everything": range(1, last + 1)}
     spoil(database, ranges.get(part) or [known[part]])
+    tree.clock.advance(seconds=1)
     tree.touch("3.html")
     assert site.refresh().articles == len(before)
     assert (database.parent / "index.db.damaged-1").exists()
