@@ -22,8 +22,9 @@ from feedsvc.model import Refresh
 
 logger = logging.getLogger(__name__)
 
-# A burst of events is gathered until 50 ms pass without one, for 400 ms at most.
-_STEP_MS, _DEBOUNCE_MS = 50, 400
+# A burst of events is gathered until 10 ms pass without one, for 400 ms at most; what comes later
+# during a pass is gathered by the pass.
+_STEP_MS, _DEBOUNCE_MS = 10, 400
 _RETRY_SECONDS = 60  # until events are asked for again of a directory that was not there
 _MOST_PROBLEMS_LOGGED = 20
 _LONGEST_WAIT = 24 * 3600.0  # seconds; later than that is looked at again in between
