@@ -20,7 +20,7 @@ from feedsvc.republisher.contents import Contents
 from feedsvc.republisher.policies import policies
 from feedsvc.republisher.refresh import LIST
 
-_MOST_BYTES = 64 * 1024 * 1024  # of documents kept in memory
+_MOST_BYTES = 16 * 1024 * 1024  # of documents kept in memory: the index has them all
 _LOCKS = 64
 _FEEDS = "/feeds/"
 _A_DAY = timedelta(days=1)
