@@ -3,13 +3,11 @@
 Rounds of both servers in turn, the medians of each; both serve the same bytes on one worker.
 """
 
-from statistics import median
-
 from benchmarks import load, nginx, service
 from benchmarks.load import Load
 from benchmarks.measurement import Found
 from benchmarks.programs import MeasuringError, MissingError
-from benchmarks.results import Figure, Target, at_least
+from benchmarks.results import Target, at_least
 from benchmarks.service import Client
 from benchmarks.sites import Work
 
@@ -88,29 +86,11 @@ def _hot(
             ours = [put(running.port, _PATH) for _ in range(rounds)]
     return Found(
         figures=(
-            Figure(
-                what="requests",
-                unit="/s",
-                ours=median(one.rate for one in ours),
-                yardstick="nginx",
-                theirs=median(one.rate for one in theirs) if theirs else None,
-                target=target,
-            ),
-            Figure(
-                what="99th percentile",
-                unit="ms",
-                ours=median(one.p99 for one in ours) * 1e3,
-                yardstick="nginx",
-                theirs=median(one.p99 for one in theirs) * 1e3 if theirs else None,
-            ),
+            load.rates(ours, "nginx", theirs, target),
+            load.p99s(ours, "nginx", theirs),
         ),
         details={
             "feed": f"{len(plain):,} bytes, {len(packed):,} with gzip",
-            "bytes of an answer": ", ".join(
-                f"{name} {median(one.size for one in found):,.0f}"
-                for name, found in (("feedsvc", ours), ("nginx", theirs))
-                if found
-            ),
-            "errors": str(sum(one.errors for one in ours + theirs)),
+            **load.answers(ours, theirs),
         },
     )

@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from benchmarks.programs import LIMIT, MeasuringError, needed, until
+from benchmarks.results import Figure, Target
 
 _DONE = """
 function done(summary, latency, requests)
@@ -98,3 +100,43 @@ def put(
 def _lua(text: str) -> str:
     # ASCII in quotes; addresses and entity tags have nothing else.
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def rates(
+    ours: Sequence[Load], yardstick: str, theirs: Sequence[Load], target: Target | None = None
+) -> Figure:
+    """Return how many requests a second were answered, the median of the rounds."""
+    return Figure(
+        what="requests",
+        unit="/s",
+        ours=median(one.rate for one in ours),
+        yardstick=yardstick,
+        theirs=median(one.rate for one in theirs) if theirs else None,
+        target=target,
+    )
+
+
+def p99s(
+    ours: Sequence[Load], yardstick: str, theirs: Sequence[Load], target: Target | None = None
+) -> Figure:
+    """Return the 99th percentile of how long answers took, the median of the rounds."""
+    return Figure(
+        what="99th percentile",
+        unit="ms",
+        ours=median(one.p99 for one in ours) * 1e3,
+        yardstick=yardstick,
+        theirs=median(one.p99 for one in theirs) * 1e3 if theirs else None,
+        target=target,
+    )
+
+
+def answers(ours: Sequence[Load], theirs: Sequence[Load]) -> dict[str, str]:
+    """Return what to tell of the answers of feedsvc and nginx: sizes and errors."""
+    return {
+        "bytes of an answer": ", ".join(
+            f"{name} {median(one.size for one in loads):,.0f}"
+            for name, loads in (("feedsvc", ours), ("nginx", theirs))
+            if loads
+        ),
+        "errors": str(sum(one.errors for one in (*ours, *theirs))),
+    }

@@ -7,13 +7,12 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 
 from benchmarks import load, nginx, service
 from benchmarks.load import Load
 from benchmarks.measurement import Found
 from benchmarks.programs import MeasuringError, MissingError
-from benchmarks.results import Figure, at_least, at_most
+from benchmarks.results import at_least, at_most
 from benchmarks.service import Answer, Client, Service
 from benchmarks.sites import Site, Work
 
@@ -57,24 +56,12 @@ def quiet(
             ours = [put(running.port, found, seconds) for _ in range(rounds)]
     return Found(
         figures=(
-            Figure(
-                what="requests",
-                unit="/s",
-                ours=median(one.rate for one in ours),
-                yardstick="nginx",
-                theirs=median(one.rate for one in theirs) if theirs else None,
-                target=at_least(0.5),
-            ),
-            _p99(ours, "nginx", theirs),
+            load.rates(ours, "nginx", theirs, at_least(0.5)),
+            load.p99s(ours, "nginx", theirs, at_most(3)),
         ),
         details={
             "feeds": f"{len(found):,}, {sum(map(len, files.values())) / 1e6:,.0f} MB",
-            "bytes of an answer": ", ".join(
-                f"{name} {median(one.size for one in loads):,.0f}"
-                for name, loads in (("feedsvc", ours), ("nginx", theirs))
-                if loads
-            ),
-            "errors": str(sum(one.errors for one in ours + theirs)),
+            **load.answers(ours, theirs),
         },
     )
 
@@ -113,26 +100,13 @@ def busy(
                 raise MeasuringError("the articles that came were not read")
     return Found(
         figures=(
-            _p99([during], "without", [alone]),
-            Figure(
-                what="requests", unit="/s", ours=during.rate, yardstick="without", theirs=alone.rate
-            ),
+            load.p99s([during], "without", [alone], at_most(3)),
+            load.rates([during], "without", [alone]),
         ),
         details={
             "the scan": f"{more:,} articles in {took:.1f} s",
             "errors": str(alone.errors + during.errors),
         },
-    )
-
-
-def _p99(ours: list[Load], yardstick: str, theirs: list[Load]) -> Figure:
-    return Figure(
-        what="99th percentile",
-        unit="ms",
-        ours=median(one.p99 for one in ours) * 1e3,
-        yardstick=yardstick,
-        theirs=median(one.p99 for one in theirs) * 1e3 if theirs else None,
-        target=at_most(3),
     )
 
 
