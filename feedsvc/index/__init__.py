@@ -4,22 +4,21 @@
 refresh. Not inside: what to write, and why.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, literal, or_, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import and_, func, literal, or_, select
 
-from feedsvc.errors import StateDamagedError
-from feedsvc.index import journal, rows, schema, sent
-from feedsvc.index.database import Database, journal_of
+from feedsvc.index import journal, rows, schema
+from feedsvc.index.database import journal_of
 from feedsvc.index.engine import file_of
-from feedsvc.index.kept import Kept, write_contents
+from feedsvc.index.kept import Kept
 from feedsvc.index.lookup import chunks
+from feedsvc.index.saved import SavedWork
 from feedsvc.index.writer import Writer
-from feedsvc.model import Document, Problem, Published, Signature
+from feedsvc.model import Problem, Published, Signature
 
 _MOST_RANGES = 1000  # queries of one place each; then one for everything is quicker
 
@@ -36,7 +35,7 @@ class FeedState:
     changed: datetime
 
 
-class Index(Database):
+class Index(SavedWork):
     """Everything known about the articles."""
 
     def meta(self, key: str) -> str | None:
@@ -207,25 +206,6 @@ class Index(Database):
             query = select(table.source, table.body).where(table.source.in_(sources))
             return {row.source: row.body for row in connection.execute(query)}
 
-    def contents(self, sources: list[str]) -> dict[str, Kept]:
-        """Return the kept content of these sources."""
-        table = schema.contents
-        try:
-            with self._reading() as connection:
-                query = select(table).where(table.c.source.in_(sources))
-                return {
-                    row.source: Kept(
-                        version=row.version,
-                        policy=row.policy,
-                        html=row.html,
-                        summary=row.summary,
-                        problem=row.problem,
-                    )
-                    for row in connection.execute(query)
-                }
-        except StateDamagedError:
-            return {}  # keeping only saves work
-
     def outdated(self, policy: str, limit: int) -> tuple[Published, ...]:
         """Return articles whose content is kept by another policy, newest first, no bodies."""
         contents = schema.contents.c
@@ -238,59 +218,6 @@ class Index(Database):
         )
         with self._reading() as connection:
             return tuple(rows.published(row) for row in connection.execute(query))
-
-    def keep_contents(self, kept: dict[str, Kept]) -> None:
-        """Keep cleaned content, so that no process cleans it again.
-
-        Keeping only saves work: while a refresh holds the database, nothing is kept.
-        """
-        self._work_saved(lambda connection: write_contents(connection, kept))
-
-    def document(self, path: str, version: str, view: str) -> tuple[Document, datetime] | None:
-        """Return the document kept at `path`, if it is this one, and when it was asked for."""
-        try:
-            with self._reading() as connection:
-                return sent.read(connection, path, version, view)
-        except StateDamagedError:
-            return None  # keeping only saves work
-
-    def keep_document(
-        self, path: str, slug: str, document: Document, *, view: str, asked: datetime
-    ) -> None:
-        """Keep a document, so that no process with this view renders it; see `keep_contents`."""
-        self._work_saved(
-            lambda connection: sent.write(connection, path, slug, document, view=view, asked=asked)
-        )
-
-    def ask_again(self, path: str, asked: datetime) -> None:
-        """Note that somebody asked for the document at `path`."""
-        self._work_saved(lambda connection: sent.touch(connection, path, asked))
-
-    def drop_document(self, path: str) -> None:
-        """Keep no document at `path`."""
-        self._work_saved(lambda connection: sent.drop(connection, path))
-
-    def outdated_documents(self, view: str, asked_since: datetime) -> list[tuple[str, datetime]]:
-        """Return the paths asked for since then whose feeds show something else now, and when."""
-        with self._reading() as connection:
-            return sent.outdated(connection, view, asked_since)
-
-    def forget_documents(self, asked_before: datetime) -> None:
-        """Drop the documents that nobody has asked for since then."""
-        self._work_saved(lambda connection: sent.forget(connection, asked_before))
-
-    def _work_saved(self, write: Callable[[Connection], None]) -> None:
-        """Write what only saves work: not now if somebody else is writing."""
-        try:
-            with (
-                self._engine.connect().execution_options(
-                    feedsvc_writes=True, feedsvc_patience=0.2
-                ) as connection,
-                connection.begin(),
-            ):
-                write(connection)
-        except DBAPIError as error:
-            self._failure(error)  # notes damage for the next refresh; a busy database is no news
 
 
 # The file that the ledger names speaks for the entry; its copies are known and not shown.

@@ -1,0 +1,93 @@
+"""Work that need not be done again: cleaned content, and documents as they are sent.
+
+Keeping it only saves work. So nothing is kept while a refresh holds the database, and what cannot
+be read counts as not kept.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import DBAPIError
+
+from feedsvc.errors import StateDamagedError
+from feedsvc.index import schema, sent
+from feedsvc.index.database import Database
+from feedsvc.index.kept import Kept, write_contents
+from feedsvc.model import Document
+
+
+class SavedWork(Database):
+    """What a database keeps of work that was done."""
+
+    def contents(self, sources: list[str]) -> dict[str, Kept]:
+        """Return the kept content of these sources."""
+        table = schema.contents
+        try:
+            with self._reading() as connection:
+                query = select(table).where(table.c.source.in_(sources))
+                return {
+                    row.source: Kept(
+                        version=row.version,
+                        policy=row.policy,
+                        html=row.html,
+                        summary=row.summary,
+                        problem=row.problem,
+                    )
+                    for row in connection.execute(query)
+                }
+        except StateDamagedError:
+            return {}  # keeping only saves work
+
+    def keep_contents(self, kept: dict[str, Kept]) -> None:
+        """Keep cleaned content, so that no process cleans it again.
+
+        Keeping only saves work: while a refresh holds the database, nothing is kept.
+        """
+        self._work_saved(lambda connection: write_contents(connection, kept))
+
+    def document(self, path: str, version: str, view: str) -> tuple[Document, datetime] | None:
+        """Return the document kept at `path`, if it is this one, and when it was asked for."""
+        try:
+            with self._reading() as connection:
+                return sent.read(connection, path, version, view)
+        except StateDamagedError:
+            return None  # keeping only saves work
+
+    def keep_document(
+        self, path: str, slug: str, document: Document, *, view: str, asked: datetime
+    ) -> None:
+        """Keep a document, so that no process with this view renders it; see `keep_contents`."""
+        self._work_saved(
+            lambda connection: sent.write(connection, path, slug, document, view=view, asked=asked)
+        )
+
+    def ask_again(self, path: str, asked: datetime) -> None:
+        """Note that somebody asked for the document at `path`."""
+        self._work_saved(lambda connection: sent.touch(connection, path, asked))
+
+    def drop_document(self, path: str) -> None:
+        """Keep no document at `path`."""
+        self._work_saved(lambda connection: sent.drop(connection, path))
+
+    def outdated_documents(self, view: str, asked_since: datetime) -> list[tuple[str, datetime]]:
+        """Return the paths asked for since then whose feeds show something else now, and when."""
+        with self._reading() as connection:
+            return sent.outdated(connection, view, asked_since)
+
+    def forget_documents(self, asked_before: datetime) -> None:
+        """Drop the documents that nobody has asked for since then."""
+        self._work_saved(lambda connection: sent.forget(connection, asked_before))
+
+    def _work_saved(self, write: Callable[[Connection], None]) -> None:
+        """Write what only saves work: not now if somebody else is writing."""
+        try:
+            with (
+                self._engine.connect().execution_options(
+                    feedsvc_writes=True, feedsvc_patience=0.2
+                ) as connection,
+                connection.begin(),
+            ):
+                write(connection)
+        except DBAPIError as error:
+            self._failure(error)  # notes damage for the next refresh; a busy database is no news
