@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from feedsvc import config as configuration
 from feedsvc.cleaning import Cleaner
 from feedsvc.index import Index
 from feedsvc.republisher import Republisher
+from feedsvc.serve import open_republisher
 from feedsvc.web import build_app
 
+ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 
@@ -107,6 +110,18 @@ def open_site(tmp_path: Path, tree: Tree, clock: Clock) -> Iterator[Callable[...
     yield open_
     for republisher in opened:
         republisher.close()
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Republisher]:
+    """Make the site of `seeds/` by the configuration beside the README; nobody changes it."""
+    folder = tmp_path_factory.mktemp("state")
+    config = configuration.load(ROOT / "config.yaml")
+    state = configuration.State(url=f"sqlite:///{folder}/index.db")
+    site = open_republisher(replace(config, state=state))
+    site.refresh()
+    yield site
+    site.close()
 
 
 @pytest.fixture

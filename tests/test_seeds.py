@@ -13,9 +13,7 @@ import pytest
 import time_machine
 from conftest import items
 
-from feedsvc import config as configuration
 from feedsvc.republisher import Republisher, check
-from feedsvc.serve import open_republisher
 from feedsvc.web import build_app
 
 ROOT = Path(__file__).parent.parent
@@ -42,19 +40,6 @@ with time_machine.travel(sys.argv[3], tick=True):
             print(one.slug, suffix, hashlib.sha256(body).hexdigest())
     site.close()
 """
-
-
-@pytest.fixture(scope="module")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    from dataclasses import replace
-
-    folder = tmp_path_factory.mktemp("state")
-    config = configuration.load(ROOT / "config.yaml")
-    state = configuration.State(url=f"sqlite:///{folder}/index.db")
-    site = open_republisher(replace(config, state=state))
-    site.refresh()
-    yield site
-    site.close()
 
 
 def test_no_sample_has_a_problem(samples: Republisher) -> None:

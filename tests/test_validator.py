@@ -1,18 +1,15 @@
 """No warning of the W3C Feed Validation Service about content applies to any feed that we make."""
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from conftest import Tree
 from w3c import documents, values
 
-from feedsvc import config as configuration
 from feedsvc.formats import FORMATS
 from feedsvc.republisher import Republisher
-from feedsvc.serve import open_republisher
 
 ROOT = Path(__file__).parent.parent
 CASES = Path(__file__).parent / "cases"
@@ -36,17 +33,6 @@ def warned(site: Republisher, format: str) -> list[tuple[str, values.Warned]]:
         for one in site.listings()
         for warning in documents.JUDGES[format](site.document(f"/feeds/{one.slug}.{format}").body)
     ]
-
-
-@pytest.fixture(scope="module")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Republisher]:
-    folder = tmp_path_factory.mktemp("state")
-    config = configuration.load(ROOT / "config.yaml")
-    state = configuration.State(url=f"sqlite:///{folder}/index.db")
-    site = open_republisher(replace(config, state=state))
-    site.refresh()
-    yield site
-    site.close()
 
 
 @pytest.mark.parametrize("format", FORMATS)
