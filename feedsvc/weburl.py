@@ -5,7 +5,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 # RFC 3986 2.2 and 2.3, with "%" so that what is escaped already stays as it is.
 _KEPT = "!#$%&'()*+,/:;=?@[]~-._"
-_LONGEST = 4096
+LONGEST = 4096
+"""Characters of an address; many a client takes no more."""
 # What comes out as it went in, which nearly every address does. A letter in the authority is in
 # lower case here, or it is not this quick a matter.
 _PLAIN = re.compile(
@@ -26,7 +27,7 @@ def absolute(address: str) -> str | None:
     >>> absolute("javascript:alert(1)") is None
     True
     """
-    if len(address) <= _LONGEST and _PLAIN.fullmatch(address):
+    if len(address) <= LONGEST and _PLAIN.fullmatch(address):
         return address
     # WHATWG URL: tabs and newlines in an address are dropped, controls and spaces at its ends.
     address = address.strip("".join(map(chr, range(33)))).translate({9: None, 10: None, 13: None})
@@ -34,7 +35,7 @@ def absolute(address: str) -> str | None:
         parts = urlsplit(address)
         host = parts.hostname
         port = parts.port
-        if parts.scheme not in {"http", "https"} or not host or len(address) > _LONGEST:
+        if parts.scheme not in {"http", "https"} or not host or len(address) > LONGEST:
             return None
         if ":" in host:
             host = f"[{host}]"

@@ -1,6 +1,5 @@
 """`content:` of the site and of a category: how articles are cleaned. Pure."""
 
-from collections.abc import Callable
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
@@ -14,36 +13,29 @@ _CONVERSIONS = ("s2t", "t2s", "s2tw", "tw2s", "s2twp", "tw2sp", "s2hk", "hk2s")
 def named(section: Reader) -> dict[str, Any]:
     """Return the fields of Cleaning that a section names, read and checked."""
     default = Cleaning()
-    readers: dict[str, Callable[[], Any]] = {
-        "referrerpolicy": lambda: section.choice(
+    found: dict[str, Any] = {
+        "referrerpolicy": section.choice(
             "referrerpolicy", default.referrerpolicy, get_args(ReferrerPolicy)
         ),
-        "trackers": lambda: section.choice("trackers", default.trackers, ("remove", "keep")),
-        "embeds": lambda: section.choice("embeds", default.embeds, ("keep", "link")),
-        "first_heading": lambda: section.choice(
-            "first_heading", default.first_heading, ("keep", "drop")
-        ),
-        "lead_image": lambda: section.choice("lead_image", default.lead_image, ("keep", "prepend")),
-        "convert": lambda: _conversion(section),
-        "footer": lambda: section.text("footer", default.footer),
-        "summary_length": lambda: section.number(
+        "trackers": section.choice("trackers", default.trackers, ("remove", "keep")),
+        "embeds": section.choice("embeds", default.embeds, ("keep", "link")),
+        "first_heading": section.choice("first_heading", default.first_heading, ("keep", "drop")),
+        "lead_image": section.choice("lead_image", default.lead_image, ("keep", "prepend")),
+        "convert": _conversion(section),
+        "footer": section.text("footer", default.footer),
+        "summary_length": section.number(
             "summary_length", default.summary_length, least=20, most=5000
         ),
-        "remove": lambda: _selectors(section, "remove"),
-        "unwrap": lambda: _selectors(section, "unwrap"),
-        "replace": lambda: _replacements(section),
-        "images": lambda: _routes(section),
+        "remove": _selectors(section, "remove"),
+        "unwrap": _selectors(section, "unwrap"),
+        "replace": _replacements(section),
+        "images": _routes(section),
         **{
-            name: _flag(section, name, getattr(default, name))
+            name: section.flag(name, getattr(default, name))
             for name in ("lazy_images", "anchors", "math", "styles", "tidy_text", "hexo")
         },
     }
-    found = {name: read() for name, read in readers.items()}
     return {name: value for name, value in found.items() if section.names(name)}
-
-
-def _flag(section: Reader, name: str, default: bool) -> Callable[[], bool]:
-    return lambda: section.flag(name, default)
 
 
 def _conversion(section: Reader) -> str | None:

@@ -18,7 +18,6 @@ _MAIL = re.compile(r"mailto:[^\s<>\"`\\]{1,2000}", re.IGNORECASE)
 # Characters that a shape of `allowed` refuses and that `weburl` lets stand.
 _UNSAFE = str.maketrans({"'": "%27", "`": "%60", "\\": "%5C", '"': "%22", "<": "%3C", ">": "%3E"})
 
-_LONGEST = 4096  # characters of an address; many a client takes no more
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:[./][A-Za-z0-9_-]+)*")
 
 # Parameters that say where a reader came from, and nothing to the page.
@@ -43,13 +42,13 @@ def resolve(address: str, base: str) -> str | None:
     'https://example.org/posts/img/a.png'
     """
     address = address.strip()
-    if not address or len(address) > _LONGEST:
+    if not address or len(address) > weburl.LONGEST:
         return None
     if _PLAIN_PATH.fullmatch(address):
         # What `urljoin` would make of it, for the most frequent kind of relative address.
         folder = _folder(base)
         absolute = folder and f"{folder}{address}"
-        return absolute if absolute and len(absolute) <= _LONGEST else None
+        return absolute if absolute and len(absolute) <= weburl.LONGEST else None
     if address.startswith("//"):
         address = f"https:{address}"
     try:
@@ -57,7 +56,7 @@ def resolve(address: str, base: str) -> str | None:
     except ValueError:
         return None
     absolute = absolute and absolute.translate(_UNSAFE)
-    return absolute if absolute and len(absolute) <= _LONGEST else None
+    return absolute if absolute and len(absolute) <= weburl.LONGEST else None
 
 
 @lru_cache(maxsize=256)
@@ -133,7 +132,7 @@ def _by(via: str, address: str, policy: Policy) -> str:
         if policy.image_key is None:
             return address
         proxied = signing.proxied(policy.base_url, policy.image_key, address)
-        return proxied if len(proxied) <= _LONGEST else address
+        return proxied if len(proxied) <= weburl.LONGEST else address
     if address.startswith(re.split(r"\{url(?:_encoded)?\}", via)[0]):
         return address  # it goes that way already
     made = via.replace("{url_encoded}", quote(address, safe="")).replace("{url}", address)

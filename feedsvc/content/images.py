@@ -29,10 +29,10 @@ _TINY_DATA = 200  # characters: an inline image this short has next to no pictur
 _TRACKERS = re.compile(
     r"https?://(?:[\w-]+\.)*(?:pixel\.wp\.com|stats\.wp\.com|stats\.wordpress\.com"
     r"|google-analytics\.com|googletagmanager\.com|doubleclick\.net|googlesyndication\.com"
-    r"|scorecardresearch\.com|quantserve\.com|feedsportal\.com|pixel\.quantserve\.com|statcounter\.com"
+    r"|scorecardresearch\.com|quantserve\.com|feedsportal\.com|statcounter\.com"
     r"|hm\.baidu\.com|cnzz\.com|51\.la|mmstat\.com|px\.ads\.linkedin\.com|bat\.bing\.com"
     r"|analytics\.twitter\.com|chartbeat\.net|imrworldwide\.com|2o7\.net|omtrdc\.net"
-    r"|pixel\.facebook\.com|mc\.yandex\.ru|pi\.feedsportal\.com|rss\.feedsportal\.com)(?:[:/?]|$)"
+    r"|pixel\.facebook\.com|mc\.yandex\.ru)(?:[:/?]|$)"
     r"|https?://www\.facebook\.com/tr[/?]|https?://(?:[\w-]+\.)*feedburner\.com/~",
     re.IGNORECASE,
 )
@@ -56,15 +56,10 @@ class Refused:
 def attributes(node: Element, policy: Policy) -> dict[str, str] | Refused:
     """Return the attributes of an image that stays, or why it does not."""
     lazy = policy.cleaning.lazy_images and any(name[:5] == "data-" for name in node.attrs)
-    sets = [
-        addresses.candidates(value, policy)
-        for name in (_SETS if lazy else ("srcset",))
-        if (value := node.attr(name))
-    ]
-    candidates = next(filter(None, sets), [])
+    candidates = _candidates(node, policy)
     src = _source(node, policy, lazy=lazy)
     if src is None and candidates:
-        src = max(candidates, key=_width)[0]
+        src = _widest(candidates)
     if src is None:
         src = _from_picture(node, policy)
     if src is None:
@@ -90,14 +85,19 @@ def attributes(node: Element, policy: Policy) -> dict[str, str] | Refused:
 
 def source_attributes(node: Element, policy: Policy) -> dict[str, str] | None:
     """Return the attributes of a `<source>` of a picture, None where it names nothing usable."""
-    names = _SETS if policy.cleaning.lazy_images else ("srcset",)
-    for name in names:
-        if candidates := addresses.candidates(node.attr(name) or "", policy):
-            kept = {
-                name: value for name in ("media", "type", "sizes") if (value := node.attr(name))
-            }
-            return {"srcset": addresses.srcset(candidates), **kept}
-    return None
+    candidates = _candidates(node, policy)
+    if not candidates:
+        return None
+    kept = {name: value for name in ("media", "type", "sizes") if (value := node.attr(name))}
+    return {"srcset": addresses.srcset(candidates), **kept}
+
+
+def _candidates(node: Element, policy: Policy) -> list[tuple[str, str]]:
+    """Return the candidates of the first set in which an element names any."""
+    for name in _SETS if policy.cleaning.lazy_images else ("srcset",):
+        if found := addresses.candidates(node.attr(name) or "", policy):
+            return found
+    return []
 
 
 def _source(node: Element, policy: Policy, *, lazy: bool) -> str | None:
@@ -140,12 +140,18 @@ def _from_picture(node: Element, policy: Policy) -> str | None:
         return None
     before = node.previous_sibling
     for _ in range(_MOST_SOURCES):
-        if isinstance(before, Element) and before.tag == "source":
-            for name in _SETS if policy.cleaning.lazy_images else ("srcset",):
-                if found := addresses.candidates(before.attr(name) or "", policy):
-                    return max(found, key=_width)[0]
+        if (
+            isinstance(before, Element)
+            and before.tag == "source"
+            and (found := _candidates(before, policy))
+        ):
+            return _widest(found)
         before = before and before.previous_sibling
     return None
+
+
+def _widest(candidates: list[tuple[str, str]]) -> str:
+    return max(candidates, key=_width)[0]
 
 
 def _width(candidate: tuple[str, str]) -> float:

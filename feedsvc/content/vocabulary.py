@@ -19,7 +19,7 @@ ALIASES = {"xmp": "pre", "listing": "pre", "plaintext": "pre", "amp-video": "vid
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 BLOCKS = HEADINGS | frozenset(
     """address article aside blockquote caption center col colgroup dd details div dl dt figcaption
-    figure footer header hgroup hr li main math_block nav ol p pre section summary table tbody td
+    figure footer header hgroup hr li main nav ol p pre section summary table tbody td
     tfoot th thead tr ul""".split()
 )
 # Blocks that are not among the allowed elements: what they part stays apart.

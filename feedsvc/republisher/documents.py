@@ -60,12 +60,10 @@ class Documents:
         """Return the document at `path`; see Republisher.document."""
         state = self._state(_slug(path))
         version = state.fingerprint if state else ""
-        kept = self._kept.get(path)
-        if kept is not None and kept.version == version:
+        if kept := self._kept.get(path, version):
             return kept
         with self._locks[hash(path) % len(self._locks)]:
-            kept = self._kept.get(path)  # another thread may have made it meanwhile
-            if kept is not None and kept.version == version:
+            if kept := self._kept.get(path, version):  # another thread has made it meanwhile
                 return kept
             found = self._found(path, version) or self._make(path, state, self._clock())
             if state is not None:
@@ -249,11 +247,12 @@ class _Kept:
         self._documents: OrderedDict[str, Document] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, path: str) -> Document | None:
+    def get(self, path: str, version: str) -> Document | None:
         with self._lock:
             found = self._documents.get(path)
-            if found is not None:
-                self._documents.move_to_end(path)
+            if found is None or found.version != version:
+                return None
+            self._documents.move_to_end(path)
             return found
 
     def put(self, path: str, document: Document) -> None:
