@@ -6,17 +6,13 @@ case some input is found that is worse than all that were tried; it may also die
 """
 
 import json
-import os
 import resource
-import socket
-import subprocess
-import sys
 import threading
 from contextlib import suppress
-from multiprocessing.connection import Connection
 from typing import Any
 
 from feedsvc import content
+from feedsvc.children import Child, work
 from feedsvc.errors import CleaningError
 from feedsvc.model import Markup, SafeHTML
 
@@ -36,7 +32,7 @@ class Cleaner:
         self._seconds = seconds
         self._memory = memory
         self._lock = threading.Lock()
-        self._child: _Child | None = None
+        self._child: Child | None = None
 
     def clean(self, body: str, markup: Markup, policy: content.Policy) -> content.Cleaned:
         """Clean as `content.clean` does. Raises CleaningError where that cannot be done in time."""
@@ -45,9 +41,9 @@ class Cleaner:
         seconds = self._seconds + len(body) / 1e6 * _SECONDS_PER_MILLION
         with self._lock:
             if self._child is None:
-                self._child = _Child(self._memory)
+                self._child = Child("feedsvc.cleaning", self._memory)
             try:
-                return self._child.clean((body, markup, policy), seconds)
+                return _answer(self._child, (body, markup, policy), seconds)
             except CleaningError:
                 self._close()
                 raise
@@ -63,63 +59,35 @@ class Cleaner:
             self._child = None
 
 
-class _Child:
-    def __init__(self, memory: int) -> None:
-        # Not multiprocessing: a process that is one of its daemons may have no children.
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-m", "feedsvc.cleaning", str(theirs.fileno()), str(memory)],
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        self._connection = Connection(ours.detach())
+def _answer(child: Child, job: Any, seconds: float) -> content.Cleaned:
+    try:
+        child.connection.send(job)
+        if not child.connection.poll(seconds):
+            raise CleaningError(f"cleaning its HTML takes more than {seconds:.0f} seconds")
+        # Not a pickle: what comes from there has dealt with what strangers wrote.
+        answer = json.loads(child.connection.recv_bytes())
+    except (EOFError, OSError) as error:
+        raise CleaningError("cleaning its HTML ended the process that did it") from error
+    if "html" not in answer:
+        raise CleaningError("cleaning its HTML takes more memory than it may")
+    return content.Cleaned(
+        html=SafeHTML(answer["html"]),  # `content.clean` made it, over there
+        summary=answer["summary"],
+        removed=tuple((what, number) for what, number in answer["removed"]),
+    )
 
-    def clean(self, job: Any, seconds: float) -> content.Cleaned:
-        try:
-            self._connection.send(job)
-            if not self._connection.poll(seconds):
-                raise CleaningError(f"cleaning its HTML takes more than {seconds:.0f} seconds")
-            # Not a pickle: what comes from there has dealt with what strangers wrote.
-            answer = json.loads(self._connection.recv_bytes())
-        except (EOFError, OSError) as error:
-            raise CleaningError("cleaning its HTML ended the process that did it") from error
-        if "html" not in answer:
-            raise CleaningError("cleaning its HTML takes more memory than it may")
-        return content.Cleaned(
-            html=SafeHTML(answer["html"]),  # `content.clean` made it, over there
-            summary=answer["summary"],
-            removed=tuple((what, number) for what, number in answer["removed"]),
-        )
 
-    def kill(self) -> None:
-        self._connection.close()
-        self._process.kill()
-        self._process.wait()
+def _clean(job: Any) -> bytes:
+    try:
+        cleaned = content.clean(*job)
+        answer = {"html": cleaned.html, "summary": cleaned.summary, "removed": cleaned.removed}
+    except MemoryError:
+        answer = {}
+    return json.dumps(answer).encode()
 
 
 def main(descriptor: int, memory: int) -> None:
     """Clean what comes in, until nobody sends any more."""
     with suppress(OSError, ValueError):  # a system that has no such limit
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    with suppress(OSError):
-        os.nice(5)
-    with Connection(descriptor) as connection, suppress(EOFError, OSError):
-        while True:
-            body, markup, policy = connection.recv()
-            try:
-                cleaned = content.clean(body, markup, policy)
-                answer = {
-                    "html": cleaned.html,
-                    "summary": cleaned.summary,
-                    "removed": cleaned.removed,
-                }
-            except MemoryError:
-                answer = {}
-            connection.send_bytes(json.dumps(answer).encode())
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    work(descriptor, _clean, niceness=5)

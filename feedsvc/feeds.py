@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -27,7 +27,7 @@ _DIGEST_SUFFIX = re.compile(r"-[0-9a-f]{8}$")
 _LONGEST_SLUG = 60
 
 
-def slug(term: str, taken: Iterable[str] = ()) -> str:
+def slug(term: str, taken: Container[str] = ()) -> str:
     """Return the name in addresses of the feed of one term.
 
     It depends on the term alone (and on `taken`, the configured slugs), never on the other terms,
@@ -38,7 +38,7 @@ def slug(term: str, taken: Iterable[str] = ()) -> str:
     ('新浪财经－国內', 'Machine_Learning', 'a-b-c14cddc0', 'A-B-998d3ed8')
     """
     plain, digested = _slugs(term)
-    return digested if plain in {*taken, ALL, ""} else plain
+    return digested if plain in {ALL, ""} or plain in taken else plain
 
 
 @lru_cache(maxsize=4096)
@@ -95,28 +95,39 @@ def _first(terms: tuple[str, ...], folded: frozenset[str]) -> str:
     return next(term for term in terms if term.casefold() in folded)
 
 
-def memberships(
-    article: Article, categories: Iterable[Category], *, auto: bool
-) -> dict[str, str | None]:
-    """Return the slugs of all feeds that an article belongs to, each with its term if it is of one.
+class Memberships:
+    """Which feeds articles belong to, by these categories.
 
     With `auto`, every term has a feed. A term whose slug a configured category bears that is
     about this very term has that category's feed.
     """
-    categories = tuple(categories)
-    taken = {category.slug: category for category in categories}
-    found: dict[str, str | None] = {ALL: None}
-    found.update(
-        (category.slug, None)
-        for category in categories
-        if matches(category, article.title, article.terms)
-    )
-    if auto:
-        for term in article.terms:
-            owner = taken.get(slug(term))
-            if owner is None or term not in owner.terms:
-                found[slug(term, taken)] = term
-    return found
+
+    def __init__(self, categories: Iterable[Category], *, auto: bool) -> None:
+        self._categories = tuple(categories)
+        self._auto = auto
+        self._taken = {category.slug: category for category in self._categories}
+        # What a category is about at all; most are about other terms than those of an article.
+        self._with_pattern = [n for n, one in enumerate(self._categories) if one.title_matches]
+        self._by_term: dict[str, list[int]] = {}
+        for number, category in enumerate(self._categories):
+            for term in _folded(category.terms):
+                self._by_term.setdefault(term, []).append(number)
+
+    def of(self, article: Article) -> dict[str, str | None]:
+        """Return the slugs of all feeds of an article, each with its term if it is of one."""
+        numbers = set(self._with_pattern)
+        for term in _folded(article.terms):
+            numbers.update(self._by_term.get(term, ()))
+        found: dict[str, str | None] = {ALL: None}
+        for category in map(self._categories.__getitem__, sorted(numbers)):
+            if matches(category, article.title, article.terms):
+                found[category.slug] = None
+        if self._auto:
+            for term in article.terms:
+                owner = self._taken.get(slug(term))
+                if owner is None or term not in owner.terms:
+                    found[slug(term, self._taken)] = term
+        return found
 
 
 def entry(

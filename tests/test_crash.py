@@ -39,7 +39,7 @@ Point = tuple[str, str, int]  # what is called, when in the call, at which call
 
 WRITES = (
     "identities remove_articles remove_files write_files write_problems write_identities"
-    " write_articles write_memberships settle_feeds set_meta heirs versions"
+    " write_articles know_terms settle_feeds set_meta heirs versions"
 ).split()
 POINTS = [
     *((f"Writer.{name}", when) for name in WRITES for when in ("before", "after")),

@@ -53,21 +53,21 @@ def test_an_article_belongs_by_term_or_title_unless_excluded(
 
 def test_every_article_is_in_all_and_in_the_feed_of_each_term() -> None:
     one = article(terms=("AI", "金融"))
-    assert feeds.memberships(one, [AI], auto=True) == {
+    assert feeds.Memberships([AI], auto=True).of(one) == {
         "all": None,
         "ai": None,
         "AI": "AI",
         "金融": "金融",
     }
-    assert feeds.memberships(one, [AI], auto=False) == {"all": None, "ai": None}
+    assert feeds.Memberships([AI], auto=False).of(one) == {"all": None, "ai": None}
 
 
 def test_a_term_whose_name_a_category_bears_has_that_category_or_another_name() -> None:
     finance = Category(slug="finance", title="F", terms=("finance",))
     other = Category(slug="finance", title="F", terms=("money",))
     one = article(terms=("finance",))
-    assert feeds.memberships(one, [finance], auto=True) == {"all": None, "finance": None}
-    (name,) = set(feeds.memberships(one, [other], auto=True)) - {"all"}
+    assert feeds.Memberships([finance], auto=True).of(one) == {"all": None, "finance": None}
+    (name,) = set(feeds.Memberships([other], auto=True).of(one)) - {"all"}
     assert re.fullmatch(r"finance-[0-9a-f]{8}", name)
 
 
@@ -150,7 +150,7 @@ def test_the_feed_of_an_escaped_term_has_its_own_name_and_a_decoded_title() -> N
     of_term = feeds.of_term(feeds.slug(escaped), escaped)
     assert (of_term.title, of_term.term) == (plain, escaped)
     assert build(category=of_term).title == "R&D · Test"
-    assert set(feeds.memberships(article(terms=(escaped,)), [], auto=True)) == {
+    assert set(feeds.Memberships([], auto=True).of(article(terms=(escaped,)))) == {
         "all",
         feeds.slug(escaped),
     }

@@ -15,7 +15,7 @@ from feedsvc.index import journal, rows, schema
 from feedsvc.index.database import journal_of
 from feedsvc.index.engine import file_of
 from feedsvc.index.kept import Kept
-from feedsvc.index.lookup import chunks
+from feedsvc.index.lookup import chunks, named
 from feedsvc.index.saved import SavedWork
 from feedsvc.index.writer import Writer
 from feedsvc.model import Problem, Published, Signature
@@ -72,6 +72,11 @@ class Index(SavedWork):
                 for part in parts
                 for source, mtime_ns, size in connection.execute(part)
             }
+
+    def named(self, sources: Sequence[str]) -> set[str]:
+        """Return which of these sources the ledger names."""
+        with self._reading() as connection:
+            return named(connection, sources)
 
     def problems(self) -> tuple[Problem, ...]:
         """Return every open problem, unpublished articles first."""

@@ -7,7 +7,7 @@ comes back from its journal, all the rest from the articles.
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -21,6 +21,7 @@ from feedsvc.index.engine import file_of, is_damage, make, words
 from feedsvc.index.journal import Journal
 from feedsvc.index.lookup import identities
 from feedsvc.index.pulse import Pulse
+from feedsvc.index.turns import Kind, Turns
 from feedsvc.index.writer import Writer
 from feedsvc.model import Identity
 
@@ -28,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 # Files beside a SQLite file: one while its owner has it open, one when somebody met damage in it.
 _OPEN, _SUSPECT = ".open", ".suspect"
-_PULSE = ".pulse"
+_PULSE, _TURNS = ".pulse", ".turns"
 
 
 class Database:
@@ -42,6 +43,7 @@ class Database:
         self._inode = _inode(self._file)
         self._marker: Path | None = None
         self._pulse: Pulse | None = None
+        self._turns = Turns(self._beside(_TURNS) if self._file else None)
 
     @classmethod
     def open(cls, url: str, *, owner: bool = False) -> Self:
@@ -69,6 +71,7 @@ class Database:
         self._engine.dispose()
         if self._pulse is not None:
             self._pulse.close()
+        self._turns.close()
         if self._marker is not None:
             self._marker.unlink(missing_ok=True)
 
@@ -87,6 +90,10 @@ class Database:
     def note_progress(self, done: int, total: int) -> None:
         """Say, to every process, how far a pass is."""
         self._beating().note_progress(done, total)
+
+    def turn(self, kind: Kind, name: str) -> AbstractContextManager[None]:
+        """Return a context in which nobody else, in any process, has this turn; see `turns`."""
+        return self._turns.turn(kind, name)
 
     def _beating(self) -> Pulse:
         if self._pulse is None:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, literal, select
 from feedsvc.index import rows, schema
 from feedsvc.index.feedstates import FeedStates
 from feedsvc.index.kept import Kept, write_contents
-from feedsvc.index.lookup import chunks, copies, identities, named, without_speaker
+from feedsvc.index.lookup import chunks, copies, identities, without_speaker
 from feedsvc.model import Identity, Problem, Published, Signature
 
 
@@ -111,14 +111,16 @@ class Writer(FeedStates):
             schema.bodies,
             [{"source": p.article.source, "body": p.article.body} for p, _ in found],
         )
-        self.write_memberships(found)
+        self._join(found)
 
     def write_memberships(
         self, found: Sequence[tuple[Published, Mapping[str, str | None]]]
     ) -> None:
         """Put these articles into their feeds, and out of those they were in before."""
-        sources = [published.article.source for published, _ in found]
-        self._forget_memberships(sources)
+        self._forget_memberships([published.article.source for published, _ in found])
+        self._join(found)
+
+    def _join(self, found: Sequence[tuple[Published, Mapping[str, str | None]]]) -> None:
         values = [
             {
                 "slug": slug,
@@ -172,10 +174,6 @@ class Writer(FeedStates):
         """Return the sources that have these ids and do not speak for them."""
         return copies(self._connection, ids)
 
-    def named(self, sources: Sequence[str]) -> set[str]:
-        """Return which of these sources the ledger names."""
-        return named(self._connection, sources)
-
     def all_articles(self, sources: Sequence[str] | None = None) -> Iterator[Published]:
         """Yield every article, or those of these sources, without its body."""
         query = select(schema.articles, schema.ledger.c.key, literal("").label("body")).join(
@@ -215,6 +213,7 @@ class Writer(FeedStates):
             self.touched.update(self._connection.execute(query).scalars())
 
     def _forget(self, sources: Sequence[str]) -> None:
+        sources = list(self.known_articles(sources))  # most are new, and there is nothing to forget
         for chunk in chunks(sources):
             self._touched_ids.update(
                 self._connection.execute(

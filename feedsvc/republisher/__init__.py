@@ -16,22 +16,26 @@ from feedsvc.config import Config
 from feedsvc.errors import LedgerError, StateDamagedError
 from feedsvc.index import Index, journal
 from feedsvc.model import Document, Entry, Feed, Problem, Refresh
+from feedsvc.republisher.checking import check
 from feedsvc.republisher.contents import Contents
 from feedsvc.republisher.documents import Documents, Listing
 from feedsvc.republisher.explain import Explainer, Explanation
 from feedsvc.republisher.policies import needs_image_key
-from feedsvc.republisher.reading import check
 from feedsvc.republisher.refresh import Progress, Refresher
 from feedsvc.republisher.survey import Paths
 
 __all__ = ["Listing", "Paths", "Progress", "Republisher", "check", "needs_image_key"]
 
 
+_PREPARING_SECONDS = 5.0  # of a first pass, between the newest articles and the others
 _WARMING_SECONDS = 1.0  # of a pass; new articles must not wait for longer
 
 
 class Republisher:
-    """One configuration and its index: refreshes it, and answers from it."""
+    """One configuration and its index: refreshes it, and answers from it.
+
+    Where there are many articles to read, so many `processes` beside this one help.
+    """
 
     def __init__(
         self,
@@ -40,6 +44,7 @@ class Republisher:
         clock: Callable[[], datetime],
         *,
         cleaner: Cleaner | None = None,
+        processes: int = 0,
     ) -> None:
         self.config = config
         self._index = index
@@ -47,7 +52,12 @@ class Republisher:
         self._cleaner = cleaner or Cleaner()
         self._contents = Contents(config, index, self._cleaner)
         self._documents = Documents(config, index, self._contents, clock)
-        self._refresher = Refresher(config, index, self._contents)
+        self._refresher = Refresher(
+            config, index, self._contents, served=self._prepare, processes=processes
+        )
+
+    def _prepare(self, now: datetime) -> None:
+        self._documents.prepare(now, _PREPARING_SECONDS)
 
     def close(self) -> None:
         """Let go of the index, and of the process that cleans long articles."""

@@ -37,17 +37,20 @@ class Contents:
 
     def of(self, found: Sequence[Published]) -> dict[str, Kept]:
         """Return the content of these articles, by source; what is not kept is cleaned and kept."""
-        kept = self._index.contents([one.article.source for one in found])
-        missing = [
-            one
-            for one in found
-            if one.article.source not in kept or kept[one.article.source].version != one.version
-        ]
-        if missing:
-            fresh = self.cleaned(missing)
-            self._index.keep_contents(fresh)
+        kept = self._kept_of(found)
+        if len(kept) < len(found):
+            # Other formats of a feed want the same articles cleaned, perhaps at this moment.
+            with self._index.turn("content", found[0].id):
+                kept = self._kept_of(found)
+                fresh = self.cleaned(one for one in found if one.article.source not in kept)
+                self._index.keep_contents(fresh)
             kept.update(fresh)
         return kept
+
+    def _kept_of(self, found: Sequence[Published]) -> dict[str, Kept]:
+        kept = self._index.contents([one.article.source for one in found])
+        versions = {one.article.source: one.version for one in found}
+        return {source: one for source, one in kept.items() if one.version == versions[source]}
 
     def cleaned(self, found: Iterable[Published]) -> dict[str, Kept]:
         """Clean these articles, which come without their bodies; return them by source."""

@@ -5,6 +5,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -18,12 +19,11 @@ from feedsvc.model import Category, Document, Entry, Feed, Published
 from feedsvc.republisher import contents
 from feedsvc.republisher.contents import Contents
 from feedsvc.republisher.policies import policies
-from feedsvc.republisher.refresh import LIST
+from feedsvc.republisher.refresh import LIST, PARTIAL
 
 _MOST_BYTES = 16 * 1024 * 1024  # of documents kept in memory: the index has them all
-_LOCKS = 64
 _FEEDS = "/feeds/"
-_A_DAY = timedelta(days=1)
+_A_DAY, _A_WHILE = timedelta(days=1), timedelta(hours=2)
 _LATELY = timedelta(days=7)  # what was asked for since then is made anew before it is asked for
 
 
@@ -53,8 +53,6 @@ class Documents:
         self._categories = {category.slug: category for category in config.categories}
         self._categories[feeds.ALL] = feeds.everything(site.title, site.description)
         self._kept = _Kept(_MOST_BYTES)
-        # One rendering of a document at a time, and of others beside it.
-        self._locks = [threading.Lock() for _ in range(_LOCKS)]
 
     def document(self, path: str) -> Document:
         """Return the document at `path`; see Republisher.document."""
@@ -62,13 +60,38 @@ class Documents:
         version = state.fingerprint if state else ""
         if kept := self._kept.get(path, version):
             return kept
-        with self._locks[hash(path) % len(self._locks)]:
-            if kept := self._kept.get(path, version):  # another thread has made it meanwhile
-                return kept
-            found = self._found(path, version) or self._make(path, state, self._clock())
-            if state is not None:
-                self._kept.put(path, found)
-            return found
+        found = self._found(path, version)
+        if found is None:
+            with self._index.turn("document", path):  # one rendering, however many ask
+                found = (
+                    self._kept.get(path, version)
+                    or self._found(path, version)
+                    or self._make(path, state, self._clock())
+                )
+                if state is not None:
+                    self._kept.put(path, found)
+        elif state is not None:
+            self._kept.put(path, found)
+        return found
+
+    def prepare(self, now: datetime, seconds: float) -> None:
+        """Make the feeds of the configured categories, for so many seconds at most.
+
+        The first that are asked for are at the other end, so readers that come meanwhile make
+        others. Nothing is held in memory here.
+        """
+        until = time.monotonic() + seconds
+        # They are kept for long enough to be asked for, and made again only if they were.
+        asked = now - _LATELY + _A_WHILE
+        for slug in reversed(self._categories):
+            for suffix in FORMATS:
+                path = f"{_FEEDS}{slug}.{suffix}"
+                state = self._index.feed(slug)
+                if time.monotonic() >= until:
+                    return
+                with suppress(NotReadyError), self._index.turn("document", path):
+                    if state and self._index.document(path, state.fingerprint, self._view) is None:
+                        self._make(path, state, asked)
 
     def warm(self, now: datetime, seconds: float) -> bool:
         """Make anew what has changed of what was asked for lately, for so many seconds at most.
@@ -101,6 +124,7 @@ class Documents:
         """Render the document at `path`, and have the index keep it."""
         slug = _slug(path)
         if slug == LIST:
+            self._check_whole()
             body, media_type = self._opml(), opml.MEDIA_TYPE
         else:
             format = FORMATS.get(path.rpartition(".")[2])
@@ -132,6 +156,7 @@ class Documents:
             self._check_ready()
             if self._index.was_known(key):
                 raise GoneError("This article has been withdrawn.")
+            self._check_whole()
             raise NotFoundError("There is no such article.")
         entries = self._entries((found,), full=True)
         if not entries:
@@ -175,17 +200,25 @@ class Documents:
         if self._index.meta("ready") is None:
             raise NotReadyError("The articles are being read for the first time.")
 
+    def _check_whole(self) -> None:
+        """Raise NotReadyError where what is missing may be among the articles still to be read."""
+        if self._index.meta(PARTIAL) == "yes":
+            raise NotReadyError("The older articles are being read for the first time.")
+
     def _category(self, slug: str, state: FeedState | None) -> Category:
         configured = self._categories.get(slug)
         if configured is not None:
             return configured
         if state is None or state.term is None or not self._config.feeds.auto_categories:
+            self._check_whole()
             raise NotFoundError(f"There is no feed called “{slug[:100]}”.")
         return feeds.of_term(slug, state.term)
 
     def _build(self, category: Category) -> Feed:
         site, limits = self._config.site, self._config.feeds
         found = self._index.published(category.slug, limits.limit)
+        if len(found) < limits.limit:
+            self._check_whole()
         return feeds.build(
             category,
             self._entries(found, full=limits.content == "full"),

@@ -10,8 +10,8 @@ from feedsvc.config import Config
 from feedsvc.errors import ArticleError, CleaningError, NotFoundError
 from feedsvc.index import Index
 from feedsvc.model import Article, Category, Identity
+from feedsvc.reading import Reading
 from feedsvc.republisher.contents import Contents
-from feedsvc.republisher.reading import Reading
 
 Explanation = Iterator[tuple[str, Sequence[str]]]
 
@@ -39,9 +39,10 @@ class Explainer:
             )
         yield "file", [source, f"{signature.size} bytes"]
         outcome = self._reading.read(source, signature)
-        found = outcome[0] if outcome else None
+        found = outcome.found if outcome else None
         if found is None:
-            yield "problem", [str(one) for one in outcome[1]] if outcome else ["it has just gone"]
+            problems = outcome.problems if outcome else ()
+            yield "problem", [str(one) for one in problems] or ["it has just gone"]
             yield from self._known(source)
             return
         data = self._reading.directory.read(source)

@@ -8,12 +8,17 @@
 | content (`stamp`) | how HTML is cleaned | what is kept is cleaned again, in the background |
 """
 
+import hashlib
 from typing import Any
 
 from feedsvc import content, feeds, formats
 from feedsvc.articles import POLICY as ARTICLES_POLICY
 from feedsvc.config import Config
-from feedsvc.republisher.reading import digest
+
+
+def digest(*parts: str) -> str:
+    """Return a short digest of some texts, for telling whether any has changed."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
 def policies(config: Config) -> dict[str, str]:

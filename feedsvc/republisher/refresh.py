@@ -1,50 +1,84 @@
 """One pass over the articles directory: gather, decide, apply."""
 
-import posixpath
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
-from typing import TypeVar
 
-from feedsvc import feeds, identity
+from feedsvc import feeds
 from feedsvc.changes import diff
 from feedsvc.config import Config
 from feedsvc.index import Index, Writer
-from feedsvc.model import Article, Changes, Identity, Problem, Published, Refresh, Signature
+from feedsvc.model import Changes, Refresh
+from feedsvc.reading import Outcome, Reading
+from feedsvc.republisher.checking import unlisted
 from feedsvc.republisher.contents import IMAGE_KEY, Contents
-from feedsvc.republisher.policies import needs_image_key, policies
-from feedsvc.republisher.reading import Reading, digest, unlisted
+from feedsvc.republisher.ingest import Ingest
+from feedsvc.republisher.policies import digest, needs_image_key, policies
 from feedsvc.republisher.survey import Paths, Survey, Surveyor
 
-T = TypeVar("T")
 Progress = Callable[[int, int], None]
 """Called with how many files are done, and of how many."""
 
 LIST = ""
 """The slug under which the state of the list of feeds is kept; no feed can have it."""
+PARTIAL = "partial"
+"""Under which the index remembers, as `yes`, that the oldest articles have not been read yet."""
 
-_BATCH = 200  # articles held in memory at a time
 _CLEANED_AT_ONCE = 50  # articles
 _CLEANING_SECONDS = 1.0  # of a pass
 _PATIENCE = 5  # first passes that wait for files being written before anything is served
+_STAGED = 1000  # articles: a first pass over more is published in stages
+_MOST_AT_FIRST = 10_000  # articles in the first stage, should a category have too few
+
+
+@dataclass(slots=True, kw_only=True)
+class _Pass:
+    """What is known of the pass under way."""
+
+    now: datetime  # a whole second
+    changes: Changes
+    survey: Survey
+    ingest: Ingest
+    stale: set[str]  # of `policies`
+    due: Sequence[str]  # sources of held articles whose time has come
+    ready: bool  # what is known when it, or its first stage, is done may be served at last
+    partial: bool  # an earlier pass has left off before the oldest articles
+    staged: bool  # readers are waiting, and there is much to read
+    progress: Progress | None
+    done: int = 0  # files
+    total: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.total = len(self.changes.added) + len(self.changes.modified)
 
 
 class Refresher:
-    """Brings one index up to date with one directory."""
+    """Brings one index up to date with one directory.
 
-    def __init__(self, config: Config, index: Index, contents: Contents) -> None:
+    `served` is called when a first pass has published the newest articles and the oldest are still
+    to be read: a moment for work that would have to wait otherwise.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        index: Index,
+        contents: Contents,
+        *,
+        served: Callable[[datetime], None],
+        processes: int = 0,
+    ) -> None:
         self._config = config
         self._contents = contents
         self._index = index
-        self._reading = Reading(config)
+        self._served = served
+        self._reading = Reading(config, processes=processes)
         self._policies = policies(config)
         self._surveyor = Surveyor(config, index, self._reading.directory)
         self._passes = 0
         self._counted: tuple[bytes, int] | None = None
-        self._edited: set[str] = set()  # ids of entries whose bytes changed: copies may differ now
 
     def refresh(
         self,
@@ -56,7 +90,6 @@ class Refresher:
     ) -> Refresh:
         """Make one pass, at the time `now`: over these paths, or over everything."""
         started = time.perf_counter()
-        second = now.replace(microsecond=0)
         stale = {
             name for name, policy in self._policies.items() if self._index.meta(name) != policy
         }
@@ -66,25 +99,32 @@ class Refresher:
             anew="articles" in stale,  # the same bytes would be read as other articles now
             accept_empty=accept_empty,
         )
-        pending = survey.pending
-        changes = diff(survey.known, survey.found)
-        due, _ = self._index.due(now)
         # The first feeds that anyone sees must not lack what is only a second too young.
         self._passes += 1
-        ready = not pending or self._passes > _PATIENCE
-        ready_now = ready and self._index.meta("ready") is None
+        changes = diff(survey.known, survey.found)
+        first, partial = self._index.meta("ready") is None, self._index.meta(PARTIAL) == "yes"
+        staged = (first or partial) and len(changes.added) > _STAGED
+        due, _ = self._index.due(now)
+        second = now.replace(microsecond=0)
+        one = _Pass(
+            now=second,
+            changes=changes,
+            survey=survey,
+            ingest=Ingest(self._config, second),
+            stale=stale,
+            due=due,
+            ready=first and (staged or not survey.pending or self._passes > _PATIENCE),
+            partial=partial,
+            staged=staged,
+            progress=progress,
+        )
         unkeyed = needs_image_key(self._config) and self._index.meta(IMAGE_KEY) is None
-        if changes or stale or due or ready_now or unkeyed:
-            with self._index.writing() as writer:
-                if unkeyed:
-                    writer.set_meta(IMAGE_KEY, secrets.token_hex(32))
-                self._apply(
-                    writer, changes, survey, second, stale=stale, due=due, progress=progress
-                )
-                writer.set_meta("root", survey.root)
-                if ready_now:
-                    writer.set_meta("ready", "yes")
-        more = self._clean_again(second)
+        if one.changes or stale or due or one.ready or one.partial or unkeyed:
+            try:
+                self._apply(one)
+            finally:
+                self._reading.rest()
+        more = self._clean_again(one.now)
         _, next_due = self._index.due(now)
         waits = [
             survey.wait,
@@ -92,48 +132,99 @@ class Refresher:
             0.0 if more else None,
         ]
         return Refresh(
-            changes=changes,
+            changes=one.changes,
             articles=self._count(),
             seconds=time.perf_counter() - started,
             problems=(
                 *(unlisted(folder, reason) for folder, reason in survey.unreadable),
                 *self._index.problems(),
             ),
-            pending=pending,
+            pending=survey.pending,
             again_in=min((w for w in waits if w is not None), default=None),
         )
 
-    def _apply(
-        self,
-        writer: Writer,
-        changes: Changes,
-        survey: Survey,
-        now: datetime,
-        *,
-        stale: set[str],
-        due: Sequence[str],
-        progress: Progress | None,
-    ) -> None:
-        writer.remove_files(changes.removed)
-        if "memberships" in stale:
-            self._rejoin(writer, writer.all_articles())
-        if due:
-            writer.release(due)
-            self._rejoin(writer, writer.all_articles(due))
+    def _apply(self, one: _Pass) -> None:
+        """Write what has changed: in one transaction, or a first pass in stages.
+
+        The first stage of these ends when each configured feed has all that it shows; the others
+        are as large as all before.
+        """
+        outcomes = self._outcomes(one)
+        stage, more = 0, True
+        while more:
+            with self._index.writing() as writer:
+                if stage == 0:
+                    self._begin(writer, one)
+                more = self._read(writer, one, outcomes, first=stage == 0)
+                self._finish(writer, one, partial=more)
+            if more and stage == 0:
+                self._served(one.now)
+            stage += 1
+
+    def _outcomes(self, one: _Pass) -> Iterator[list[Outcome]]:
+        """Read what was changed and added."""
+        changes, found = one.changes, one.survey.found
         # What is known goes first, and what the ledger names: a new file may be a copy of it.
-        named = writer.named(changes.added)
-        added = sorted(changes.added, key=lambda source: source not in named)
-        self._edited.clear()
-        self._read(writer, (*changes.modified, *added), survey.found, now, progress)
-        copies = self._surveyor.elsewhere(writer.copies(self._edited), survey)
-        self._read(writer, sorted(copies), copies, now)
+        named = self._index.named(changes.added)
+        first = [(source, found[source]) for source in changes.added if source in named]
+        last = [(source, found[source]) for source in changes.added if source not in named]
+        if one.staged:
+            first, last = self._reading.newest_first(first), self._reading.newest_first(last)
+        modified = [(source, found[source]) for source in changes.modified]
+        return self._reading.all([*modified, *first, *last])
+
+    def _begin(self, writer: Writer, one: _Pass) -> None:
+        if needs_image_key(self._config) and writer.meta(IMAGE_KEY) is None:
+            writer.set_meta(IMAGE_KEY, secrets.token_hex(32))
+        writer.remove_files(one.changes.removed)
+        if "memberships" in one.stale:
+            one.ingest.rejoin(writer, writer.all_articles())
+        if one.due:
+            writer.release(one.due)
+            one.ingest.rejoin(writer, writer.all_articles(one.due))
+        writer.set_meta("root", one.survey.root)
+
+    def _read(
+        self, writer: Writer, one: _Pass, outcomes: Iterator[list[Outcome]], *, first: bool
+    ) -> bool:
+        """Publish all articles, or one stage of them; tell whether there are more."""
+        most = _MOST_AT_FIRST if first else one.done
+        end = one.done + most if one.staged else one.total
+        for part in outcomes:
+            one.ingest.take(writer, part, one.survey.found)
+            one.done = min(one.total, one.done + len(part))
+            if one.progress:
+                one.progress(one.done, one.total)
+            full = one.staged and first and self._full(one)
+            if one.done < one.total and (one.done >= end or full):
+                return True
+        return False
+
+    def _full(self, one: _Pass) -> bool:
+        slugs = (feeds.ALL, *(category.slug for category in self._config.categories))
+        return all(one.ingest.members[slug] >= self._config.feeds.limit for slug in slugs)
+
+    def _finish(self, writer: Writer, one: _Pass, *, partial: bool) -> None:
+        """Settle what follows from the articles that were published."""
+        self._reread(writer, one, writer.copies(one.ingest.edited))
+        one.ingest.edited.clear()
         while heirs := writer.heirs():
-            there = self._surveyor.elsewhere(heirs, survey)
-            self._read(writer, sorted(there), there, now)
+            self._reread(writer, one, heirs)
         writer.appoint()
-        self._settle_feeds(writer, now, everything=bool(stale))
-        for name in stale:
+        self._settle_feeds(writer, one.now, everything=bool(one.stale))
+        for name in one.stale:
             writer.set_meta(name, self._policies[name])
+        one.stale.clear()
+        if partial or one.partial:
+            writer.set_meta(PARTIAL, "yes" if partial else "no")
+            one.partial = partial
+        if one.ready:
+            writer.set_meta("ready", "yes")
+
+    def _reread(self, writer: Writer, one: _Pass, sources: Sequence[str]) -> None:
+        there = self._surveyor.elsewhere(sources, one.survey)
+        for part in self._reading.all(sorted(there.items())):
+            one.ingest.take(writer, part, there)
 
     def _count(self) -> int:
         """Return how many articles are published; counted again only when something has changed."""
@@ -165,96 +256,6 @@ class Refresher:
             if time.monotonic() >= until:
                 return True
 
-    def _read(
-        self,
-        writer: Writer,
-        sources: Sequence[str],
-        signatures: Mapping[str, Signature],
-        now: datetime,
-        progress: Progress | None = None,
-    ) -> None:
-        done = 0
-        for batch in _batches(sources, _BATCH):
-            self._read_batch(writer, batch, signatures, now)
-            done += len(batch)
-            if progress:
-                progress(done, len(sources))
-
-    def _read_batch(
-        self,
-        writer: Writer,
-        sources: Sequence[str],
-        signatures: Mapping[str, Signature],
-        now: datetime,
-    ) -> None:
-        problems: dict[str, list[Problem]] = {}
-        settled: dict[str, Signature] = {}
-        found: list[identity.Found] = []
-        drafts: list[str] = []
-        for source in sources:
-            outcome = self._reading.read(source, signatures[source])
-            if outcome is None:
-                continue  # gone since the scan: the next one says so
-            one, problems[source], try_again = outcome
-            if not try_again:
-                settled[source] = signatures[source]
-            if one is not None:
-                if one.article.draft:
-                    drafts.append(source)
-                else:
-                    found.append(one)
-        for source, problem in self._publish(writer, found, now):
-            problems[source].append(problem)
-        writer.remove_articles(drafts)
-        writer.write_files(settled)
-        writer.write_problems(_with_standing(problems, writer))
-
-    def _publish(
-        self, writer: Writer, found: Sequence[identity.Found], now: datetime
-    ) -> Iterator[tuple[str, Problem]]:
-        """Write these articles, and yield what there is to say of them."""
-        site_id = self._config.site.id
-        known = writer.identities(identity.candidates(found, site_id))
-        assigned = identity.assign(found, known, site_id=site_id, now=now)
-        before = {one.id: one.file_digest for one in known}
-        self._edited |= {
-            one.id
-            for one in assigned.values()
-            if before.get(one.id, one.file_digest) != one.file_digest
-        }
-        published = []
-        for one in found:
-            settled = assigned[one.article.source]
-            moment = one.article.published or settled.first_seen
-            hold = self._config.articles.future == "hold" and moment > now
-            published.append(
-                Published(
-                    article=one.article,
-                    id=settled.id,
-                    key=settled.key,
-                    published=moment,
-                    updated=settled.updated,
-                    version=_version(settled, moment, one.article.source),
-                    held_until=moment if hold else None,
-                )
-            )
-        writer.write_articles([(one, self._memberships(one.article)) for one in published])
-        writer.write_identities(one for source, one in assigned.items() if one.source == source)
-        for one in found:
-            source, owner = one.article.source, assigned[one.article.source]
-            if owner.source != source and owner.seen_digest != one.seen_digest:
-                yield source, _twin(source, owner.source)
-
-    def _memberships(self, article: Article) -> dict[str, str | None]:
-        return feeds.memberships(
-            article, self._config.categories, auto=self._config.feeds.auto_categories
-        )
-
-    def _rejoin(self, writer: Writer, some: Iterable[Published]) -> None:
-        """Put known articles into the feeds that they belong to now."""
-        for batch in _batches(some, _BATCH):
-            writer.write_memberships([(one, self._memberships(one.article)) for one in batch])
-
     def _settle_feeds(self, writer: Writer, now: datetime, *, everything: bool) -> None:
         """Note what each feed that was touched shows now."""
         config = self._config
@@ -274,35 +275,3 @@ class Refresher:
         listed = (f"{slug}\n{term}" for slug, term in writer.term_slugs())
         fingerprints[LIST] = digest(view, *configured.values(), *listed)
         writer.settle_feeds(fingerprints, now)
-
-
-def _version(settled: Identity, moment: datetime, source: str) -> str:
-    # The folder counts, because relative images have their addresses from it.
-    folder = posixpath.dirname(source)
-    return digest(settled.id, settled.seen_digest, str(moment), str(settled.updated), folder)
-
-
-def _twin(source: str, owner: str) -> Problem:
-    return Problem(
-        source=source,
-        reason=f"it is the same article as {owner}: the same id, or the same original",
-        cure="remove one of the two, or give this one an id of its own",
-        published=True,
-    )
-
-
-def _with_standing(
-    problems: Mapping[str, Sequence[Problem]], writer: Writer
-) -> dict[str, list[Problem]]:
-    """Say of each problem whether its article is in the feeds, as it is or as it was."""
-    known = writer.known_articles(source for source, found in problems.items() if found)
-    return {
-        source: [replace(one, published=source in known) for one in found]
-        for source, found in problems.items()
-    }
-
-
-def _batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    values = iter(values)
-    while batch := list(islice(values, size)):
-        yield batch

@@ -102,15 +102,19 @@ class Directory:
             return "" if leads else None
         return "/".join(map(said, names))
 
-    def read(self, source: str) -> bytes:
-        """Return the bytes of one article; raises OSError."""
+    def read(self, source: str, most: int = -1) -> bytes:
+        """Return the bytes of one article, or so many of the first; raises OSError."""
         try:
-            return (self.root / source).read_bytes()
+            return self._read(source, most)
         except FileNotFoundError:
             name = ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), source.encode())
             if name == source.encode():
                 raise
-            return self.root.joinpath(os.fsdecode(name)).read_bytes()
+            return self._read(os.fsdecode(name), most)
+
+    def _read(self, name: str, most: int) -> bytes:
+        with open(os.path.join(self.root, name), "rb", buffering=0) as file:  # noqa: PTH118, PTH123
+            return file.read(most)
 
 
 def _topmost(sources: Iterable[str]) -> tuple[str, ...]:

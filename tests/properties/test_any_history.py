@@ -13,11 +13,12 @@ file that speaks for such an article while there are copies of it.
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal
+from unittest import mock
 
 import pytest
 from conftest import Clock, Tree
@@ -25,11 +26,11 @@ from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from lxml import etree
 
-from feedsvc import config as configuration
+from feedsvc import config as configuration, reading
 from feedsvc.errors import NotFoundError, NotReadyError
 from feedsvc.index import Index, Writer
 from feedsvc.index.journal import Journal
-from feedsvc.republisher import Republisher
+from feedsvc.republisher import Republisher, refresh
 
 TERMS = ("news", "life", "新闻")
 ATOM_ID = "{http://www.w3.org/2005/Atom}entry/{http://www.w3.org/2005/Atom}id"
@@ -465,6 +466,26 @@ History.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow],
 )
 TestHistory = History.TestCase
+
+
+class InStages(History):
+    """The same, where every first pass, after a loss too, is published article by article."""
+
+    def __init__(self) -> None:
+        self.small = ExitStack()
+        for module, name, size in (
+            (refresh, "_STAGED", 0), (refresh, "_MOST_AT_FIRST", 1), (reading, "_PART", 1)
+        ):  # fmt: skip
+            self.small.enter_context(mock.patch.object(module, name, size))
+        super().__init__()
+
+    def teardown(self) -> None:
+        super().teardown()
+        self.small.close()
+
+
+TestInStages = InStages.TestCase
+TestInStages.settings = TestHistory.settings
 
 
 # Histories that are too rare to be left to chance.

@@ -1,0 +1,130 @@
+"""What was read goes into the index: ids, dates, feeds, problems; in batches."""
+
+import posixpath
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+from typing import TypeVar
+
+from feedsvc import feeds, identity
+from feedsvc.config import Config
+from feedsvc.index import Writer
+from feedsvc.model import Identity, Problem, Published, Signature
+from feedsvc.reading import Outcome
+from feedsvc.republisher.policies import digest
+
+T = TypeVar("T")
+
+_BATCH = 200  # articles held in memory at a time
+
+
+class Ingest:
+    """Publishes what the files of one configuration say, within the transactions of one pass.
+
+    `edited` are the ids of entries whose bytes changed: copies of them may differ now. `members`
+    says how many articles each feed was given.
+    """
+
+    def __init__(self, config: Config, now: datetime) -> None:
+        self._config = config
+        self._now = now
+        self._memberships = feeds.Memberships(config.categories, auto=config.feeds.auto_categories)
+        self.edited: set[str] = set()
+        self.members: Counter[str] = Counter()
+
+    def take(
+        self, writer: Writer, outcomes: Iterable[Outcome], signatures: Mapping[str, Signature]
+    ) -> None:
+        """Publish what these articles say, or note what is wrong with them."""
+        problems: dict[str, list[Problem]] = {}
+        settled: dict[str, Signature] = {}
+        found: list[identity.Found] = []
+        drafts: list[str] = []
+        for one in outcomes:
+            problems[one.source] = list(one.problems)
+            if not one.again:
+                settled[one.source] = signatures[one.source]
+            if one.found is not None:
+                if one.found.article.draft:
+                    drafts.append(one.source)
+                else:
+                    found.append(one.found)
+        for source, problem in self._publish(writer, found):
+            problems[source].append(problem)
+        writer.remove_articles(drafts)
+        writer.write_files(settled)
+        writer.write_problems(_with_standing(problems, writer))
+
+    def rejoin(self, writer: Writer, some: Iterable[Published]) -> None:
+        """Put known articles into the feeds that they belong to now."""
+        some = iter(some)
+        while batch := list(islice(some, _BATCH)):
+            writer.write_memberships([(one, self._memberships.of(one.article)) for one in batch])
+
+    def _publish(
+        self, writer: Writer, found: Sequence[identity.Found]
+    ) -> Iterator[tuple[str, Problem]]:
+        """Write these articles, and yield what there is to say of them."""
+        site_id = self._config.site.id
+        known = writer.identities(identity.candidates(found, site_id))
+        assigned = identity.assign(found, known, site_id=site_id, now=self._now)
+        before = {one.id: one.file_digest for one in known}
+        self.edited |= {
+            one.id
+            for one in assigned.values()
+            if before.get(one.id, one.file_digest) != one.file_digest
+        }
+        published = []
+        for one in found:
+            settled = assigned[one.article.source]
+            moment = one.article.published or settled.first_seen
+            hold = self._config.articles.future == "hold" and moment > self._now
+            published.append(
+                Published(
+                    article=one.article,
+                    id=settled.id,
+                    key=settled.key,
+                    published=moment,
+                    updated=settled.updated,
+                    version=_version(settled, moment, one.article.source),
+                    held_until=moment if hold else None,
+                )
+            )
+        joined = [(one, self._memberships.of(one.article)) for one in published]
+        writer.write_articles(joined)
+        for shown, slugs in joined:
+            if shown.held_until is None:
+                self.members.update(slugs.keys())
+        writer.write_identities(one for source, one in assigned.items() if one.source == source)
+        for one in found:
+            source, owner = one.article.source, assigned[one.article.source]
+            if owner.source != source and owner.seen_digest != one.seen_digest:
+                yield source, _twin(source, owner.source)
+
+
+def _version(settled: Identity, moment: datetime, source: str) -> str:
+    # The folder counts, because relative images have their addresses from it.
+    folder = posixpath.dirname(source)
+    return digest(settled.id, settled.seen_digest, str(moment), str(settled.updated), folder)
+
+
+def _twin(source: str, owner: str) -> Problem:
+    return Problem(
+        source=source,
+        reason=f"it is the same article as {owner}: the same id, or the same original",
+        cure="remove one of the two, or give this one an id of its own",
+        published=True,
+    )
+
+
+def _with_standing(
+    problems: Mapping[str, Sequence[Problem]], writer: Writer
+) -> dict[str, list[Problem]]:
+    """Say of each problem whether its article is in the feeds, as it is or as it was."""
+    known = writer.known_articles(source for source, found in problems.items() if found)
+    return {
+        source: [replace(one, published=source in known) for one in found]
+        for source, found in problems.items()
+    }

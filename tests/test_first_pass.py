@@ -1,0 +1,216 @@
+"""A first pass over much: the newest articles are served while the others are still read."""
+
+import logging
+import os
+import signal
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from conftest import Clock, Tree, titles
+from flask.testing import FlaskClient
+
+from feedsvc import articles, reading
+from feedsvc.errors import NotReadyError
+from feedsvc.reading import Reading
+from feedsvc.republisher import Republisher, refresh
+from feedsvc.web import build_app
+
+Open = Callable[..., Republisher]
+ARTICLES = 40
+SECTIONS = {
+    "feeds": {"limit": 5},
+    "categories": [
+        {"slug": "even", "title": "Even", "terms": ["even"]},
+        {"slug": "odd", "title": "Odd", "terms": ["odd"]},
+    ],
+}
+PATHS = [f"/feeds/{slug}.{suffix}" for slug in ("all", "even", "odd") for suffix in ("atom", "rss")]
+
+
+class Power(BaseException):
+    """It has failed."""
+
+
+@pytest.fixture
+def many(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Tree:
+    """Make articles whose names tell nothing of their dates, and stages that are small."""
+    monkeypatch.setattr(refresh, "_STAGED", 10)
+    monkeypatch.setattr(reading, "_PART", 5)
+    for n in range(ARTICLES):
+        term = "even" if n % 2 == 0 else "odd"
+        date = datetime(2022, 1, 1, tzinfo=UTC) + timedelta(hours=n)
+        rare = ", rare" if n in {3, 30} else ""
+        tree.write(
+            f"{(n * 7) % ARTICLES:02d}.html",
+            f"---\ntitle: A{n}\ndate: {date:%Y-%m-%d %H:%M}\ntags: [{term}{rare}]\n---\n<p>{n}</p>",
+        )
+    return tree
+
+
+def reading_of(
+    done: list[tuple[int, int]], at: int, then: Callable[[], object]
+) -> refresh.Progress:
+    def note(now: int, total: int) -> None:
+        done.append((now, total))
+        if now == at:
+            then()
+
+    return note
+
+
+def newest(*, below: int = ARTICLES, step: int = 1) -> list[str]:
+    return [f"A{n}" for n in range(below - 1, -1, -step)][:5]
+
+
+def test_feeds_are_served_as_soon_as_their_newest_entries_are_known(
+    many: Tree, open_site: Open
+) -> None:
+    site = open_site(**SECTIONS)
+    client: FlaskClient = build_app(open_site(**SECTIONS)).test_client()
+    seen: list[object] = []
+
+    def look() -> None:
+        seen.append([client.get(path).status_code for path in PATHS])
+        seen.append([titles(site, slug) for slug in ("all", "even", "odd")])
+        for path in ("/feeds/rare.atom", "/feeds/unheard-of.atom", "/opml.xml", "/feeds/rare",
+                     "/articles/00000000000000000000"):  # fmt: skip
+            answer = client.get(path)
+            seen.append((path, answer.status_code, answer.headers["Retry-After"]))
+        seen.append(client.get("/readyz").json)
+
+    site.refresh(reading_of(done := [], 15, look))
+    assert seen == [
+        [200] * len(PATHS),
+        [newest(), newest(below=ARTICLES - 1, step=2), newest(step=2)],
+        ("/feeds/rare.atom", 503, "5"),
+        ("/feeds/unheard-of.atom", 503, "5"),
+        ("/opml.xml", 503, "5"),
+        ("/feeds/rare", 503, "5"),
+        ("/articles/00000000000000000000", 503, "5"),
+        {"ready": True, "articles": 10, "reading": {"done": 15, "of": ARTICLES}},
+    ]
+    assert done == [(n, ARTICLES) for n in range(5, ARTICLES + 1, 5)]
+    assert titles(site, "rare") == ["A30", "A3"]
+    assert client.get("/opml.xml").status_code == 200
+    assert client.get("/feeds/unheard-of.atom").status_code == 404
+    assert client.get("/articles/00000000000000000000").status_code == 404
+    assert client.get("/readyz").json["articles"] == ARTICLES
+
+
+def test_the_stages_come_to_what_one_transaction_comes_to(
+    many: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staged = open_site(**SECTIONS)
+    staged.refresh()
+    monkeypatch.setattr(refresh, "_STAGED", 1000)
+    whole = open_site(state={"url": "sqlite:///state/other.db"}, **SECTIONS)
+    whole.refresh()
+    for path in [*PATHS, "/feeds/rare.json", "/opml.xml"]:
+        assert staged.document(path).body == whole.document(path).body
+    assert list(staged.export_ledger()) == list(whole.export_ledger())
+
+
+@pytest.mark.parametrize("at", range(5, ARTICLES, 5))
+def test_after_a_crash_at_any_stage_the_next_start_goes_on(
+    many: Tree, open_site: Open, at: int
+) -> None:
+    def fail() -> None:
+        raise Power
+
+    with pytest.raises(Power):
+        open_site(**SECTIONS).refresh(reading_of([], at, fail))
+    site = open_site(**SECTIONS)
+    served = site.ready()
+    assert served == (at > 10), "what the first stage has published is there"
+    if served:
+        assert titles(site) == newest()
+        with pytest.raises(NotReadyError):
+            site.document("/feeds/rare.atom")
+    many.write("new.html", "---\ntitle: New\ndate: 2023-01-01\ntags: [rare]\n---\nnew")
+    report = site.refresh()
+    assert len(report.changes.added) == ARTICLES + 1 - (0 if at <= 10 else 10 if at <= 20 else 20)
+    assert titles(site)[:2] == ["New", "A39"]
+    assert titles(site, "rare") == ["New", "A30", "A3"]
+
+
+def test_an_article_whose_date_is_hidden_from_a_glance_comes_later_and_counts(
+    many: Tree, open_site: Open
+) -> None:
+    matter = '"\\x64ate": 2022-03-01'
+    assert articles.glance(matter.encode()) is None
+    file = many.write("hidden.html", f"---\ntitle: Hidden\n{matter}\ntags: [even]\n---\n<p>h</p>")
+    os.utime(file, (0, 0))
+    site = open_site(**SECTIONS)
+    seen: list[list[str]] = []
+    site.refresh(reading_of([], 15, lambda: seen.append(titles(site))))
+    assert seen == [newest()]
+    assert titles(site) == ["Hidden", *newest()[:4]]
+
+
+@pytest.mark.parametrize(
+    ("head", "date"),
+    [
+        (b"---\ntitle: x\ndate: 2022-02-23 21:06:12\n---\n", "2022-02-23T21:06:12+00:00"),
+        (b"---\nDate:   'Wed, 23 Feb 2022 13:06:12 GMT'  # so\n", "2022-02-23T13:06:12+00:00"),
+        (b"+++\r\ndate = 2022-02-23T21:06:12+08:00\r\n+++", "2022-02-23T13:06:12+00:00"),
+        (b'{"title": "x",\n "date": "2022-02-23",\n', "2022-02-23T00:00:00+00:00"),
+        (b"---\nupdated: 2022-02-23\n---", None),
+        (b"---\ndate: soon\n---", None),
+        (b"---\ndate:\n---", None),
+        (b"date: \xff\xfe\n", None),
+        (b"", None),
+    ],
+)
+def test_a_glance_finds_dates_as_they_are_mostly_written(head: bytes, date: str | None) -> None:
+    found = articles.glance(head)
+    assert (found.isoformat() if found else None) == date
+
+
+def test_what_nobody_has_asked_for_is_made_between_the_stages(
+    many: Tree, open_site: Open, clock: Clock
+) -> None:
+    site = open_site(**SECTIONS)
+    kept: list[int] = []
+
+    def look() -> None:
+        versions = site.versions(PATHS)
+        found = [site._index.document(p, versions[p], site._documents._view) for p in PATHS]
+        kept.append(sum(one is not None for one in found))
+
+    site.refresh(reading_of([], 15, look))
+    assert kept == [len(PATHS)]
+
+
+@pytest.fixture
+def shared(many: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reading]:
+    """Read with two processes beside this one."""
+    monkeypatch.setattr(reading, "_MANY", 10)
+    many.write("bad.html", "---\ntitle: [\n")
+    found = Reading(open_site(**SECTIONS).config, processes=2)
+    yield found
+    found.rest()
+
+
+def test_other_processes_read_what_one_reads(shared: Reading) -> None:
+    alone = Reading(shared._config)
+    files = shared.newest_first(list(shared.directory.scan().signatures.items()))
+    assert len(shared._children) == 2
+    assert files == alone.newest_first(files[::-1])
+    assert list(shared.all(files)) == list(alone.all(files))
+    children = list(shared._children)
+    shared.rest()
+    assert all(child._process.returncode is not None for child in children)
+
+
+def test_when_a_process_that_reads_ends_the_others_work_is_done_here(
+    shared: Reading, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = list(shared.directory.scan().signatures.items())
+    parts = shared.all(files)
+    outcomes = [*next(parts)]
+    os.kill(shared._children[0]._process.pid, signal.SIGKILL)
+    with caplog.at_level(logging.WARNING):
+        outcomes += [one for part in parts for one in part]
+    assert "another ended" in caplog.text
+    assert [one.source for one in outcomes] == [source for source, _ in files]
