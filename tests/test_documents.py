@@ -1,7 +1,10 @@
 """Documents are made once, whoever asks, and kept for every process and the next start."""
 
+import fcntl
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +14,7 @@ from conftest import Clock, Tree, items
 from feedsvc import formats
 from feedsvc.errors import GoneError, NotFoundError
 from feedsvc.index import Index
+from feedsvc.index.turns import Kind
 from feedsvc.model import Document, Feed
 from feedsvc.republisher import Republisher, documents
 
@@ -78,6 +82,36 @@ def test_many_who_ask_at_once_cause_one_rendering(
         thread.join(30)
     assert len(bodies) == 20
     assert len(set(bodies)) == 1
+    assert rendered.seen == ["all.atom"]
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_OFD_SETLKW"), reason="elsewhere each process has its own")
+def test_while_one_process_makes_a_document_another_waits_for_it(
+    tree: Tree, open_site: Open, rendered: Rendered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Two sites are as two processes: each has its own opening of the file that they lock.
+    one, other = open_site(), open_site()
+    tree.write("a.html", "<p>a</p>")
+    one.refresh()
+    making, waiting, turn = threading.Event(), threading.Event(), other._index.turn
+
+    def slowly(*given: Any) -> Feed:
+        making.set()
+        assert waiting.wait(30)
+        return build(*given)
+
+    def counted(kind: Kind, name: str) -> AbstractContextManager[None]:
+        if kind == "document":
+            waiting.set()  # it has looked, found nothing, and comes for its turn
+        return turn(kind, name)
+
+    build = one._documents._build
+    monkeypatch.setattr(one._documents, "_build", slowly)
+    monkeypatch.setattr(other._index, "turn", counted)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(one.document, ATOM)
+        assert making.wait(30)
+        assert pool.submit(other.document, ATOM).result(30) == first.result(30)
     assert rendered.seen == ["all.atom"]
 
 
