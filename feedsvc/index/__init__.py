@@ -45,6 +45,11 @@ class Index(SavedWork):
                 select(schema.meta.c.value).where(schema.meta.c.key == key)
             ).scalar()
 
+    def metas(self) -> dict[str, str]:
+        """Return all remembered values."""
+        with self._reading() as connection:
+            return {row.key: row.value for row in connection.execute(select(schema.meta))}
+
     def signatures(self, within: Sequence[str] | None = None) -> dict[str, Signature]:
         """Return the signature of every file as last read, by source.
 

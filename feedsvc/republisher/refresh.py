@@ -90,9 +90,8 @@ class Refresher:
     ) -> Refresh:
         """Make one pass, at the time `now`: over these paths, or over everything."""
         started = time.perf_counter()
-        stale = {
-            name for name, policy in self._policies.items() if self._index.meta(name) != policy
-        }
+        known = self._index.metas()
+        stale = {name for name, policy in self._policies.items() if known.get(name) != policy}
         survey = self._surveyor.survey(
             now,
             paths,
@@ -102,9 +101,9 @@ class Refresher:
         # The first feeds that anyone sees must not lack what is only a second too young.
         self._passes += 1
         changes = diff(survey.known, survey.found)
-        first, partial = self._index.meta("ready") is None, self._index.meta(PARTIAL) == "yes"
+        first, partial = "ready" not in known, known.get(PARTIAL) == "yes"
         staged = (first or partial) and len(changes.added) > _STAGED
-        due, _ = self._index.due(now)
+        due, next_due = self._index.due(now)
         second = now.replace(microsecond=0)
         one = _Pass(
             now=second,
@@ -118,14 +117,14 @@ class Refresher:
             staged=staged,
             progress=progress,
         )
-        unkeyed = needs_image_key(self._config) and self._index.meta(IMAGE_KEY) is None
+        unkeyed = needs_image_key(self._config) and IMAGE_KEY not in known
         if one.changes or stale or due or one.ready or one.partial or unkeyed:
             try:
                 self._apply(one)
             finally:
                 self._reading.rest()
+            _, next_due = self._index.due(now)
         more = self._clean_again(one.now)
-        _, next_due = self._index.due(now)
         waits = [
             survey.wait,
             (next_due - now).total_seconds() if next_due else None,
