@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -17,7 +18,14 @@ from feedsvc.config import Config
 from feedsvc.errors import ConfigError, FeedsvcError
 from feedsvc.model import Changes, Problem, Refresh
 from feedsvc.republisher import Progress, check as check_articles
-from feedsvc.serve import available_cores, log_to_stderr, open_republisher, serve as run_service
+from feedsvc.serve import (
+    LONG_PASS,
+    available_cores,
+    log_progress,
+    log_to_stderr,
+    open_republisher,
+    serve as run_service,
+)
 from feedsvc.watch import trigger
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -53,11 +61,21 @@ def main() -> None:
     help="How many processes answer requests.",
 )
 def serve(config_file: Path | None, host: str, port: int, workers: int) -> None:
-    """Serve the feeds and watch the articles, until stopped."""
+    """Serve the feeds and watch the articles, until stopped.
+
+    SIGHUP makes it read the configuration again; no request is lost.
+    """
     with _errors():
         config = _load(config_file)
         log_to_stderr()
-        run_service(config, host=host, port=port, workers=workers)
+        run_service(
+            config,
+            host=host,
+            port=port,
+            workers=workers,
+            reread=partial(_load, config_file),
+            showing=_service_progress,
+        )
 
 
 @main.command()
@@ -190,15 +208,15 @@ def _errors() -> Iterator[None]:
 
 
 @contextmanager
-def _progress() -> Iterator[Progress | None]:
-    """Show a progress bar on a terminal while there is much to do."""
+def _progress(least: int = 1) -> Iterator[Progress | None]:
+    """Show a progress bar on a terminal while there are at least so many articles to read."""
     if not sys.stderr.isatty():
         yield None
         return
     bars: list[Any] = []
 
     def progress(done: int, total: int) -> None:
-        if not bars and done < total:
+        if not bars and done < total >= least:
             bars.append(click.progressbar(length=total, label="articles", file=sys.stderr))
             bars[0].__enter__()
         if bars:
@@ -209,6 +227,13 @@ def _progress() -> Iterator[Progress | None]:
     finally:
         if bars:
             bars[0].__exit__(None, None, None)
+
+
+@contextmanager
+def _service_progress() -> Iterator[Progress | None]:
+    """Show long passes: by a bar on a terminal, by lines in a log elsewhere."""
+    with _progress(LONG_PASS) if sys.stderr.isatty() else log_progress() as progress:
+        yield progress
 
 
 def _grouped(problems: Sequence[Problem]) -> str:

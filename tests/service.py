@@ -38,8 +38,11 @@ def until(holds: Callable[[], Any], what: str) -> Any:
 class Service:
     """A running service; `log` is what it has written so far."""
 
-    def __init__(self, folder: Path, articles: Path, *options: str, **keys: str) -> None:
-        port = free_port()
+    def __init__(
+        self, folder: Path, articles: Path, *options: str, terminal: int | None = None, **keys: str
+    ) -> None:
+        """Start it; its errors go to a log, or to the `terminal` of this descriptor."""
+        self.port = port = free_port()
         self.articles = articles
         self.url = f"http://127.0.0.1:{port}"
         self.config = folder / "config.yaml"
@@ -55,7 +58,7 @@ class Service:
             self.process = subprocess.Popen(  # in a group of its own, as a terminal would have it
                 [*command, "--port", str(port), *options],
                 stdout=log,
-                stderr=subprocess.STDOUT,
+                stderr=subprocess.STDOUT if terminal is None else terminal,
                 start_new_session=True,
             )
         self.client = httpx.Client(base_url=self.url, timeout=LIMIT)
@@ -90,6 +93,20 @@ class Service:
         found = re.findall(r"watcher (\d+) watches", self.log)
         return int(found[-1]) if found else None
 
+    def workers(self, number: int) -> list[int]:
+        """Return the ids of the processes that answer requests, once there are so many."""
+
+        def living() -> list[int]:
+            found = [int(pid) for pid in re.findall(r"worker (\d+) answers", self.log)]
+            return [pid for pid in found if alive(pid)]
+
+        until(lambda: len(living()) == number, f"{number} workers answer")
+        return living()
+
+    def reload(self) -> None:
+        """Have the configuration read again; return before it has been."""
+        self.process.send_signal(signal.SIGHUP)
+
     def stop(self, with_: signal.Signals = signal.SIGTERM) -> int:
         self.client.close()
         if self.process.poll() is None:
@@ -98,8 +115,10 @@ class Service:
 
 
 @contextmanager
-def serving(folder: Path, articles: Path, *options: str, **keys: str) -> Iterator[Service]:
-    service = Service(folder, articles, *options, **keys)
+def serving(
+    folder: Path, articles: Path, *options: str, terminal: int | None = None, **keys: str
+) -> Iterator[Service]:
+    service = Service(folder, articles, *options, terminal=terminal, **keys)
     try:
         until(service.ready, "the service answers")
         yield service

@@ -1,13 +1,21 @@
 """The running service: files dropped, edited and deleted; processes stopped and killed."""
 
+import http.client
 import os
+import re
+import select
 import signal
+import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import pytest
-from service import alive, serving, until
+from service import LIMIT, Service, alive, serving, until
 
 ONE = "---\ntitle: One\ntags: [news]\n---\n<p>1</p>"
 
@@ -73,6 +81,216 @@ def test_a_watcher_that_dies_is_started_again(tmp_path: Path, articles: Path) ->
         until(lambda: service.watcher() != first, "another watcher watches")
         (articles / "2.md").write_text("---\ntitle: Two\n---\nHi")
         until(lambda: "Two" in service.titles(), "the new article is in the feed")
+
+
+def test_a_worker_that_dies_is_started_again_and_requests_wait_for_it(
+    tmp_path: Path, articles: Path
+) -> None:
+    with serving(tmp_path, articles, "--workers", "1") as service:
+        (first,) = service.workers(1)
+        os.kill(first, signal.SIGKILL)
+        until(lambda: not alive(first), "it has gone")
+        with Asking(service, kept=False) as asking:
+            until(lambda: asking.statuses, "another one answers")
+        assert asking.failed == []
+        (second,) = service.workers(1)
+        assert second != first
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_parent_has_one_thread_so_that_it_can_fork(tmp_path: Path, articles: Path) -> None:
+    with serving(tmp_path, articles) as service:
+        service.reload()
+        until(lambda: "reloaded" in service.log, "it has reloaded")
+        assert len(list(Path(f"/proc/{service.process.pid}/task").iterdir())) == 1
+
+
+def test_readers_come_before_the_watcher(tmp_path: Path, articles: Path) -> None:
+    with serving(tmp_path, articles, "--workers", "2") as service:
+        ours = os.getpriority(os.PRIO_PROCESS, service.process.pid)
+        workers = [os.getpriority(os.PRIO_PROCESS, pid) for pid in service.workers(2)]
+        watcher = until(service.watcher, "the watcher says that it watches")
+        assert os.getpriority(os.PRIO_PROCESS, watcher) == ours + 5
+        assert set(workers) == {ours}
+
+
+class Asking:
+    """A reader that asks for a feed again and again, while the block lasts.
+
+    Over one connection when it is `kept`: then a request on which the server closed it is made
+    again, once, as RFC 9112 9.3.1 has clients do.
+    """
+
+    def __init__(self, service: Service, *, kept: bool) -> None:
+        self.statuses: set[int] = set()
+        self.failed: list[str] = []
+        self._port, self._kept = service.port, kept
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._ask)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _ask(self) -> None:
+        connection, answered = self._connection(), 0
+        while not self._done.is_set():
+            try:
+                self.statuses.add(self._answer(connection))
+                answered += 1
+            except (OSError, http.client.HTTPException) as error:
+                if answered == 0:
+                    self.failed.append(repr(error))
+                connection.close()
+                connection, answered = self._connection(), 0
+            if not self._kept:
+                connection.close()
+                connection, answered = self._connection(), 0
+        connection.close()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self._port, timeout=LIMIT)
+
+    @staticmethod
+    def _answer(connection: http.client.HTTPConnection) -> int:
+        connection.request("GET", "/feeds/all.json")
+        response = connection.getresponse()
+        response.read()
+        return response.status
+
+
+def test_a_reload_takes_the_new_settings_over_and_loses_no_request(
+    tmp_path: Path, articles: Path
+) -> None:
+    with (
+        serving(tmp_path, articles, "--workers", "2") as service,
+        Asking(service, kept=False) as new,
+        Asking(service, kept=True) as kept,
+    ):
+        old = service.workers(2)
+        watcher = until(service.watcher, "the watcher says that it watches")
+        service.config.write_text(service.config.read_text().replace("Live", "Renamed"))
+        service.reload()
+        until(
+            lambda: service.client.get("/feeds/all.json").json()["title"] == "Renamed",
+            "the new title is in the feed",
+        )
+        until(lambda: not any(map(alive, old)), "the old workers have gone")
+        until(lambda: service.watcher() != watcher, "another watcher watches")
+        assert not set(service.workers(2)) & set(old)
+        (articles / "2.md").write_text("---\ntitle: Two\n---\nHi")
+        until(lambda: "Two" in service.titles(), "the new watcher sees a new article")
+    assert (new.statuses, kept.statuses) == ({200}, {200})
+    assert new.failed == kept.failed == []
+
+
+def test_a_broken_configuration_is_said_and_the_old_one_goes_on(
+    tmp_path: Path, articles: Path
+) -> None:
+    with serving(tmp_path, articles, "--workers", "2") as service:
+        before = service.workers(2)
+        for broken, said in (
+            ("site:\n  titel: x\n", "config.yaml:2: site.titel: unknown key"),
+            ("articles: {rescan: '99 * * * *'}\n", "articles.rescan: no cron expression"),
+        ):
+            service.config.write_text(broken)
+            service.reload()
+            until(lambda said=said: said in service.log, "what is wrong is in the log")
+        (articles / "2.md").write_text("---\ntitle: Two\n---\nHi")
+        until(lambda: "Two" in service.titles(), "the old watcher goes on")
+        assert service.workers(2) == before
+
+
+REQUEST = b"GET /feeds/all.json HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@contextmanager
+def half_asked(service: Service) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Yield a connection with half a request, and one that was opened later and answered."""
+    address = "127.0.0.1", service.port
+    with (
+        socket.create_connection(address, timeout=LIMIT) as half,
+        socket.create_connection(address, timeout=LIMIT) as idle,
+    ):
+        half.sendall(REQUEST[:-2])
+        idle.sendall(REQUEST)
+        assert answered(idle) == 200
+        yield half, idle
+
+
+def answered(connection: socket.socket) -> int:
+    """Return the status of the answer on a connection, read to its end."""
+    answer = http.client.HTTPResponse(connection)
+    answer.begin()
+    assert b'"One"' in answer.read()
+    return answer.status
+
+
+@pytest.mark.parametrize("with_", [signal.SIGTERM, signal.SIGHUP])
+def test_a_request_under_way_is_answered(
+    tmp_path: Path, articles: Path, with_: signal.Signals
+) -> None:
+    with (
+        serving(tmp_path, articles, "--workers", "1") as service,
+        half_asked(service) as (half, idle),
+    ):
+        (worker,) = service.workers(1)
+        service.process.send_signal(with_)
+        assert idle.recv(1) == b"", "the worker is about to end"
+        half.sendall(REQUEST[-2:])
+        assert answered(half) == 200
+        until(lambda: not alive(worker), "the worker has gone")
+        assert "killed" not in service.log
+
+
+def test_a_service_that_stops_takes_no_more_connections(tmp_path: Path, articles: Path) -> None:
+    with serving(tmp_path, articles, "--workers", "1") as service:
+        with half_asked(service) as (half, _):
+            service.process.send_signal(signal.SIGTERM)
+            until(lambda: refused(service.port), "connections are refused")
+            assert service.process.poll() is None, "while a request is under way"
+            half.sendall(REQUEST[-2:])
+            assert answered(half) == 200
+        assert service.process.wait(LIMIT) == 0
+
+
+def refused(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=LIMIT).close()
+    except ConnectionError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("on_a_terminal", [True, False])
+def test_a_long_first_pass_shows_a_bar_on_a_terminal_and_none_in_a_log(
+    tmp_path: Path, articles: Path, on_a_terminal: bool
+) -> None:
+    for n in range(1200):
+        file = articles / f"{n:04d}.md"
+        file.write_text(f"---\ntitle: {n}\n---\nHi")
+        os.utime(file, (1e9, 1e9))  # long since written: all are read in the first pass
+    terminal, other_end = os.openpty()
+    shown = b""
+    try:
+        with serving(tmp_path, articles, terminal=other_end if on_a_terminal else None) as service:
+            if on_a_terminal:
+                while b"refreshed:" not in shown:
+                    assert select.select([terminal], [], [], LIMIT)[0], shown
+                    shown += os.read(terminal, 65536)
+                assert re.search(rb"articles  \[[#-]+\]", shown)
+                assert b"100%" in shown
+                assert b"reading articles" not in shown
+            else:
+                until(lambda: "refreshed:" in service.log, "the pass has ended")
+                assert "[#" not in service.log
+    finally:
+        os.close(terminal)
+        os.close(other_end)
 
 
 def test_watcher_and_workers_go_when_the_service_is_killed(tmp_path: Path, articles: Path) -> None:
