@@ -37,9 +37,9 @@ class Signature(NamedTuple):
 class Scan:
     """What a walk over the articles directory found.
 
-    `unreadable` pairs a folder that could not be listed ("" or with a slash at its end) with the
-    reason: what was known of it stays. `root` tells this directory from another one mounted at its
-    place.
+    `unreadable` pairs a folder that could not be listed ("" or with a slash at its end), or a file
+    that could not be looked at, with the reason: what was known of it stays. `root` tells this
+    directory from another one mounted at its place.
     """
 
     signatures: dict[str, Signature]

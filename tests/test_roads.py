@@ -12,6 +12,7 @@ from werkzeug.http import http_date
 from feedsvc.index import Index
 from feedsvc.republisher import Republisher
 from feedsvc.web import build_app, replay as road
+from feedsvc.web.bodies import Bodies
 from feedsvc.web.replay import Replay
 
 Open = Callable[..., Republisher]
@@ -209,23 +210,159 @@ def test_a_pulse_that_was_lost_is_made_up_for(
     assert b"new" in client.get(ATOM).data
 
 
-def test_memory_for_answers_is_bounded(ready: Republisher, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(road, "_MOST_ANSWERS", 10)
+def held(app: Any) -> Any:
+    return app.wsgi_app._held
+
+
+def small(monkeypatch: pytest.MonkeyPatch, *, answers: int = 10, bytes: int = 10**6) -> None:
+    monkeypatch.setattr(road, "_MOST_ANSWERS", answers)
+    monkeypatch.setattr(road, "_MOST_HELD", bytes)
+
+
+def test_answers_are_bounded_in_number(ready: Republisher, monkeypatch: pytest.MonkeyPatch) -> None:
+    small(monkeypatch)
     app = build_app(ready)
     client = app.test_client()
+    tag = client.get(ATOM).headers["ETag"]
     for number in range(100):
         client.get(ATOM, headers={"If-None-Match": f'"{number}"'})
-        assert len(app.wsgi_app._held.answers) <= 10  # type: ignore[attr-defined]
-    monkeypatch.setattr(road, "_MOST_BYTES", 1000)
-    for path in (ATOM, "/feeds/all.rss", "/feeds/all.json"):
-        client.get(path)
-    assert len(app.wsgi_app._held.answers) <= 2  # type: ignore[attr-defined]
+        client.get(ATOM, headers={"If-None-Match": f'{tag}, "{number}"'})
+        assert len(held(app).answers) <= 10 + 10
+    assert sum(one.body is None for one in held(app).answers.values()) == 10
 
 
-def test_answers_for_one_document_share_its_bytes(ready: Republisher) -> None:
+def test_of_too_many_answers_those_that_are_asked_for_stay(
+    ready: Republisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(monkeypatch)
+    counted = Counted(ready)
+    client = counted.client()
+    client.get(ATOM)
+    for number in range(100):
+        client.get(ATOM, headers={"If-None-Match": f'"{number}"'})
+        client.get(ATOM)
+    assert counted.asked == 1 + 100
+
+
+def test_large_bodies_do_not_drive_out_answers_without_one(
+    ready: Republisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(monkeypatch, bytes=1000)
+    monkeypatch.setattr(road, "_MOST_FILED", 0)
+    counted = Counted(ready)
+    client = counted.client()
+    tag = client.get(ATOM).headers["ETag"]
+    client.get(ATOM, headers={"If-None-Match": tag}), client.head(ATOM)
+    asked = counted.asked
+    for path in (ATOM, "/feeds/all.rss", "/feeds/all.json") * 2:
+        assert client.get(path).status_code == 200
+    assert counted.asked == asked + 6, "no room for any of them"
+    assert client.get(ATOM, headers={"If-None-Match": tag}).status_code == 304
+    assert client.head(ATOM).status_code == 200
+    assert counted.asked == asked + 6
+
+
+def test_bodies_that_do_not_fit_into_memory_are_given_again_out_of_a_file(
+    ready: Republisher, monkeypatch: pytest.MonkeyPatch, slow: FlaskClient
+) -> None:
+    small(monkeypatch, bytes=1000)
+    counted = Counted(ready)
+    client = counted.client()
+    paths = (ATOM, "/feeds/all.rss", "/feeds/all.json")
+    said = {path: slow.get(path).data for path in paths}
+    for _ in range(4):
+        for path in paths:
+            assert client.get(path).data == said[path]
+            assert held(counted.app).bodies.held_bytes <= 1000
+    assert counted.asked == 3
+
+
+def test_a_change_lets_go_of_the_bodies_that_it_touches(
+    ready: Republisher, tree: Tree, clock: Clock
+) -> None:
+    app = build_app(ready)
+    client = app.test_client()
+    client.get("/feeds/all.rss")
+    for number in range(5):
+        tree.write("b.html", f"<p>{number}</p>")
+        clock.advance(minutes=1)
+        ready.refresh()
+        clock.advance(minutes=1)
+        body = client.get("/feeds/all.json").data
+        assert f"<p>{number}</p>".encode() in body
+        assert held(app).bodies.held_bytes == len(body)
+        assert len(held(app).answers) == 1
+
+
+def test_answers_for_one_document_share_its_bytes_and_headers(ready: Republisher) -> None:
     app = build_app(ready)
     client = app.test_client()
     for number in range(20):
         client.get(ATOM, headers={"If-None-Match": f'"{number}"'})
-    bodies = {id(body) for _, _, body in app.wsgi_app._held.answers.values()}  # type: ignore[attr-defined]
-    assert len(bodies) == 1
+    answers = held(app).answers.values()
+    assert len(answers) == 20
+    assert len({id(one.body) for one in answers}) == 1
+    assert len({id(header) for one in answers for header in one.headers}) == len(
+        {header for one in answers for header in one.headers}
+    )
+    assert held(app).bodies.held_bytes == len(client.get(ATOM).data)
+
+
+def test_bodies_used_stay_in_memory_and_the_others_go() -> None:
+    bodies = Bodies(1000, 10**6)
+    hot = bodies.share(b"h" * 300)
+    for number in range(100):
+        bodies.read(hot)
+        bodies.share(b"%03d" % number * 100)
+        assert bodies.held_bytes <= 1000
+    assert hot.held is not None
+    assert hot.filed is None, "it was never written"
+
+
+def test_a_body_read_twice_comes_back_into_memory() -> None:
+    bodies = Bodies(1000, 10**6)
+    first, *others = (bodies.share(one * 400) for one in (b"a", b"b", b"c"))
+    assert first.held is None
+    assert [bodies.read(first) for _ in range(3)] == [b"a" * 400] * 3
+    assert first.held is not None
+    assert sum(one.held is not None for one in others) == 1
+    assert [bodies.read(one) for one in others] == [b"b" * 400, b"c" * 400]
+
+
+def test_a_full_file_is_begun_anew_and_nobody_reads_what_is_not_his() -> None:
+    bodies = Bodies(400, 1000)
+    shared = [bodies.share(bytes([n]) * 400) for n in range(8)]
+    read = [bodies.read(one) for one in shared]
+    assert all(one in {None, bytes([n]) * 400} for n, one in enumerate(read))
+    assert read[:4] == [None] * 4
+    assert read[-1] is not None
+    assert read[-2] is not None
+    again = bodies.share(bytes([0]) * 400)
+    assert again is shared[0]
+    assert bodies.read(again) == bytes([0]) * 400
+
+
+def test_without_room_for_a_file_bodies_are_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.mkstemp", full)
+    bodies = Bodies(400, 1000)
+    first, second = bodies.share(b"a" * 300), bodies.share(b"b" * 300)
+    assert (bodies.read(first), second.held) == (None, b"b" * 300)
+    assert bodies.read(bodies.share(b"a" * 300)) == b"a" * 300
+    assert bodies.read(second) is None
+
+
+def test_a_body_that_nobody_shares_is_let_go_of() -> None:
+    bodies = Bodies(1000, 1000)
+    for number in range(1000):
+        content = b"%04d" % number * 100
+        one, same = bodies.share(content), bodies.share(content)
+        assert one is same
+        bodies.release(one)
+        assert bodies.read(same) == content
+        bodies.release(same)
+        assert bodies.read(same) is None
+        assert bodies.held_bytes == 0
+        assert len(bodies._queue) < 200

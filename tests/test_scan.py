@@ -4,17 +4,21 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from conftest import Tree
 from hypothesis import given, settings, strategies as st
 from wcmatch import glob
 
 from feedsvc.changes import diff, part
 from feedsvc.errors import ScanError
-from feedsvc.model import Look
-from feedsvc.scan import Directory, Links
+from feedsvc.model import Changes, Look
+from feedsvc.republisher import Republisher
+from feedsvc.scan import Directory, Links, tallies
 
 INCLUDE = ("**/*.md", "**/*.txt", "news/*.html")
 
@@ -132,15 +136,24 @@ def test_the_end_of_a_name_tells_what_the_whole_pattern_would(names: list[str]) 
         )
 
 
-def test_as_long_as_nothing_changes_a_scan_holds_the_same_signatures(tmp_path: Path) -> None:
+def known(directory: Directory) -> dict[str, int]:
+    signatures = directory.scan().signatures.items()
+    return tallies((source, (one.mtime_ns, one.size)) for source, one in signatures)
+
+
+def test_a_tally_is_another_one_when_anything_has_changed_and_only_then(tmp_path: Path) -> None:
     directory = Directory(tmp_path, INCLUDE)
     (tmp_path / "link.md").symlink_to("b/c.md")
-    scan(tmp_path, "a.md", "b/c.md", "d/e.md")
-    before = directory.scan().signatures
-    assert directory.scan().signatures is before
+    (tmp_path / "again").symlink_to("d")
+    scan(tmp_path, "a.md", "b/c.md", "d/e.md", "b/中文.md", "d/" + os.fsdecode(b"\xff.md"))
+    before = directory.tally().folders
+    assert directory.tally().folders == before == known(directory)
+    assert before.keys() == {"", "b", "d"}
     changes: list[Callable[[], object]] = [
         lambda: (tmp_path / "b" / "c.md").write_text("longer"),
+        lambda: os.utime(tmp_path / "b" / "c.md", ns=(1, 1)),
         lambda: (tmp_path / "b" / "f.md").write_text("new"),
+        lambda: (tmp_path / "b" / "f.md").rename(tmp_path / "b" / "g.md"),
         (tmp_path / "a.md").unlink,
         lambda: (tmp_path / "d").rename(tmp_path / "e"),
         (tmp_path / "link.md").unlink,
@@ -148,9 +161,96 @@ def test_as_long_as_nothing_changes_a_scan_holds_the_same_signatures(tmp_path: P
     ]
     for change in changes:
         change()
-        after = directory.scan().signatures
-        assert after == Directory(tmp_path, INCLUDE).scan().signatures != before
+        after = directory.tally().folders
+        assert after == known(directory) != before
         before = after
+
+
+def test_a_later_pass_over_everything_looks_again_only_where_it_differs(
+    site: Republisher, tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for source in ("a/b.md", "a/c/d.md", "e/f.md"):
+        tree.write(source, "text")
+    site.refresh()
+    monkeypatch.setattr(Directory, "scan", None)  # to ask for every signature would be an error
+    assert not site.refresh().changes
+    tree.write("a/c/d.md", "another text")
+    tree.write("e/g/h.md", "text")
+    tree.rename("a/b.md", "e/b.md")
+    changes = Changes(added=("e/b.md", "e/g/h.md"), modified=("a/c/d.md",), removed=("a/b.md",))
+    assert site.refresh().changes == changes
+    assert not site.refresh().changes
+    shutil.rmtree(tree.root / "e")
+    assert site.refresh().changes == Changes(removed=("e/b.md", "e/f.md", "e/g/h.md"))
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Refuse to tell of files with these names; for root, everything can be told."""
+    names: set[str] = set()
+    really, list_really = os.lstat, os.scandir
+
+    class Entry:
+        def __init__(self, entry: Any) -> None:
+            self._entry = entry
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._entry, name)
+
+        def stat(self, **options: bool) -> os.stat_result:
+            if self._entry.name in names:
+                raise PermissionError(13, "Permission denied")
+            found: os.stat_result = self._entry.stat(**options)
+            return found
+
+    @contextmanager
+    def listed(descriptor: int) -> Iterator[Iterator[Entry]]:
+        with list_really(descriptor) as entries:
+            yield map(Entry, entries)
+
+    def lstat(path: str) -> os.stat_result:
+        if Path(path).name in names:
+            raise PermissionError(13, "Permission denied")
+        return really(path)
+
+    monkeypatch.setattr(os, "scandir", listed)
+    monkeypatch.setattr(os, "lstat", lstat)
+    return names
+
+
+def test_a_file_that_cannot_be_looked_at_is_named(tmp_path: Path, refused: set[str]) -> None:
+    scan(tmp_path, "a.md", "b/c.md", "b/d.md")
+    directory = Directory(tmp_path, INCLUDE)
+    directory.scan()
+    refused.add("c.md")
+    unreadable = (("b/c.md", "Permission denied"),)
+    found = directory.scan()
+    assert list(found.signatures) == ["a.md", "b/d.md"]
+    assert found.unreadable == directory.tally().unreadable == unreadable
+    for place in ("b", "b/c.md"):
+        assert look(directory, place).unreadable == unreadable
+    assert look(directory, "b/d.md").unreadable == ()
+
+
+def test_an_article_that_cannot_be_looked_at_stays_as_it_was(
+    site: Republisher, tree: Tree, refused: set[str]
+) -> None:
+    for source in ("a.md", "b/c.md", "b/d.md", "e/f.md"):
+        tree.write(source, f"---\ntitle: {source}\n---\ntext")
+    site.refresh()
+    refused |= {"c.md", "f.md"}
+    for paths in (None, [tree.root / "b"], [tree.root / "b/c.md"], None):
+        report = site.refresh(paths=paths)
+        assert not report.changes
+        assert report.articles == 4
+        assert {one.source for one in report.problems} == {"b/c.md", "e/f.md"}
+    (tree.root / "b/d.md").unlink()
+    assert site.refresh().changes == Changes(removed=("b/d.md",))
+    refused.clear()
+    tree.remove("b/c.md")
+    report = site.refresh()
+    assert report.changes == Changes(removed=("b/c.md",))
+    assert report.problems == ()
 
 
 def look(directory: Directory, *sources: str) -> Look:

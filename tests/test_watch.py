@@ -1,5 +1,6 @@
 """When to refresh: never two at once, never a lost event."""
 
+import os
 import threading
 from collections.abc import Collection
 from dataclasses import replace
@@ -9,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from feedsvc import watch
 from feedsvc.errors import ConfigError, ScanError
 from feedsvc.model import Changes, Problem, Refresh
 from feedsvc.watch import Watcher, trigger
@@ -90,6 +92,60 @@ def test_a_file_event_leads_to_a_pass(tmp_path: Path) -> None:
     first, *rest = passes.paths
     assert first is None, "the first pass is over everything"
     assert {Path(path).suffix for paths in rest for path in paths or ()} == {".md"}
+
+
+def test_a_name_that_is_no_text_leads_to_a_pass_over_everything_and_events_go_on(
+    tmp_path: Path,
+) -> None:
+    passes = Passes()
+    watcher = Watcher(passes, RARELY, tmp_path)
+    watcher.start()
+    assert passes.begun.acquire(timeout=LIMIT)
+    try:
+        for n in range(LIMIT):  # as above
+            (tmp_path / os.fsdecode(b"%d-\xff.md" % n)).write_text("x")
+            if passes.begun.acquire(timeout=1):
+                break
+        else:
+            pytest.fail("no pass")
+        assert passes.paths == [None, None]
+        for n in range(LIMIT):
+            (tmp_path / f"{n}.md").write_text("x")
+            if passes.begun.acquire(timeout=1) and passes.paths[-1] is not None:
+                break
+        else:
+            pytest.fail("no pass over a path")
+    except OSError:
+        pytest.skip("a file system without such names")
+    finally:
+        watcher.stop()
+    assert {Path(path).suffix for path in passes.paths[-1] or ()} == {".md"}
+
+
+def test_events_are_asked_for_again_of_a_directory_that_was_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warned: list[str] = []
+    told = threading.Event()
+    monkeypatch.setattr(watch, "_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(watch.logger, "warning", lambda *said: (warned.append(said[0]), told.set()))
+    passes = Passes()
+    watcher = Watcher(passes, RARELY, tmp_path / "later")
+    watcher.start()
+    assert passes.begun.acquire(timeout=LIMIT)
+    assert told.wait(LIMIT)
+    (tmp_path / "later").mkdir()
+    assert passes.begun.acquire(timeout=LIMIT), "nobody has told what was in it"
+    assert passes.paths == [None, None]
+    seen = False
+    for n in range(LIMIT):
+        (tmp_path / "later" / f"{n}.md").write_text("x")
+        if seen := passes.begun.acquire(timeout=1):
+            break
+    watcher.stop()
+    assert seen
+    assert passes.paths[-1] is not None
+    assert warned == ["no file events (%s); the schedule goes on"]
 
 
 def test_events_during_a_pass_are_put_together_and_everything_is_everything() -> None:

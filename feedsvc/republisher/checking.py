@@ -22,10 +22,12 @@ def check(
     return tuple(sorted(problems, key=lambda one: (one.published, one.source, one.line or 0)))
 
 
-def unlisted(folder: str, reason: str) -> Problem:
-    """Return the problem of a folder that cannot be listed."""
+def unlisted(place: str, reason: str) -> Problem:
+    """Return the problem of a folder (with a slash at its end) or file that cannot be looked at."""
+    file = place and not place.endswith("/")
+    what = "it cannot be looked at" if file else "the folder cannot be listed"
     return Problem(
-        source=folder,
-        reason=f"the folder cannot be listed ({reason}); what was published of it stays",
+        source=place,
+        reason=f"{what} ({reason}); what was published of it stays",
         cure="check its owner, its permissions and its disk",
     )

@@ -21,7 +21,7 @@ from feedsvc.republisher.contents import Contents
 from feedsvc.republisher.policies import policies
 from feedsvc.republisher.refresh import LIST, PARTIAL
 
-_MOST_BYTES = 16 * 1024 * 1024  # of documents kept in memory: the index has them all
+_MOST_BYTES = 4 * 1024 * 1024  # of documents kept in memory: the index has them all
 _FEEDS = "/feeds/"
 _A_DAY, _A_WHILE = timedelta(days=1), timedelta(hours=2)
 _LATELY = timedelta(days=7)  # what was asked for since then is made anew before it is asked for

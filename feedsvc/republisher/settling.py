@@ -32,10 +32,7 @@ class Settling:
         self._noticed: dict[str, tuple[Signature, datetime]] = {}
 
     def settle(self, scan: Scan, known: Mapping[str, Signature], now: datetime) -> Settled:
-        """Take what is not settled, and what lies in a folder that cannot be listed, as it was."""
-        if scan.signatures is known:
-            self._noticed = {}
-            return Settled(signatures=known, pending=(), wait=None)
+        """Take what is not settled, and what cannot be looked at, as it was."""
         found = dict(scan.signatures)
         noticed: dict[str, tuple[Signature, datetime]] = {}
         waits: dict[str, float] = {}
@@ -53,10 +50,11 @@ class Settling:
                 if source in known:
                     found[source] = known[source]
         self._noticed = noticed
-        unlisted = tuple(folder for folder, _ in scan.unreadable)
-        if unlisted:
+        if scan.unreadable:
+            unseen = {place for place, _ in scan.unreadable}
+            below = tuple(place if place.endswith("/") else f"{place}/" for place in unseen)
             for source, signature in known.items():
-                if source.startswith(unlisted):
+                if source in unseen or source.startswith(below):
                     found.setdefault(source, signature)
         return Settled(
             signatures=found,

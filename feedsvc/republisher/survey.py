@@ -11,11 +11,12 @@ from feedsvc.errors import ScanError
 from feedsvc.index import Index
 from feedsvc.model import Look, Scan, Signature
 from feedsvc.republisher.settling import Settling
-from feedsvc.scan import Directory
+from feedsvc.scan import Directory, tallies
 
 Paths = Collection[str | Path]
 
 _MOST_PLACES = 1000  # from here on, a walk over everything is as quick
+_MOST_FOLDERS = 100  # that are looked at again
 _NEVER = Signature(mtime_ns=-1, size=-1)
 
 
@@ -45,9 +46,10 @@ class Surveyor:
         self._directory = directory
         self._settling = Settling(config.articles.settle)
         self._pending: tuple[str, ...] = ()
-        self._last: Scan | None = None  # of everything
-        # What the index knew when everything was as it knew it, while its pulse is this.
-        self._known: tuple[bytes, Mapping[str, Signature]] | None = None
+        # Of the last pass over everything.
+        self._unreadable: tuple[tuple[str, str], ...] = ()
+        # What the index knows of each folder, while its pulse is this.
+        self._known: tuple[bytes, Mapping[str, int]] | None = None
 
     def survey(
         self, now: datetime, paths: Paths | None, *, anew: bool, accept_empty: bool
@@ -56,23 +58,24 @@ class Surveyor:
 
         With `anew`, nothing counts as known. Raises ScanError.
         """
+        look = None
         # A state that was made anew knows nothing of the other places.
-        all_of_it = paths is None or anew or self._index.meta("ready") is None
-        look = None if all_of_it or paths is None else self._look(paths)
-        if look is None or self._last is None:
+        if not anew and self._index.meta("ready") is not None:
+            look = None if paths is None else self._look(paths)
+            if look is None:
+                look = self._look_where_it_differs()
+        if look is None:
             within = None
-            pulse = self._index.pulse()
-            known = self._known_by(pulse)
+            known = self._index.signatures()
             scan = self._directory.scan()
             if not accept_empty:
                 self._check_root(scan, known)
-            self._last = scan
-            if scan.signatures == known:
-                self._known = pulse, scan.signatures
+            self._unreadable = scan.unreadable
         else:
             within = look.within
             known = part(self._index.signatures(within), within)
-            scan = Scan(signatures=look.signatures, unreadable=(), root=self._last.root)
+            root = self._directory.last_root
+            scan = Scan(signatures=look.signatures, unreadable=look.unreadable, root=root)
         if anew:
             known = dict.fromkeys(known, _NEVER)
         settled = self._settling.settle(scan, known, now)
@@ -82,16 +85,41 @@ class Surveyor:
             found=settled.signatures,
             within=within,
             root=scan.root,
-            unreadable=self._last.unreadable,
+            unreadable=self._unreadable,
             pending=settled.pending,
             wait=settled.wait,
         )
 
-    def _known_by(self, pulse: bytes) -> Mapping[str, Signature]:
-        if self._known is not None and self._known[0] == pulse:
-            return self._known[1]
-        self._known = None
-        return self._index.signatures()
+    def _look_where_it_differs(self) -> Look | None:
+        """Walk over everything, and look again at the folders that are not as the index knows them.
+
+        None where that would be most of it, or the files beside all folders.
+        """
+        pulse = self._index.pulse()
+        tally = self._directory.tally()
+        known, there = self._known_by(pulse), tally.folders
+        self._unreadable = tally.unreadable
+        if known and not there:
+            return None
+        # What cannot be listed is as it was.
+        unlisted = tuple(place for place, _ in tally.unreadable if place.endswith("/"))
+        differing = {
+            folder
+            for folder in known.keys() | there.keys()
+            if known.get(folder) != there.get(folder) and not f"{folder}/".startswith(unlisted)
+        }
+        if len(differing) > _MOST_FOLDERS:
+            return None
+        return self._directory.look(differing)
+
+    def _known_by(self, pulse: bytes) -> Mapping[str, int]:
+        if self._known is None or self._known[0] != pulse:
+            known = self._index.signatures().items()
+            self._known = (
+                pulse,
+                tallies((source, (one.mtime_ns, one.size)) for source, one in known),
+            )
+        return self._known[1]
 
     def elsewhere(self, sources: Collection[str], survey: Survey) -> dict[str, Signature]:
         """Return those of these sources that are there, wherever the survey has looked."""

@@ -11,13 +11,36 @@ a scan remembers its links, and where they matter, a look says that only a scan 
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from feedsvc.errors import ScanError
-from feedsvc.model import Look, Scan, Signature
-from feedsvc.scan.walk import ESCAPED, PASSED_OVER, Links, Walk, Wanted, real as real_path, said
+from feedsvc.model import Look, Scan
+from feedsvc.scan.tally import tallies
+from feedsvc.scan.walk import (
+    ESCAPED,
+    PASSED_OVER,
+    Links,
+    TallyingWalk,
+    Walk,
+    Wanted,
+    real as real_path,
+    said,
+)
 
-__all__ = ["Directory", "Links"]
+__all__ = ["Directory", "Links", "Tally", "tallies"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """A number for each folder that has articles, by its source: another one when any has changed.
+
+    `tallies` makes the same numbers of what is known. `unreadable` and `root` are as in Scan.
+    """
+
+    folders: dict[str, int]
+    unreadable: tuple[tuple[str, str], ...]
+    root: str
 
 
 class Directory:
@@ -34,29 +57,38 @@ class Directory:
         self.root = root
         self._wanted = Wanted(include)
         self._links = links
-        self._last: Walk | None = None
-        self._root = ""  # whose scan that was
-        self._signatures: dict[str, Signature] = {}
+        self._leads: list[str] | None = None  # where links led in the last walk over everything
+        self.last_root = ""  # whose walk that was
 
     def scan(self) -> Scan:
         """Return the signature of every article file, by source and in its order.
 
-        As long as nothing changes, `signatures` is the same object, so it must not be changed. A
-        file that vanishes while it is looked at is left out. Raises ScanError when the directory
+        A file that vanishes while it is looked at is left out. Raises ScanError when the directory
         itself cannot be listed.
         """
-        last = self._last
-        walk = Walk(self._wanted, self.root, self._links, last.listings if last else {})
+        walk = Walk(self._wanted, self.root, self._links)
+        self._walk_all(walk)
+        return Scan(
+            signatures=walk.signatures(), unreadable=tuple(walk.unreadable), root=self.last_root
+        )
+
+    def tally(self) -> Tally:
+        """Return what tells whether anything has changed, without holding what there is.
+
+        Raises ScanError as `scan` does.
+        """
+        walk = TallyingWalk(self._wanted, self.root, self._links)
+        self._walk_all(walk)
+        return Tally(folders=walk.tallies(), unreadable=tuple(walk.unreadable), root=self.last_root)
+
+    def _walk_all(self, walk: Walk) -> None:
         try:
             root = _identity(self.root)
             walk.folder(os.fspath(self.root), "")
         except OSError as error:
             raise ScanError(f"{self.root}: {error.strerror}") from error
         walk.follow()
-        if last is None or walk.found != last.found:
-            self._signatures = walk.signatures()
-        self._last, self._root = walk, root
-        return Scan(signatures=self._signatures, unreadable=tuple(walk.unreadable), root=self._root)
+        self._leads, self.last_root = walk.leads, root
 
     def look(self, sources: Iterable[str]) -> Look | None:
         """Return what a scan would find at and below these places; None if only a scan can tell.
@@ -65,11 +97,11 @@ class Directory:
         listed or is not the one that was scanned. A place that is gone contributes nothing.
         """
         places = _topmost(sources)
-        if self._last is None or "" in places:
+        if self._leads is None or "" in places:
             return None
-        walk = Walk(self._wanted, self.root, self._links, {})
+        walk = Walk(self._wanted, self.root, self._links)
         try:
-            if _identity(self.root) != self._root:
+            if _identity(self.root) != self.last_root:
                 return None
             for place in places:
                 walk.place(os.fspath(self.root), "", place.split("/"))
@@ -87,9 +119,9 @@ class Directory:
         path is a link, or where a link leads, or above or below one of these). The folders in a
         path may be links, as those are that lead to the directory.
         """
-        if self._last is None:
+        if self._leads is None:
             return ""
-        real, root, leads = real_path(path), os.path.realpath(self.root), self._last.leads
+        real, root, leads = real_path(path), os.path.realpath(self.root), self._leads
         if _holds(real, root) or real == real_path(self.root):
             return ""
         if any(_holds(real, lead) or _holds(lead, real) for lead in leads):

@@ -5,13 +5,13 @@ import re
 import stat as modes
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from wcmatch import glob
 
 from feedsvc.model import Signature
+from feedsvc.scan.tally import File, tallies, tally
 
 Links = Literal["inside", "anywhere", "never"]
 
@@ -36,44 +36,31 @@ class Wanted:
         self.suffixes = tuple(one for one in suffixes if not PASSED_OVER.search("x" + one))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Listing:
-    """The articles in one folder: time and size by name, and the signatures made of them."""
-
-    files: dict[str, tuple[int, int]]
-    signatures: dict[str, Signature]
-
-
 class Walk:
     """One walk: what it has found, which folders it has been in, which links are left to follow."""
 
-    def __init__(
-        self, wanted: Wanted, root: Path, links: Links, before: dict[str, Listing]
-    ) -> None:
+    def __init__(self, wanted: Wanted, root: Path, links: Links) -> None:
         self._suffixes = wanted.suffixes
         self._matches = wanted.matches
         self._links = links
         self._inside = os.path.join(os.path.realpath(root), "")  # noqa: PTH118 - for its slash
-        self._before = before
-        self.listings: dict[str, Listing] = {}
-        self.linked: dict[str, Signature] = {}
+        self._folders: list[tuple[str, dict[str, File]]] = []  # by what sources begin with
+        self._linked: dict[str, File] = {}
         self._been: set[tuple[int, int]] = set()
         self._waiting: list[tuple[str, str]] = []
         self.to_follow: list[tuple[str, str]] = []
         self.unreadable: list[tuple[str, str]] = []
         self.leads: list[str] = []
 
-    @property
-    def found(self) -> tuple[list[tuple[str, Listing]], dict[str, Signature]]:
-        """What was found and in which order; equal to another's only if nothing has changed."""
-        return list(self.listings.items()), self.linked
-
     def signatures(self) -> dict[str, Signature]:
         """Return all signatures by source; what was met first has the source."""
-        found = dict(self.linked)
-        for listing in reversed(self.listings.values()):
-            found.update(listing.signatures)
-        return {source: found[source] for source in sorted(found)}
+        found = dict(self._linked)
+        for prefix, files in reversed(self._folders):
+            found.update((prefix + name, file) for name, file in files.items())
+        return {
+            source: Signature(mtime_ns=found[source][0], size=found[source][1])
+            for source in sorted(found)
+        }
 
     def folder(self, path: str, prefix: str) -> None:
         """Walk one folder and all below it; raises OSError when it cannot be listed itself."""
@@ -91,15 +78,16 @@ class Walk:
             if not name or PASSED_OVER.search(one):
                 continue
             inner, source = f"{path}/{one}", prefix + name
-            with self._noting(source + "/"):
+            with self._noting(source):
                 stat = os.lstat(inner)
                 if modes.S_ISLNK(stat.st_mode):
                     self._link(inner, source)
                 elif modes.S_ISDIR(stat.st_mode):
-                    if below:
-                        self.place(inner, source + "/", below)
-                    else:
-                        self.folder(inner, source + "/")
+                    with self._noting(source + "/"):
+                        if below:
+                            self.place(inner, source + "/", below)
+                        else:
+                            self.folder(inner, source + "/")
                 elif not below:
                     self._file(source, stat)
 
@@ -115,10 +103,11 @@ class Walk:
                 if self._links == "inside" and not target.startswith(self._inside):
                     continue
                 self.leads.append(target)
-                with self._noting(source + "/"):
+                with self._noting(source):
                     stat = os.stat(path)  # noqa: PTH116 - as below
                     if modes.S_ISDIR(stat.st_mode):
-                        self.folder(path, source + "/")
+                        with self._noting(source + "/"):
+                            self.folder(path, source + "/")
                     else:
                         self._file(source, stat)
 
@@ -130,7 +119,7 @@ class Walk:
             if (stat.st_dev, stat.st_ino) in self._been:
                 return
             self._been.add((stat.st_dev, stat.st_ino))
-            files: dict[str, tuple[int, int]] = {}
+            files: dict[str, File] = {}
             folders: list[str] = []
             try:
                 self._sort_out(descriptor, path, prefix, files, folders)
@@ -139,7 +128,7 @@ class Walk:
                     (f"{path}/{name}", f"{prefix}{said(name)}/")
                     for name in sorted(folders, reverse=True)
                 ]
-                self.listings[path] = self._listing(path, prefix, files)
+                self._take(prefix, _named(files))
         finally:
             os.close(descriptor)
 
@@ -148,7 +137,7 @@ class Walk:
         descriptor: int,
         path: str,
         prefix: str,
-        files: dict[str, tuple[int, int]],
+        files: dict[str, File],
         folders: list[str],
     ) -> None:
         suffixes = self._suffixes
@@ -176,19 +165,11 @@ class Walk:
                 except FileNotFoundError:
                     continue  # it went while it was looked at
                 except OSError as error:
-                    self._note(f"{prefix}{said(name)}/", error)
+                    self._note(prefix + said(name), error)
 
-    def _listing(self, path: str, prefix: str, files: dict[str, tuple[int, int]]) -> Listing:
-        # One comparison a folder, in C; and what is equal is let go at once, so that a pass over
-        # what has not changed needs the memory of one folder.
-        before = self._before.get(path)
-        if before is not None and before.files == files:
-            return before
-        signatures: dict[str, Signature] = {}
-        for name in sorted(files):
-            mtime_ns, size = files[name]
-            signatures.setdefault(prefix + said(name), Signature(mtime_ns=mtime_ns, size=size))
-        return Listing(files, signatures)
+    def _take(self, prefix: str, files: dict[str, File]) -> None:
+        """Take what one folder holds."""
+        self._folders.append((prefix, files))
 
     def _link(self, path: str, source: str) -> None:
         if self._links != "never":
@@ -196,21 +177,52 @@ class Walk:
 
     def _file(self, source: str, stat: os.stat_result) -> None:
         if modes.S_ISREG(stat.st_mode) and self._matches(source):
-            found = Signature(mtime_ns=stat.st_mtime_ns, size=stat.st_size)
-            self.linked.setdefault(source, found)
+            self._linked.setdefault(source, (stat.st_mtime_ns, stat.st_size))
 
-    def _note(self, folder: str, error: OSError) -> None:
-        # A folder that cannot be listed must not look like a folder that was emptied.
-        self.unreadable.append((folder, error.strerror or str(error)))
+    def _note(self, place: str, error: OSError) -> None:
+        # What cannot be looked at must not look like what has gone.
+        self.unreadable.append((place, error.strerror or str(error)))
 
     @contextmanager
-    def _noting(self, folder: str) -> Iterator[None]:
+    def _noting(self, place: str) -> Iterator[None]:
         try:
             yield
         except FileNotFoundError:
             pass  # it went while it was looked at
         except OSError as error:
-            self._note(folder, error)
+            self._note(place, error)
+
+
+class TallyingWalk(Walk):
+    """A walk that holds the files of one folder at a time, and remembers numbers."""
+
+    def __init__(self, wanted: Wanted, root: Path, links: Links) -> None:
+        super().__init__(wanted, root, links)
+        self._tallies: dict[str, int] = {}
+
+    def tallies(self) -> dict[str, int]:
+        """Return the number for each folder that has files, by its source."""
+        found = self._tallies
+        for folder, number in tallies(self._linked.items()).items():
+            found[folder] = found.get(folder, 0) + number
+        return found
+
+    def _take(self, prefix: str, files: dict[str, File]) -> None:
+        if files:
+            folder = prefix[:-1]
+            self._tallies[folder] = self._tallies.get(folder, 0) + tally(files)
+
+
+def _named(files: dict[str, File]) -> dict[str, File]:
+    """Return the files of one folder by their names as sources have them."""
+    try:
+        "".join(files).encode()
+    except UnicodeEncodeError:
+        named: dict[str, File] = {}
+        for name in sorted(files):  # what is really called so comes first
+            named.setdefault(said(name), files[name])
+        return named
+    return files
 
 
 def said(name: str) -> str:

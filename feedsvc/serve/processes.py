@@ -29,7 +29,8 @@ _STOP_SECONDS = 10.0  # for a pass, or for requests, to come to an end
 _READY_SECONDS = 60.0  # for a child that replaces another to be ready
 _SOUND_SECONDS = 60.0  # who lived for so long is started again at once
 _LONGEST_PAUSE = 60.0  # seconds between two attempts to start a child that dies
-_MALLOC = {-1: 1 << 17, -3: 1 << 17}  # glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD: bytes
+# glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, in bytes, and M_ARENA_MAX.
+_MALLOC = {-1: 1 << 17, -3: 1 << 16, -8: 1}
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 

@@ -9,10 +9,12 @@ which of the kept answers still hold.
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from feedsvc.errors import FeedsvcError
+from feedsvc.web.bodies import Bodies, Body
 
 if TYPE_CHECKING:
     from _typeshed import OptExcInfo
@@ -21,46 +23,84 @@ if TYPE_CHECKING:
 VERSION = "feedsvc.version"
 """Under which the application says, in the WSGI environment, of what version its answer is."""
 
-_MOST_ANSWERS = 20_000
-_MOST_BYTES = 64 * 1024 * 1024  # of bodies
+_MOST_ANSWERS = 10_000  # with a body; and as many without
+_MOST_HELD = 8 * 1024 * 1024  # bytes of bodies in memory
+_MOST_FILED = 256 * 1024 * 1024  # bytes of bodies in a file
 _MOST_IN_KEY = 600  # characters of headers: what is longer is not what readers send
 _LONGEST = 5.0  # seconds until the index is asked all the same, should the number have been lost
 
 Key = tuple[str, str, str | None, str | None, str | None]
-Answer = tuple[str, tuple[tuple[str, str], ...], bytes]
+Header = tuple[str, str]
+
+
+class _Answer:
+    """One answer, and whether it was given again since it was last thought of dropping it."""
+
+    __slots__ = ("body", "headers", "key", "status", "used")
+
+    def __init__(
+        self, key: Key, status: str, headers: tuple[Header, ...], body: Body | None
+    ) -> None:
+        self.key = key
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.used = False
 
 
 class _Held:
-    """The answers that hold, with the version of the document that each path's are of."""
+    """The answers that hold, with the version of the document that each path's are of.
 
-    def __init__(self, answers: dict[Key, Answer], versions: dict[str, str]) -> None:
-        self.answers = answers
-        self.versions = versions
-        # By identity: the answers for one document share its bytes.
-        self._bodies = {id(body): body for _, _, body in answers.values()}
-        self._bytes = sum(map(len, self._bodies.values()))
+    When they are too many, one goes that was not used since all others were looked at. Those with a
+    body and those without are counted apart, so that neither drive out the others.
+    """
 
-    def full(self) -> bool:
-        return len(self.answers) >= _MOST_ANSWERS or self._bytes > _MOST_BYTES
+    def __init__(self) -> None:
+        self.answers: dict[Key, _Answer] = {}
+        self.versions: dict[str, str] = {}
+        self.bodies = Bodies(_MOST_HELD, _MOST_FILED)
+        self._headers: dict[Header, Header] = {}  # nearly all answers have the same ones
+        self._queues: tuple[deque[_Answer], deque[_Answer]] = deque(), deque()
 
-    def add(self, key: Key, answer: Answer, version: str) -> None:
-        body = answer[2]
-        if id(body) not in self._bodies:
-            self._bodies[id(body)] = body
-            self._bytes += len(body)
+    def add(
+        self, key: Key, status: str, headers: Iterable[Header], body: bytes, version: str
+    ) -> None:
+        """Hold one more answer, in the place of the one to the same request."""
+        if key in self.answers:
+            self._drop(self.answers[key])
+        queue = self._queues[bool(body)]
+        while len(queue) >= _MOST_ANSWERS:
+            oldest = queue.popleft()
+            if oldest.used:
+                oldest.used = False
+                queue.append(oldest)
+            elif self.answers.get(oldest.key) is oldest:
+                self._drop(oldest)
+        said = tuple(self._headers.setdefault(one, one) for one in headers)
+        answer = _Answer(key, status, said, self.bodies.share(body) if body else None)
         self.versions[key[1]] = version
         self.answers[key] = answer
+        queue.append(answer)
 
-    def only(self, versions: Mapping[str, str]) -> "_Held":
-        """Return what holds if these are the versions of all documents now."""
-        if all(versions.get(path) == version for path, version in self.versions.items()):
-            return self
-        answers = {
-            key: answer
-            for key, answer in self.answers.items()
-            if versions.get(key[1]) == self.versions[key[1]]
-        }
-        return _Held(answers, {key[1]: self.versions[key[1]] for key in answers})
+    def keep_only(self, versions: Mapping[str, str]) -> None:
+        """Drop what does not hold if these are the versions of all documents now."""
+        gone = {path for path, known in self.versions.items() if versions.get(path) != known}
+        if not gone:
+            return
+        for answer in [one for key, one in self.answers.items() if key[1] in gone]:
+            self._drop(answer)
+        for path in gone:
+            del self.versions[path]
+        for queue in self._queues:
+            left = [one for one in queue if self.answers.get(one.key) is one]
+            queue.clear()
+            queue.extend(left)
+        self._headers = {one: one for answer in self.answers.values() for one in answer.headers}
+
+    def _drop(self, answer: _Answer) -> None:
+        del self.answers[answer.key]
+        if answer.body is not None:
+            self.bodies.release(answer.body)
 
 
 class Replay:
@@ -81,16 +121,21 @@ class Replay:
         self._lock = threading.Lock()
         self._seen = b""
         self._until = 0.0
-        self._held = _Held({}, {})
+        self._held = _Held()
 
     def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         """Answer a request."""
         if self._pulse() == self._seen and self._clock() < self._until:
             answer = self._held.answers.get(_key(environ))
             if answer is not None:
-                status, headers, body = answer
-                start(status, list(headers))
-                return [body] if body else []
+                answer.used = True
+                if answer.body is None:
+                    start(answer.status, list(answer.headers))
+                    return []
+                body = self._held.bodies.read(answer.body)
+                if body is not None:
+                    start(answer.status, list(answer.headers))
+                    return [body]
         return self._slowly(environ, start)
 
     def _slowly(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
@@ -107,18 +152,13 @@ class Replay:
         finally:
             if hasattr(parts, "close"):
                 parts.close()
-        self._keep(_key(environ), (begun.status, begun.headers, body), version, seen)
+        key = _key(environ)
+        if sum(len(one or "") for one in key) <= _MOST_IN_KEY:
+            with self._lock:
+                # Else something changed meanwhile.
+                if self._seen == seen and self._held.versions.get(key[1], version) == version:
+                    self._held.add(key, begun.status, begun.headers, body, version)
         return [body] if body else []
-
-    def _keep(self, key: Key, answer: Answer, version: str, seen: bytes) -> None:
-        if sum(len(one or "") for one in key) > _MOST_IN_KEY:
-            return
-        with self._lock:
-            if self._seen != seen or self._held.versions.get(key[1], version) != version:
-                return  # something changed meanwhile
-            if self._held.full():
-                self._held = _Held({}, {})
-            self._held.add(key, answer, version)
 
     def _look_again(self) -> None:
         """Drop the answers that do not hold any more, if anything has changed."""
@@ -131,7 +171,7 @@ class Replay:
                 known = self._versions(names.values()) if names else {}
             except FeedsvcError:
                 known = {}  # the application says what is wrong
-            self._held = self._held.only(
+            self._held.keep_only(
                 {path: known[name] for path, name in names.items() if name in known}
             )
             self._until = self._clock() + _LONGEST
@@ -144,7 +184,7 @@ class _Begun:
     def __init__(self, start: "StartResponse") -> None:
         self._start = start
         self.status = ""
-        self.headers: tuple[tuple[str, str], ...] = ()
+        self.headers: tuple[Header, ...] = ()
 
     def __call__(
         self,

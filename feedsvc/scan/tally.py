@@ -1,0 +1,29 @@
+"""One number for the files of a folder, by which to see that none of them has changed.
+
+A pass that finds nothing new has to hold no more than that. The numbers are sums of Python's own
+hashes, so they need no order, have 64 bits, and mean nothing outside of this process.
+"""
+
+from collections.abc import Iterable, Mapping
+
+File = tuple[int, int]
+"""The time (nanoseconds since 1970) and the size of a file, as in Signature."""
+
+
+def tally(files: Mapping[str, File]) -> int:
+    """Return the number for the files of one folder, by name."""
+    return sum(map(hash, files.items()))
+
+
+def tallies(files: Iterable[tuple[str, File]]) -> dict[str, int]:
+    """Return the number for each folder that has files, by its source; the files come by theirs.
+
+    >>> tallies([("a/b.md", (1, 2)), ("c.md", (3, 4))]).keys()
+    dict_keys(['a', ''])
+    """
+    sums: dict[str, int] = {}
+    before = sums.get
+    for source, file in files:
+        folder, _, name = source.rpartition("/")
+        sums[folder] = before(folder, 0) + hash((name, file))
+    return sums
