@@ -22,7 +22,9 @@ from feedsvc.scan import Directory
 logger = logging.getLogger(__name__)
 
 _PART = 200  # articles in memory at a time, in each process
+_GLANCES = 2000  # at a time
 _MANY = 2000  # from so many on, starting processes is worth it
+_MANY_GLANCES = 20_000  # and waiting for them to glance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +89,16 @@ class Reading:
 
     def all(self, files: Sequence[tuple[str, Signature]]) -> Iterator[list[Outcome]]:
         """Read these articles and yield what they came to, in parts, in this order."""
-        for outcomes in self._parts("read", files):
+        for outcomes in self._parts("read", files, _PART):
             yield [one for one in outcomes if one is not None]
 
     def newest_first(self, files: Sequence[tuple[str, Signature]]) -> list[tuple[str, Signature]]:
         """Return these files by the dates that they probably have, the newest first."""
-        guessed = [guess for part in self._parts("glance", files) for guess in part]
+        if _MANY <= len(files) < _MANY_GLANCES:
+            self._started(self._processes)  # for what is next; they need longer than this
+            guessed = [self.glance(*file) for file in files]
+        else:
+            guessed = [guess for part in self._parts("glance", files, _GLANCES) for guess in part]
         order = sorted(range(len(files)), key=lambda n: (-guessed[n], files[n][0]))
         return [files[n] for n in order]
 
@@ -105,9 +111,11 @@ class Reading:
         # What names no date is published when its file was written.
         return signature.mtime_ns // 10**9 if guess is None else int(guess.timestamp())
 
-    def _parts(self, what: str, files: Sequence[tuple[str, Signature]]) -> Iterator[list[Any]]:
+    def _parts(
+        self, what: str, files: Sequence[tuple[str, Signature]], size: int
+    ) -> Iterator[list[Any]]:
         do = getattr(self, what)
-        parts = [files[start : start + _PART] for start in range(0, len(files), _PART)]
+        parts = [files[start : start + size] for start in range(0, len(files), size)]
         done = 0
         if len(files) >= _MANY and self._processes:
             try:

@@ -1,7 +1,7 @@
 """Work that need not be done again: cleaned content, and documents as they are sent.
 
-Keeping it only saves work. So nothing is kept while a refresh holds the database, and what cannot
-be read counts as not kept.
+Keeping it only saves work. So nothing is kept while a refresh holds the database, which readers do
+not wait for, and what cannot be read counts as not kept.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,8 @@ from feedsvc.index import schema, sent
 from feedsvc.index.database import Database
 from feedsvc.index.kept import Kept, write_contents
 from feedsvc.model import Document
+
+_PATIENCE = 0.05  # seconds: as long as others that save work may take, and no refresh does
 
 
 class SavedWork(Database):
@@ -64,7 +66,7 @@ class SavedWork(Database):
 
     def ask_again(self, path: str, asked: datetime) -> None:
         """Note that somebody asked for the document at `path`."""
-        self._work_saved(lambda connection: sent.touch(connection, path, asked))
+        self._work_saved(lambda connection: sent.touch(connection, path, asked), patience=0)
 
     def drop_document(self, path: str) -> None:
         """Keep no document at `path`."""
@@ -77,14 +79,16 @@ class SavedWork(Database):
 
     def forget_documents(self, asked_before: datetime) -> None:
         """Drop the documents that nobody has asked for since then."""
-        self._work_saved(lambda connection: sent.forget(connection, asked_before))
+        self._work_saved(lambda connection: sent.forget(connection, asked_before), patience=0)
 
-    def _work_saved(self, write: Callable[[Connection], None]) -> None:
-        """Write what only saves work: not now if somebody else is writing."""
+    def _work_saved(
+        self, write: Callable[[Connection], None], *, patience: float = _PATIENCE
+    ) -> None:
+        """Write what only saves work, unless somebody else is writing for longer than that."""
         try:
             with (
                 self._engine.connect().execution_options(
-                    feedsvc_writes=True, feedsvc_patience=0.2
+                    feedsvc_writes=True, feedsvc_patience=patience
                 ) as connection,
                 connection.begin(),
             ):

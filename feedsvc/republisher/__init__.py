@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
+from feedsvc import memory
 from feedsvc.cleaning import Cleaner
 from feedsvc.config import Config
 from feedsvc.errors import LedgerError, StateDamagedError
@@ -101,6 +102,8 @@ class Republisher:
                 report = self._refresher.refresh(now, note, accept_empty=accept_empty)
         finally:
             self._index.note_progress(0, 0)
+        if report.changes:
+            memory.give_back()
         more = self.ready() and self._documents.warm(now, _WARMING_SECONDS)
         return replace(report, again_in=0.0) if more else report
 

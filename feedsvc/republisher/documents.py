@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from feedsvc import content, feeds, identity, mediatypes
+from feedsvc import content, feeds, identity, mediatypes, memory
 from feedsvc.codings import encoded
 from feedsvc.config import Config
 from feedsvc.errors import GoneError, NotFoundError, NotReadyError
@@ -53,6 +53,7 @@ class Documents:
         self._categories = {category.slug: category for category in config.categories}
         self._categories[feeds.ALL] = feeds.everything(site.title, site.description)
         self._kept = _Kept(_MOST_BYTES)
+        self._last: tuple[tuple[str, str], Feed] | None = None
 
     def document(self, path: str) -> Document:
         """Return the document at `path`; see Republisher.document."""
@@ -130,13 +131,23 @@ class Documents:
             format = FORMATS.get(path.rpartition(".")[2])
             if format is None or not path.startswith(_FEEDS):
                 raise NotFoundError(f"There is nothing at {path}.")
-            body = format.render(self._build(self._category(slug, state)))
+            body = format.render(self._built(slug, state))
             media_type = format.media_type
         if state is None:
             return _document(body, media_type, feeds.EPOCH, "")
         made = _document(body, media_type, state.changed, state.fingerprint)
         self._index.keep_document(path, slug, made, view=self._view, asked=asked)
+        memory.give_back()
         return made
+
+    def _built(self, slug: str, state: FeedState | None) -> Feed:
+        """Build a feed, or return the one built last: its other formats are mostly wanted next."""
+        version, last = state.fingerprint if state else "", self._last
+        if version and last is not None and last[0] == (slug, version):
+            return last[1]
+        feed = self._build(self._category(slug, state))
+        self._last = ((slug, version), feed)
+        return feed
 
     def versions(self, paths: Iterable[str]) -> dict[str, str]:
         """Return the versions of documents; see Republisher.versions."""

@@ -55,6 +55,7 @@ class Directory:
 
     def __init__(self, root: Path, include: tuple[str, ...], links: Links = "inside") -> None:
         self.root = root
+        self._folder = os.fspath(root)
         self._wanted = Wanted(include)
         self._links = links
         self._leads: list[str] | None = None  # where links led in the last walk over everything
@@ -145,8 +146,15 @@ class Directory:
             return self._read(os.fsdecode(name), most)
 
     def _read(self, name: str, most: int) -> bytes:
-        with open(os.path.join(self.root, name), "rb", buffering=0) as file:  # noqa: PTH118, PTH123
-            return file.read(most)
+        path = os.path.join(self._folder, name)  # noqa: PTH118 - quicker, and there are many
+        if most < 0:
+            with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+                return file.read()
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.read(descriptor, most)
+        finally:
+            os.close(descriptor)
 
 
 def _topmost(sources: Iterable[str]) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ All of it in one thread: a process with threads cannot be forked safely. Where f
 (Linux), a child begins with every module that its parent has imported, and shares their memory.
 """
 
-import ctypes
 import gc
 import logging
 import math
@@ -23,14 +22,14 @@ from multiprocessing.context import ForkContext, ForkProcess, SpawnContext, Spaw
 from types import FrameType, TracebackType
 from typing import Self
 
+from feedsvc import memory
+
 logger = logging.getLogger(__name__)
 
 _STOP_SECONDS = 10.0  # for a pass, or for requests, to come to an end
 _READY_SECONDS = 60.0  # for a child that replaces another to be ready
 _SOUND_SECONDS = 60.0  # who lived for so long is started again at once
 _LONGEST_PAUSE = 60.0  # seconds between two attempts to start a child that dies
-# glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, in bytes, and M_ARENA_MAX.
-_MALLOC = {-1: 1 << 17, -3: 1 << 16, -8: 1}
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
@@ -263,20 +262,9 @@ def _child(
     # SIGINT and SIGTERM may never end (tried: one time in four).
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, {signal.SIGINT})
-    _give_memory_back()
+    memory.keep_together()
     threading.Thread(target=_end_with, args=(life,), name="feedsvc-parent", daemon=True).start()
     task.run(partial(says.send_bytes, b"ready"))
-
-
-def _give_memory_back() -> None:
-    """Have freed memory go back to the system, where the C library is glibc.
-
-    Left alone, it puts up its thresholds with the first large document that is freed, and keeps
-    what a render took (tried: 165 MB a worker, and 125 MB with this, at no loss of speed).
-    """
-    if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "mallopt"):
-        for option, size in _MALLOC.items():
-            library.mallopt(option, size)
 
 
 def _end_with(life: Connection) -> None:
