@@ -125,23 +125,23 @@ class Replay:
 
     def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         """Answer a request."""
-        if self._pulse() == self._seen and self._clock() < self._until:
-            answer = self._held.answers.get(_key(environ))
-            if answer is not None:
-                answer.used = True
-                if answer.body is None:
-                    start(answer.status, list(answer.headers))
-                    return []
-                body = self._held.bodies.read(answer.body)
-                if body is not None:
-                    start(answer.status, list(answer.headers))
-                    return [body]
+        if self._pulse() != self._seen or self._clock() >= self._until:
+            self._look_again()
+        answer = self._held.answers.get(_key(environ))
+        if answer is not None:
+            answer.used = True
+            if answer.body is None:
+                start(answer.status, list(answer.headers))
+                return []
+            body = self._held.bodies.read(answer.body)
+            if body is not None:
+                start(answer.status, list(answer.headers))
+                return [body]
         return self._slowly(environ, start)
 
     def _slowly(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
             return self._app(environ, start)
-        self._look_again()
         seen, begun = self._seen, _Begun(start)
         parts = self._app(environ, begun)
         version = environ.get(VERSION)
@@ -161,11 +161,16 @@ class Replay:
         return [body] if body else []
 
     def _look_again(self) -> None:
-        """Drop the answers that do not hold any more, if anything has changed."""
-        pulse = self._pulse()
-        if pulse == self._seen and self._clock() < self._until:
+        """Drop the answers that do not hold any more; something may have changed.
+
+        While one thread looks, which takes milliseconds, the others go on with what is held.
+        """
+        if not self._lock.acquire(blocking=False):
             return
-        with self._lock:
+        try:
+            pulse = self._pulse()
+            if pulse == self._seen and self._clock() < self._until:
+                return
             names = {path: _name(path) for path in self._held.versions}
             try:
                 known = self._versions(names.values()) if names else {}
@@ -176,6 +181,8 @@ class Replay:
             )
             self._until = self._clock() + _LONGEST
             self._seen = pulse
+        finally:
+            self._lock.release()
 
 
 class _Begun:
