@@ -17,6 +17,7 @@ from feedsvc.index import Index
 from feedsvc.index.turns import Kind
 from feedsvc.model import Document, Feed
 from feedsvc.republisher import Republisher, documents
+from feedsvc.web import build_app
 
 Open = Callable[..., Republisher]
 ATOM, RSS = "/feeds/all.atom", "/feeds/all.rss"
@@ -45,9 +46,8 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> Rendered:
 
 def kept(site: Republisher, path: str) -> Document | None:
     """Return what the index keeps at `path` if it is of now."""
-    versions = site.versions([path])
-    found = site._index.document(path, versions[path], site._documents._view)
-    return found[0] if found else None
+    found = site._index.document(path, site._documents._view)
+    return found[0] if found and site.holding({path: found[0].version}) else None
 
 
 def test_another_process_and_the_next_start_find_it_made(
@@ -129,6 +129,46 @@ def test_what_was_asked_for_is_made_anew_before_it_is_asked_for_again_and_nothin
     assert rendered.seen == ["all.atom"]
     assert b"not of x" in worker.document(ATOM).body
     assert rendered.seen == ["all.atom"], "the worker found it made"
+
+
+def test_until_a_document_is_made_anew_it_is_served_as_it_was_but_not_for_long(
+    tree: Tree, open_site: Open, clock: Clock, rendered: Rendered
+) -> None:
+    tree.write("a.html", "<p>a</p>")
+    watcher, worker = open_site(), open_site()
+    client = build_app(worker).test_client()
+    watcher.refresh()
+    before = worker.document(ATOM)
+    clock.advance(minutes=1)
+    assert client.get(ATOM).data == before.body
+    rendered.seen.clear()
+
+    busy = pytest.MonkeyPatch()
+    busy.setattr(watcher._documents, "warm", lambda *_: True)  # as if others came first
+    tree.write("b.html", "<p>b</p>")
+    assert watcher.refresh().again_in == 0
+    clock.advance(seconds=5)
+    assert client.get(ATOM).data == before.body, "given again"
+    assert open_site().document(ATOM) == before, "and to who asks for the first time"
+    assert b"<p>b</p>" not in client.get(ATOM, headers={"Accept-Encoding": "br;q=0"}).data
+    assert rendered.seen == []
+    assert "<p>b</p>" in worker.document(RSS).body.decode().replace("&lt;", "<").replace(
+        "&gt;", ">"
+    ), "what was not asked for before is not old"
+
+    busy.undo()
+    watcher.refresh()
+    assert b"&lt;p&gt;b" in client.get(ATOM).data
+    assert rendered.seen == ["all.rss", "all.atom"]
+
+    busy.setattr(watcher._documents, "warm", lambda *_: True)
+    clock.advance(minutes=1)
+    tree.write("c.html", "<p>c</p>")
+    watcher.refresh()
+    clock.advance(seconds=31)
+    worker._index.beat()  # or 5 seconds later
+    assert b"&lt;p&gt;c" in client.get(ATOM).data, "nobody has made it: it is made now"
+    busy.undo()
 
 
 def test_what_nobody_asks_for_any_more_is_not_made_and_not_kept(

@@ -125,7 +125,7 @@ class Counted:
             return inner(environ, start)
 
         self.app.wsgi_app = Replay(  # type: ignore[method-assign, assignment]
-            count, pulse=site.pulse, versions=site.versions
+            count, pulse=site.pulse, holding=site.holding
         )
 
     def client(self) -> FlaskClient:
@@ -197,7 +197,7 @@ def test_a_pulse_that_was_lost_is_made_up_for(
     seconds = [0.0]
     app = build_app(ready, replay=False)
     app.wsgi_app = Replay(  # type: ignore[method-assign, assignment]
-        app.wsgi_app, pulse=lambda: b"stuck", versions=ready.versions, clock=lambda: seconds[0]
+        app.wsgi_app, pulse=lambda: b"stuck", holding=ready.holding, clock=lambda: seconds[0]
     )
     client = app.test_client()
     first = client.get(ATOM).data

@@ -139,16 +139,16 @@ class Index(SavedWork):
             ).first()
         return None if row is None else _feed_state(row)
 
-    def fingerprints(self, slugs: Collection[str]) -> dict[str, str]:
-        """Return what these feeds show now; those that have never been are left out."""
+    def fingerprints(self, slugs: Collection[str]) -> dict[str, tuple[str, datetime]]:
+        """Return what these feeds show now, and since when; those that never were are left out."""
         table = schema.feeds.c
-        query = select(table.slug, table.fingerprint)
+        query = select(table.slug, table.fingerprint, table.changed)
         with self._reading() as connection:
-            found: dict[str, str] = {}
-            for chunk in chunks(list(slugs)):
-                for row in connection.execute(query.where(table.slug.in_(chunk))):
-                    found[row.slug] = row.fingerprint
-            return found
+            return {
+                row.slug: (row.fingerprint, rows.moment(row.changed))
+                for chunk in chunks(list(slugs))
+                for row in connection.execute(query.where(table.slug.in_(chunk)))
+            }
 
     def term_feeds(self) -> tuple[tuple[FeedState, int], ...]:
         """Return the feeds of terms that articles name now, each with its number of articles."""

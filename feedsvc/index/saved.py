@@ -4,7 +4,7 @@ Keeping it only saves work. So nothing is kept while a refresh holds the databas
 not wait for, and what cannot be read counts as not kept.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, select
@@ -48,13 +48,20 @@ class SavedWork(Database):
         """
         self._work_saved(lambda connection: write_contents(connection, kept))
 
-    def document(self, path: str, version: str, view: str) -> tuple[Document, datetime] | None:
-        """Return the document kept at `path`, if it is this one, and when it was asked for."""
+    def document(self, path: str, view: str) -> tuple[Document, datetime] | None:
+        """Return the document kept at `path`, of whatever version, and when it was asked for."""
         try:
             with self._reading() as connection:
-                return sent.read(connection, path, version, view)
+                return sent.read(connection, path, view)
         except StateDamagedError:
             return None  # keeping only saves work
+
+    def document_versions(
+        self, paths: Sequence[str], view: str, asked_since: datetime
+    ) -> dict[str, str]:
+        """Return the versions of those of these documents that are kept and were asked for."""
+        with self._reading() as connection:
+            return sent.versions(connection, paths, view, asked_since)
 
     def keep_document(
         self, path: str, slug: str, document: Document, *, view: str, asked: datetime

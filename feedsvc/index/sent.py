@@ -1,25 +1,23 @@
 """Documents as they are sent, kept so that every process and the next start find them made."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, or_, select
 
 from feedsvc.index import rows, schema
+from feedsvc.index.lookup import chunks
 from feedsvc.model import Document
 
 _IDENTITY = "identity"
 
 
-def read(
-    connection: Connection, path: str, version: str, view: str
-) -> tuple[Document, datetime] | None:
-    """Return the document kept at `path`, if it is of that version, and when it was asked for."""
+def read(connection: Connection, path: str, view: str) -> tuple[Document, datetime] | None:
+    """Return the document kept at `path`, of whatever version, and when it was asked for."""
     table = schema.documents.c
-    query = select(schema.documents).where(
-        table.path == path, table.fingerprint == version, table.view == view
-    )
+    query = select(schema.documents).where(table.path == path, table.view == view)
     row = connection.execute(query).first()
     return None if row is None else (_document(row), rows.moment(row.asked))
 
@@ -51,6 +49,21 @@ def touch(connection: Connection, path: str, asked: datetime) -> None:
     """Note that somebody asked for the document at `path`."""
     table = schema.documents
     connection.execute(table.update().where(table.c.path == path).values(asked=rows.seconds(asked)))
+
+
+def versions(
+    connection: Connection, paths: Sequence[str], view: str, asked_since: datetime
+) -> dict[str, str]:
+    """Return the versions of those of these documents that are kept and were asked for since."""
+    table = schema.documents.c
+    query = select(table.path, table.fingerprint).where(
+        table.view == view, table.asked >= rows.seconds(asked_since)
+    )
+    return {
+        row.path: row.fingerprint
+        for chunk in chunks(paths)
+        for row in connection.execute(query.where(table.path.in_(chunk)))
+    }
 
 
 def outdated(

@@ -7,7 +7,7 @@
 `Republisher` is what the web, the watcher and the command line hold.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -159,12 +159,14 @@ class Republisher:
         """
         return self._documents.document(path)
 
-    def versions(self, paths: Iterable[str]) -> dict[str, str]:
-        """Return the version that each document has now; those that there are not are left out.
+    def holding(self, versions: Mapping[str, str]) -> set[str]:
+        """Return which of these documents, by path and of these versions, are served as they are.
+
+        So are those that have changed so lately that new ones are still being made.
 
         Raises NotReadyError before the first pass.
         """
-        return self._documents.versions(paths)
+        return self._documents.holding(versions)
 
     def pulse(self) -> bytes:
         """Return a number that is another one after any document has changed; it costs nothing."""

@@ -1,10 +1,11 @@
 """From the index to what is sent: choose, clean, build, render; made once while nothing changes."""
 
 import hashlib
+import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -23,6 +24,8 @@ from feedsvc.republisher.refresh import LIST, PARTIAL
 
 _MOST_BYTES = 4 * 1024 * 1024  # of documents kept in memory: the index has them all
 _FEEDS = "/feeds/"
+_SOON = timedelta(seconds=30)  # in which what has changed is made anew, if there is not too much
+_TELLING_SECONDS = 0.25  # between two times that workers are told of new documents
 _A_DAY, _A_WHILE = timedelta(days=1), timedelta(hours=2)
 _LATELY = timedelta(days=7)  # what was asked for since then is made anew before it is asked for
 
@@ -61,19 +64,51 @@ class Documents:
         version = state.fingerprint if state else ""
         if kept := self._kept.get(path, version):
             return kept
-        found = self._found(path, version)
-        if found is None:
-            with self._index.turn("document", path):  # one rendering, however many ask
-                found = (
-                    self._kept.get(path, version)
-                    or self._found(path, version)
-                    or self._make(path, state, self._clock())
-                )
-                if state is not None:
-                    self._kept.put(path, found)
-        elif state is not None:
-            self._kept.put(path, found)
-        return found
+        found = self._found(path)
+        if found is not None and state is not None:
+            document, asked = found
+            if document.version == version:
+                self._kept.put(path, document)
+                return document
+            if self._is_being_made(state.changed) and asked >= self._clock() - _LATELY:
+                return document
+        with self._index.turn("document", path):  # one rendering, however many ask
+            if kept := self._kept.get(path, version):
+                return kept
+            found = self._found(path)
+            if found is None or found[0].version != version:
+                made = self._make(path, state, self._clock())
+            else:
+                made, _ = found
+            if state is not None:
+                self._kept.put(path, made)
+            return made
+
+    def holding(self, versions: Mapping[str, str]) -> set[str]:
+        """Return which documents are still served as they are; see Republisher.holding."""
+        self._check_ready()
+        slugs = {path: _slug(path) for path in versions}
+        known = self._index.fingerprints(set(slugs.values()))
+        hold = set()
+        outdated: list[str] = []
+        for path, version in versions.items():
+            fingerprint, changed = known.get(slugs[path], ("", feeds.EPOCH))
+            if fingerprint == version:
+                hold.add(path)
+            elif self._is_being_made(changed):
+                outdated.append(path)
+        if outdated:
+            since = self._clock() - _LATELY
+            kept = self._index.document_versions(outdated, self._view, since)
+            hold.update(path for path in outdated if kept.get(path) == versions[path])
+        return hold
+
+    def _is_being_made(self, changed: datetime) -> bool:
+        """Tell whether a feed has changed so lately that who refreshes makes its documents now.
+
+        Until then what was asked for before is served as it was, and nobody waits.
+        """
+        return self._clock() - changed < _SOON
 
     def prepare(self, now: datetime, seconds: float) -> None:
         """Make the feeds of the configured categories, for so many seconds at most.
@@ -91,7 +126,8 @@ class Documents:
                 if time.monotonic() >= until:
                     return
                 with suppress(NotReadyError), self._index.turn("document", path):
-                    if state and self._index.document(path, state.fingerprint, self._view) is None:
+                    found = self._index.document(path, self._view)
+                    if state and (found is None or found[0].version != state.fingerprint):
                         self._make(path, state, asked)
 
     def warm(self, now: datetime, seconds: float) -> bool:
@@ -99,27 +135,31 @@ class Documents:
 
         Return whether there is more to make. Nothing of it is held in memory here.
         """
-        until = time.monotonic() + seconds
+        until, told, more = time.monotonic() + seconds, -math.inf, False
         for path, asked in self._index.outdated_documents(self._view, now - _LATELY):
             try:
                 self._make(path, self._state(_slug(path)), asked)
             except NotFoundError:
                 self._index.drop_document(path)
-            if time.monotonic() >= until:
-                return True
-        return False
+            elapsed = time.monotonic()
+            if elapsed >= told + _TELLING_SECONDS:
+                self._index.beat()
+                told = elapsed
+            if more := elapsed >= until:
+                break
+        if told > -math.inf:
+            self._index.beat()
+        return more
 
-    def _found(self, path: str, version: str) -> Document | None:
-        """Return the document that the index keeps."""
-        found = self._index.document(path, version, self._view)
-        if found is None:
-            return None
-        document, asked = found
-        now = self._clock()
-        if now - asked > _A_DAY:
-            self._index.ask_again(path, now)
-            self._index.forget_documents(now - _LATELY)
-        return document
+    def _found(self, path: str) -> tuple[Document, datetime] | None:
+        """Return the document that the index keeps, and when it was asked for before."""
+        found = self._index.document(path, self._view)
+        if found is not None:
+            now = self._clock()
+            if now - found[1] > _A_DAY:
+                self._index.ask_again(path, now)
+                self._index.forget_documents(now - _LATELY)
+        return found
 
     def _make(self, path: str, state: FeedState | None, asked: datetime) -> Document:
         """Render the document at `path`, and have the index keep it."""
@@ -148,13 +188,6 @@ class Documents:
         feed = self._build(self._category(slug, state))
         self._last = ((slug, version), feed)
         return feed
-
-    def versions(self, paths: Iterable[str]) -> dict[str, str]:
-        """Return the versions of documents; see Republisher.versions."""
-        self._check_ready()
-        slugs = {path: _slug(path) for path in paths}
-        fingerprints = self._index.fingerprints(set(slugs.values()))
-        return {path: fingerprints[s] for path, s in slugs.items() if s in fingerprints}
 
     def feed(self, slug: str) -> Feed:
         """Return one feed; see Republisher.feed."""

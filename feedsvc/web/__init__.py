@@ -70,6 +70,6 @@ def build_app(republisher: Republisher, *, replay: bool = True) -> Flask:
 
     if replay:
         app.wsgi_app = Replay(  # type: ignore[method-assign, assignment]  # Flask's own way
-            app.wsgi_app, pulse=republisher.pulse, versions=republisher.versions
+            app.wsgi_app, pulse=republisher.pulse, holding=republisher.holding
         )
     return app

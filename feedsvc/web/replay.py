@@ -10,7 +10,7 @@ which of the kept answers still hold.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from feedsvc.errors import FeedsvcError
@@ -82,9 +82,9 @@ class _Held:
         self.answers[key] = answer
         queue.append(answer)
 
-    def keep_only(self, versions: Mapping[str, str]) -> None:
-        """Drop what does not hold if these are the versions of all documents now."""
-        gone = {path for path, known in self.versions.items() if versions.get(path) != known}
+    def keep_only(self, paths: Collection[str]) -> None:
+        """Drop the answers for all other paths."""
+        gone = self.versions.keys() - paths
         if not gone:
             return
         for answer in [one for key, one in self.answers.items() if key[1] in gone]:
@@ -111,12 +111,12 @@ class Replay:
         app: "WSGIApplication",
         *,
         pulse: Callable[[], bytes],
-        versions: Callable[[Iterable[str]], Mapping[str, str]],
+        holding: Callable[[Mapping[str, str]], Collection[str]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
         self._pulse = pulse
-        self._versions = versions
+        self._holding = holding
         self._clock = clock
         self._lock = threading.Lock()
         self._seen = b""
@@ -171,14 +171,12 @@ class Replay:
             pulse = self._pulse()
             if pulse == self._seen and self._clock() < self._until:
                 return
-            names = {path: _name(path) for path in self._held.versions}
+            held = {_name(path): version for path, version in self._held.versions.items()}
             try:
-                known = self._versions(names.values()) if names else {}
+                hold = self._holding(held) if held else ()
             except FeedsvcError:
-                known = {}  # the application says what is wrong
-            self._held.keep_only(
-                {path: known[name] for path, name in names.items() if name in known}
-            )
+                hold = ()  # the application says what is wrong
+            self._held.keep_only({path for path in self._held.versions if _name(path) in hold})
             self._until = self._clock() + _LONGEST
             self._seen = pulse
         finally:
