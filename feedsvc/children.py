@@ -42,13 +42,21 @@ class Child:
         self._process.wait()
 
 
+def step_back(niceness: int) -> None:
+    """Let processes that readers wait for come first, from now on."""
+    with suppress(OSError):
+        os.nice(niceness)
+    if hasattr(os, "sched_setscheduler"):  # Linux: one that wakes up does not interrupt others
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
 def work(descriptor: int, answer: Callable[[Any], bytes | None], *, niceness: int) -> None:
     """Be a child: answer what comes in through the socket `descriptor`, until nobody asks.
 
     Where `answer` returns None, there is none.
     """
-    with suppress(OSError):
-        os.nice(niceness)
+    step_back(niceness)
     with Connection(descriptor) as connection, suppress(EOFError, OSError):
         while True:
             said = answer(connection.recv())

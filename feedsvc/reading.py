@@ -183,4 +183,4 @@ def main(descriptor: int) -> None:
         do = getattr(reading[0], what)
         return pickle.dumps([do(*file) for file in part], pickle.HIGHEST_PROTOCOL)
 
-    work(descriptor, answer, niceness=5)
+    work(descriptor, answer, niceness=10)

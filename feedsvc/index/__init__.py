@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import and_, func, literal, or_, select
 
+from feedsvc.codings import unpack
 from feedsvc.index import journal, rows, schema
 from feedsvc.index.database import journal_of
 from feedsvc.index.engine import file_of
@@ -213,8 +214,11 @@ class Index(SavedWork):
         """Return the raw bodies of these sources."""
         table = schema.bodies.c
         with self._reading() as connection:
-            query = select(table.source, table.body).where(table.source.in_(sources))
-            return {row.source: row.body for row in connection.execute(query)}
+            query = select(schema.bodies).where(table.source.in_(sources))
+            return {
+                row.source: row.body if row.packed is None else unpack(row.packed)
+                for row in connection.execute(query)
+            }
 
     def outdated(self, policy: str, limit: int) -> tuple[Published, ...]:
         """Return articles whose content is kept by another policy, newest first, no bodies."""

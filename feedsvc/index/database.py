@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from feedsvc.errors import StateDamagedError, StateError
 from feedsvc.index import rows, schema
-from feedsvc.index.engine import file_of, is_damage, make, words
+from feedsvc.index.engine import file_of, is_damage, make, with_room, words
 from feedsvc.index.journal import Journal
 from feedsvc.index.lookup import identities
 from feedsvc.index.pulse import Pulse
@@ -207,6 +207,7 @@ class Database:
         try:
             with (
                 self._engine.connect().execution_options(feedsvc_writes=True) as connection,
+                with_room(connection),
                 connection.begin(),
             ):
                 writer = Writer(connection)

@@ -61,7 +61,14 @@ articles = Table(
     Column("held_until", BigInteger),  # no feed shows it before
 )
 
-bodies = Table("bodies", metadata, Column("source", Text, primary_key=True), Column("body", Text))
+# `body` was written by older versions; where there is `packed`, it is "".
+bodies = Table(
+    "bodies",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("body", Text),
+    Column("packed", LargeBinary),
+)
 
 memberships = Table(
     "memberships",
@@ -176,6 +183,7 @@ STEPS: Sequence[Sequence[str]] = (
         "DROP INDEX memberships_order",
         "CREATE INDEX memberships_newest ON memberships (slug, published DESC, id)",
     ),
+    ("ALTER TABLE bodies ADD COLUMN packed {blob}",),
 )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection, literal, select
 
+from feedsvc.codings import pack
 from feedsvc.index import rows, schema
 from feedsvc.index.feedstates import FeedStates
 from feedsvc.index.kept import Kept, write_contents
@@ -109,7 +110,10 @@ class Writer(FeedStates):
         )
         self._insert(
             schema.bodies,
-            [{"source": p.article.source, "body": p.article.body} for p, _ in found],
+            [
+                {"source": p.article.source, "body": "", "packed": pack(p.article.body)}
+                for p, _ in found
+            ],
         )
         self._join(found)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from feedsvc.children import step_back
 from feedsvc.config import Config
 from feedsvc.index import file_of
 from feedsvc.model import Refresh
@@ -95,7 +96,7 @@ def watch(config: Config, showing: Showing, ready: Callable[[], None]) -> None:
     log_to_stderr()
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    os.nice(_NICE)
+    step_back(_NICE)
     republisher = open_republisher(config, owner=True)
     watcher = SoleWatcher(config, republisher, showing)
     watcher.start()
