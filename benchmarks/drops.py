@@ -62,6 +62,7 @@ def measure(site: Site, drops: int, calm: int, leisure: float) -> tuple[list[flo
     """Return the seconds of each drop, and the processor seconds of a calm one."""
     site.configure(settle="0s")
     site.know()
+    site.nobody_asked()  # of the feeds that a drop changes, only the one that is watched
     aside = site.folder / "aside.txt"
     try:
         with site.visited("dropped") as room, service.serving(site) as running:

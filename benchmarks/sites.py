@@ -7,9 +7,10 @@ feedsvc's source stays as it is.
 import hashlib
 import json
 import shutil
+import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from benchmarks import corpus
@@ -65,6 +66,11 @@ class Site:
     def known(self) -> None:
         """Remember that the state knows all articles."""
         self._made_by.write_text(_source())
+
+    def nobody_asked(self) -> None:
+        """Have a state that no reader has asked for anything; only without a service."""
+        with closing(sqlite3.connect(self._state / "feedsvc.db")) as database, database:
+            database.execute("DELETE FROM documents")
 
     @contextmanager
     def index(self) -> Iterator[Republisher]:

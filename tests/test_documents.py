@@ -131,8 +131,8 @@ def test_what_was_asked_for_is_made_anew_before_it_is_asked_for_again_and_nothin
     assert rendered.seen == ["all.atom"], "the worker found it made"
 
 
-def test_until_a_document_is_made_anew_it_is_served_as_it_was_but_not_for_long(
-    tree: Tree, open_site: Open, clock: Clock, rendered: Rendered
+def test_where_very_many_are_to_be_made_anew_they_are_served_as_they_were_but_not_for_long(
+    tree: Tree, open_site: Open, clock: Clock, rendered: Rendered, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write("a.html", "<p>a</p>")
     watcher, worker = open_site(), open_site()
@@ -144,7 +144,13 @@ def test_until_a_document_is_made_anew_it_is_served_as_it_was_but_not_for_long(
     rendered.seen.clear()
 
     busy = pytest.MonkeyPatch()
-    busy.setattr(watcher._documents, "warm", lambda *_: True)  # as if others came first
+    monkeypatch.setattr(documents, "_MANY", 1)
+
+    def others_first(*_: object) -> bool:
+        watcher._index.note_backlog(1)
+        return True
+
+    busy.setattr(watcher._documents, "warm", others_first)
     tree.write("b.html", "<p>b</p>")
     assert watcher.refresh().again_in == 0
     clock.advance(seconds=5)
@@ -161,7 +167,7 @@ def test_until_a_document_is_made_anew_it_is_served_as_it_was_but_not_for_long(
     assert b"&lt;p&gt;b" in client.get(ATOM).data
     assert rendered.seen == ["all.rss", "all.atom"]
 
-    busy.setattr(watcher._documents, "warm", lambda *_: True)
+    busy.setattr(watcher._documents, "warm", others_first)
     clock.advance(minutes=1)
     tree.write("c.html", "<p>c</p>")
     watcher.refresh()

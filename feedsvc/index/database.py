@@ -91,6 +91,14 @@ class Database:
         """Say, to every process, how far a pass is."""
         self._beating().note_progress(done, total)
 
+    def backlog(self) -> int:
+        """Return how many documents who refreshes is about to make anew."""
+        return self._beating().backlog()
+
+    def note_backlog(self, number: int) -> None:
+        """Say, to every process, how many documents are to be made anew."""
+        self._beating().note_backlog(number)
+
     def turn(self, kind: Kind, name: str) -> AbstractContextManager[None]:
         """Return a context in which nobody else, in any process, has this turn; see `turns`."""
         return self._turns.turn(kind, name)

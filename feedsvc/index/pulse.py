@@ -13,7 +13,8 @@ from pathlib import Path
 
 _NUMBER = struct.Struct("=Q")
 _PROGRESS = struct.Struct("=QQ")  # after the number: how much of a pass is done, and of how much
-_BYTES = _NUMBER.size + _PROGRESS.size
+_BACKLOG = struct.Struct("=Q")  # after that: how many documents are to be made anew
+_BYTES = _NUMBER.size + _PROGRESS.size + _BACKLOG.size
 
 
 class Pulse:
@@ -50,6 +51,18 @@ class Pulse:
         """Say how far a pass is."""
         if self._map is not None:
             _PROGRESS.pack_into(self._map, _NUMBER.size, done, total)
+
+    def backlog(self) -> int:
+        """Return how many documents who refreshes is about to make anew."""
+        if self._map is None:
+            return 0
+        (number,) = _BACKLOG.unpack_from(self._map, _NUMBER.size + _PROGRESS.size)
+        return int(number)
+
+    def note_backlog(self, number: int) -> None:
+        """Say how many documents are to be made anew."""
+        if self._map is not None:
+            _BACKLOG.pack_into(self._map, _NUMBER.size + _PROGRESS.size, number)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -24,9 +24,10 @@ from feedsvc.republisher.refresh import LIST, PARTIAL
 
 _MOST_BYTES = 4 * 1024 * 1024  # of documents kept in memory: the index has them all
 _FEEDS = "/feeds/"
-_SOON = timedelta(seconds=30)  # in which what has changed is made anew, if there is not too much
+_MANY = 50  # documents; making fewer is soon done
+_SOON = timedelta(seconds=30)  # for which readers may get what was served before
 _TELLING_SECONDS = 0.25  # between two times that workers are told of new documents
-_A_DAY, _A_WHILE = timedelta(days=1), timedelta(hours=2)
+_A_DAY, _A_WHILE = timedelta(days=1), timedelta(minutes=10)
 _LATELY = timedelta(days=7)  # what was asked for since then is made anew before it is asked for
 
 
@@ -104,11 +105,12 @@ class Documents:
         return hold
 
     def _is_being_made(self, changed: datetime) -> bool:
-        """Tell whether a feed has changed so lately that who refreshes makes its documents now.
+        """Tell whether one of very many documents is being made anew by who refreshes.
 
-        Until then what was asked for before is served as it was, and nobody waits.
+        Until it is, what was asked for before is served as it was: if all of them were made when
+        they are asked for, all readers would wait.
         """
-        return self._clock() - changed < _SOON
+        return self._index.backlog() >= _MANY and self._clock() - changed < _SOON
 
     def prepare(self, now: datetime, seconds: float) -> None:
         """Make the feeds of the configured categories, for so many seconds at most.
@@ -136,7 +138,9 @@ class Documents:
         Return whether there is more to make. Nothing of it is held in memory here.
         """
         until, told, more = time.monotonic() + seconds, -math.inf, False
-        for path, asked in self._index.outdated_documents(self._view, now - _LATELY):
+        outdated = self._index.outdated_documents(self._view, now - _LATELY)
+        for number, (path, asked) in enumerate(outdated):
+            self._index.note_backlog(len(outdated) - number)
             try:
                 self._make(path, self._state(_slug(path)), asked)
             except NotFoundError:
@@ -147,6 +151,8 @@ class Documents:
                 told = elapsed
             if more := elapsed >= until:
                 break
+        if not more:
+            self._index.note_backlog(0)
         if told > -math.inf:
             self._index.beat()
         return more
