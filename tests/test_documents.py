@@ -105,8 +105,8 @@ def test_while_one_process_makes_a_document_another_waits_for_it(
             waiting.set()  # it has looked, found nothing, and comes for its turn
         return turn(kind, name)
 
-    build = one._documents._build
-    monkeypatch.setattr(one._documents, "_build", slowly)
+    build = one._entries._build
+    monkeypatch.setattr(one._entries, "_build", slowly)
     monkeypatch.setattr(other._index, "turn", counted)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(one.document, ATOM)

@@ -1,7 +1,8 @@
 """The republisher: the one place where the parts meet.
 
     refresh    files ──► scan, diff ──► parse, assign ids, choose feeds ──► index
-    documents  index ──► clean ──► build ──► render ──► bytes
+    entries    index ──► clean ──► build ──► feeds, entries
+    documents  feeds ──► render, compress ──► bytes
     explain    the same for one article, step by step, in words
 
 `Republisher` is what the web, the watcher and the command line hold.
@@ -19,7 +20,8 @@ from feedsvc.index import Index, journal
 from feedsvc.model import Document, Entry, Feed, Problem, Refresh
 from feedsvc.republisher.checking import check
 from feedsvc.republisher.contents import Contents
-from feedsvc.republisher.documents import Documents, Listing
+from feedsvc.republisher.documents import Documents
+from feedsvc.republisher.entries import Entries, Listing
 from feedsvc.republisher.explain import Explainer, Explanation
 from feedsvc.republisher.policies import needs_image_key
 from feedsvc.republisher.refresh import Progress, Refresher
@@ -52,7 +54,8 @@ class Republisher:
         self._clock = clock
         self._cleaner = cleaner or Cleaner()
         self._contents = Contents(config, index, self._cleaner)
-        self._documents = Documents(config, index, self._contents, clock)
+        self._entries = Entries(config, index, self._contents)
+        self._documents = Documents(config, index, self._entries, clock)
         self._refresher = Refresher(
             config, index, self._contents, served=self._prepare, processes=processes
         )
@@ -174,12 +177,12 @@ class Republisher:
 
     def feed(self, slug: str) -> Feed:
         """Return one feed's newest entries; raises as `document` does."""
-        return self._documents.feed(slug)
+        return self._entries.feed(slug)
 
     def entry(self, key: str) -> Entry:
         """Return one entry in full; raises NotFoundError, or GoneError for one withdrawn."""
-        return self._documents.entry(key)
+        return self._entries.entry(key)
 
     def listings(self) -> tuple[Listing, ...]:
         """Return every feed: the one of everything, the configured, those of terms."""
-        return self._documents.listings()
+        return self._entries.listings()

@@ -1,4 +1,4 @@
-"""From the index to what is sent: choose, clean, build, render; made once while nothing changes."""
+"""From feeds to what is sent: rendered, compressed, kept; made once while nothing changes."""
 
 import hashlib
 import math
@@ -7,20 +7,18 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from feedsvc import content, feeds, identity, mediatypes, memory
+from feedsvc import feeds, memory
 from feedsvc.codings import encoded
 from feedsvc.config import Config
-from feedsvc.errors import GoneError, NotFoundError, NotReadyError
+from feedsvc.errors import NotFoundError, NotReadyError
 from feedsvc.formats import FORMATS, opml
-from feedsvc.index import FeedState, Index, Kept
-from feedsvc.model import Category, Document, Entry, Feed, Published
-from feedsvc.republisher import contents
-from feedsvc.republisher.contents import Contents
+from feedsvc.index import FeedState, Index
+from feedsvc.model import Document
+from feedsvc.republisher.entries import Entries
 from feedsvc.republisher.policies import policies
-from feedsvc.republisher.refresh import LIST, PARTIAL
+from feedsvc.republisher.refresh import LIST
 
 _MOST_BYTES = 4 * 1024 * 1024  # of documents kept in memory: the index has them all
 _FEEDS = "/feeds/"
@@ -31,37 +29,22 @@ _A_DAY, _A_WHILE = timedelta(days=1), timedelta(minutes=10)
 _LATELY = timedelta(days=7)  # what was asked for since then is made anew before it is asked for
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    """A feed as a list shows it; `articles` is None for feeds that are not of a term."""
-
-    slug: str
-    title: str
-    description: str
-    link: str
-    articles: int | None = None
-
-
 class Documents:
     """Answers from one index under one configuration; safe to share between threads."""
 
     def __init__(
-        self, config: Config, index: Index, contents: Contents, clock: Callable[[], datetime]
+        self, config: Config, index: Index, entries: Entries, clock: Callable[[], datetime]
     ) -> None:
         self._config = config
-        self._contents = contents
+        self._entries = entries
         self._clock = clock
         self._view = policies(config)["view"]
         self._index = index
-        site = config.site
-        self._categories = {category.slug: category for category in config.categories}
-        self._categories[feeds.ALL] = feeds.everything(site.title, site.description)
         self._kept = _Kept(_MOST_BYTES)
-        self._last: tuple[tuple[str, str], Feed] | None = None
 
     def document(self, path: str) -> Document:
         """Return the document at `path`; see Republisher.document."""
-        state = self._state(_slug(path))
+        state = self._entries.state(_slug(path))
         version = state.fingerprint if state else ""
         if kept := self._kept.get(path, version):
             return kept
@@ -87,7 +70,7 @@ class Documents:
 
     def holding(self, versions: Mapping[str, str]) -> set[str]:
         """Return which documents are still served as they are; see Republisher.holding."""
-        self._check_ready()
+        self._entries.check_ready()
         slugs = {path: _slug(path) for path in versions}
         known = self._index.fingerprints(set(slugs.values()))
         hold = set()
@@ -121,7 +104,7 @@ class Documents:
         until = time.monotonic() + seconds
         # They are kept for long enough to be asked for, and made again only if they were.
         asked = now - _LATELY + _A_WHILE
-        for slug in reversed(self._categories):
+        for slug in reversed(self._entries.configured()):
             for suffix in FORMATS:
                 path = f"{_FEEDS}{slug}.{suffix}"
                 state = self._index.feed(slug)
@@ -142,7 +125,7 @@ class Documents:
         for number, (path, asked) in enumerate(outdated):
             self._index.note_backlog(len(outdated) - number)
             try:
-                self._make(path, self._state(_slug(path)), asked)
+                self._make(path, self._entries.state(_slug(path)), asked)
             except NotFoundError:
                 self._index.drop_document(path)
             elapsed = time.monotonic()
@@ -171,13 +154,13 @@ class Documents:
         """Render the document at `path`, and have the index keep it."""
         slug = _slug(path)
         if slug == LIST:
-            self._check_whole()
+            self._entries.check_whole()
             body, media_type = self._opml(), opml.MEDIA_TYPE
         else:
             format = FORMATS.get(path.rpartition(".")[2])
             if format is None or not path.startswith(_FEEDS):
                 raise NotFoundError(f"There is nothing at {path}.")
-            body = format.render(self._built(slug, state))
+            body = format.render(self._entries.built(slug, state))
             media_type = format.media_type
         if state is None:
             return _document(body, media_type, feeds.EPOCH, "")
@@ -185,121 +168,6 @@ class Documents:
         self._index.keep_document(path, slug, made, view=self._view, asked=asked)
         memory.give_back()
         return made
-
-    def _built(self, slug: str, state: FeedState | None) -> Feed:
-        """Build a feed, or return the one built last: its other formats are mostly wanted next."""
-        version, last = state.fingerprint if state else "", self._last
-        if version and last is not None and last[0] == (slug, version):
-            return last[1]
-        feed = self._build(self._category(slug, state))
-        self._last = ((slug, version), feed)
-        return feed
-
-    def feed(self, slug: str) -> Feed:
-        """Return one feed; see Republisher.feed."""
-        return self._build(self._category(slug, self._state(slug)))
-
-    def entry(self, key: str) -> Entry:
-        """Return one entry; see Republisher.entry."""
-        found = self._index.article(key)
-        if found is None:
-            self._check_ready()
-            if self._index.was_known(key):
-                raise GoneError("This article has been withdrawn.")
-            self._check_whole()
-            raise NotFoundError("There is no such article.")
-        entries = self._entries((found,), full=True)
-        if not entries:
-            raise GoneError("This article has been withdrawn.")
-        return entries[0]
-
-    def listings(self) -> tuple[Listing, ...]:
-        """Return every feed worth listing; see Republisher.listings."""
-        self._check_ready()
-        base_url = self._config.site.base_url
-        first = (self._categories[feeds.ALL], *self._config.categories)
-        own = [
-            Listing(
-                slug=category.slug,
-                title=category.title,
-                description=category.description,
-                link=feeds.address(base_url, category.slug),
-            )
-            for category in first
-        ]
-        if self._config.feeds.auto_categories:
-            own += [
-                Listing(
-                    slug=state.slug,
-                    title=feeds.of_term(state.slug, state.term or state.slug).title,
-                    description="",
-                    link=feeds.address(base_url, state.slug),
-                    articles=count,
-                )
-                for state, count in self._index.term_feeds()
-                if state.slug not in self._categories
-            ]
-        return tuple(own)
-
-    def _state(self, slug: str) -> FeedState | None:
-        self._check_ready()
-        return self._index.feed(slug)
-
-    def _check_ready(self) -> None:
-        # Asked each time: a damaged index may have been made anew since.
-        if self._index.meta("ready") is None:
-            raise NotReadyError("The articles are being read for the first time.")
-
-    def _check_whole(self) -> None:
-        """Raise NotReadyError where what is missing may be among the articles still to be read."""
-        if self._index.meta(PARTIAL) == "yes":
-            raise NotReadyError("The older articles are being read for the first time.")
-
-    def _category(self, slug: str, state: FeedState | None) -> Category:
-        configured = self._categories.get(slug)
-        if configured is not None:
-            return configured
-        if state is None or state.term is None or not self._config.feeds.auto_categories:
-            self._check_whole()
-            raise NotFoundError(f"There is no feed called “{slug[:100]}”.")
-        return feeds.of_term(slug, state.term)
-
-    def _build(self, category: Category) -> Feed:
-        site, limits = self._config.site, self._config.feeds
-        found = self._index.published(category.slug, limits.limit)
-        if len(found) < limits.limit:
-            self._check_whole()
-        return feeds.build(
-            category,
-            self._entries(found, full=limits.content == "full"),
-            id=identity.feed_id(site.id, category.slug),
-            site_title=site.title,
-            base_url=site.base_url,
-            language=site.language,
-            limit=limits.limit,
-        )
-
-    def _entries(self, found: tuple[Published, ...], *, full: bool) -> list[Entry]:
-        kept = self._contents.of(found)
-        # What was withdrawn since it was found has no content any more.
-        return [
-            self._entry(one, kept[one.article.source], full=full)
-            for one in found
-            if one.article.source in kept
-        ]
-
-    def _entry(self, one: Published, kept: Kept, *, full: bool) -> Entry:
-        article, policy = one.article, self._contents.policy(one.article, one.key)
-        image = content.image(article.lead_image, policy) if article.lead_image else None
-        return feeds.entry(
-            replace(one, article=replace(article, title=content.converted(article.title, policy))),
-            link=policy.link,
-            summary=kept.summary,
-            content=contents.safe(kept) if full else None,
-            lead_image=None if image is None or image.startswith("data:") else image,
-            # By way of a proxy, the address does not tell any more.
-            lead_image_type=mediatypes.of(article.lead_image or ""),
-        )
 
     def _opml(self) -> bytes:
         return opml.render(
@@ -311,7 +179,7 @@ class Documents:
                     html_url=one.link,
                     description=one.description,
                 )
-                for one in self.listings()
+                for one in self._entries.listings()
             ),
         )
 

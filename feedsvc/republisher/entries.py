@@ -1,0 +1,157 @@
+"""From the index to feeds and entries, in no format yet: choose, clean, build."""
+
+from dataclasses import dataclass, replace
+
+from feedsvc import content, feeds, identity, mediatypes
+from feedsvc.config import Config
+from feedsvc.errors import GoneError, NotFoundError, NotReadyError
+from feedsvc.index import FeedState, Index, Kept
+from feedsvc.model import Category, Entry, Feed, Published
+from feedsvc.republisher import contents
+from feedsvc.republisher.contents import Contents
+from feedsvc.republisher.refresh import PARTIAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A feed as a list shows it; `articles` is None for feeds that are not of a term."""
+
+    slug: str
+    title: str
+    description: str
+    link: str
+    articles: int | None = None
+
+
+class Entries:
+    """What one index shows under one configuration; safe to share between threads."""
+
+    def __init__(self, config: Config, index: Index, contents: Contents) -> None:
+        self._config = config
+        self._index = index
+        self._contents = contents
+        site = config.site
+        self._categories = {category.slug: category for category in config.categories}
+        self._categories[feeds.ALL] = feeds.everything(site.title, site.description)
+        self._last: tuple[tuple[str, str], Feed] | None = None
+
+    def configured(self) -> list[str]:
+        """Return the slugs of the feeds that there are whatever articles say, `all` at the end."""
+        return list(self._categories)
+
+    def built(self, slug: str, state: FeedState | None) -> Feed:
+        """Build a feed, or return the one built last: its other formats are mostly wanted next."""
+        version, last = state.fingerprint if state else "", self._last
+        if version and last is not None and last[0] == (slug, version):
+            return last[1]
+        feed = self._build(self._category(slug, state))
+        self._last = ((slug, version), feed)
+        return feed
+
+    def feed(self, slug: str) -> Feed:
+        """Return one feed; see Republisher.feed."""
+        return self._build(self._category(slug, self.state(slug)))
+
+    def entry(self, key: str) -> Entry:
+        """Return one entry; see Republisher.entry."""
+        found = self._index.article(key)
+        if found is None:
+            self.check_ready()
+            if self._index.was_known(key):
+                raise GoneError("This article has been withdrawn.")
+            self.check_whole()
+            raise NotFoundError("There is no such article.")
+        entries = self._entries((found,), full=True)
+        if not entries:
+            raise GoneError("This article has been withdrawn.")
+        return entries[0]
+
+    def listings(self) -> tuple[Listing, ...]:
+        """Return every feed worth listing; see Republisher.listings."""
+        self.check_ready()
+        base_url = self._config.site.base_url
+        first = (self._categories[feeds.ALL], *self._config.categories)
+        own = [
+            Listing(
+                slug=category.slug,
+                title=category.title,
+                description=category.description,
+                link=feeds.address(base_url, category.slug),
+            )
+            for category in first
+        ]
+        if self._config.feeds.auto_categories:
+            own += [
+                Listing(
+                    slug=state.slug,
+                    title=feeds.of_term(state.slug, state.term or state.slug).title,
+                    description="",
+                    link=feeds.address(base_url, state.slug),
+                    articles=count,
+                )
+                for state, count in self._index.term_feeds()
+                if state.slug not in self._categories
+            ]
+        return tuple(own)
+
+    def state(self, slug: str) -> FeedState | None:
+        """Return what a feed shows now. Raises NotReadyError."""
+        self.check_ready()
+        return self._index.feed(slug)
+
+    def check_ready(self) -> None:
+        """Raise NotReadyError before the first articles are known."""
+        # Asked each time: a damaged index may have been made anew since.
+        if self._index.meta("ready") is None:
+            raise NotReadyError("The articles are being read for the first time.")
+
+    def check_whole(self) -> None:
+        """Raise NotReadyError where what is missing may be among the articles still to be read."""
+        if self._index.meta(PARTIAL) == "yes":
+            raise NotReadyError("The older articles are being read for the first time.")
+
+    def _category(self, slug: str, state: FeedState | None) -> Category:
+        configured = self._categories.get(slug)
+        if configured is not None:
+            return configured
+        if state is None or state.term is None or not self._config.feeds.auto_categories:
+            self.check_whole()
+            raise NotFoundError(f"There is no feed called “{slug[:100]}”.")
+        return feeds.of_term(slug, state.term)
+
+    def _build(self, category: Category) -> Feed:
+        site, limits = self._config.site, self._config.feeds
+        found = self._index.published(category.slug, limits.limit)
+        if len(found) < limits.limit:
+            self.check_whole()
+        return feeds.build(
+            category,
+            self._entries(found, full=limits.content == "full"),
+            id=identity.feed_id(site.id, category.slug),
+            site_title=site.title,
+            base_url=site.base_url,
+            language=site.language,
+            limit=limits.limit,
+        )
+
+    def _entries(self, found: tuple[Published, ...], *, full: bool) -> list[Entry]:
+        kept = self._contents.of(found)
+        # What was withdrawn since it was found has no content any more.
+        return [
+            self._entry(one, kept[one.article.source], full=full)
+            for one in found
+            if one.article.source in kept
+        ]
+
+    def _entry(self, one: Published, kept: Kept, *, full: bool) -> Entry:
+        article, policy = one.article, self._contents.policy(one.article, one.key)
+        image = content.image(article.lead_image, policy) if article.lead_image else None
+        return feeds.entry(
+            replace(one, article=replace(article, title=content.converted(article.title, policy))),
+            link=policy.link,
+            summary=kept.summary,
+            content=contents.safe(kept) if full else None,
+            lead_image=None if image is None or image.startswith("data:") else image,
+            # By way of a proxy, the address does not tell any more.
+            lead_image_type=mediatypes.of(article.lead_image or ""),
+        )
