@@ -72,21 +72,28 @@ def _hot(
 
     ours: list[Load] = []
     theirs: list[Load] = []
+    opening: list[Load] = []
     with service.serving(site, workers=1) as running:
         running.until_served()
         running.until_known(site, articles)
         plain = running.client.get(_PATH).body
         packed = running.client.get(_PATH, gzip=True).body
         try:
-            with nginx.serving(folder / "nginx", {"hot.atom": plain}, workers=1) as port:
+            files = {"hot.atom": plain}
+            with (
+                nginx.serving(folder / "nginx", files, workers=1) as port,
+                nginx.serving(folder / "other", files, workers=1, kept_open=False) as other,
+            ):
                 for _ in range(rounds):
                     ours.append(put(running.port, _PATH))
                     theirs.append(put(port, "/hot.atom"))
+                    opening.append(put(other, "/hot.atom"))
         except MissingError:
             ours = [put(running.port, _PATH) for _ in range(rounds)]
     return Found(
         figures=(
             load.rates(ours, "nginx", theirs, target),
+            load.rates(ours, "nginx that opens its file each time", opening),
             load.p99s(ours, "nginx", theirs),
         ),
         details={

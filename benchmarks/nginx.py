@@ -29,8 +29,7 @@ http {{
     sendfile on;
     tcp_nopush on;
     keepalive_requests 1000000000;
-    open_file_cache max=10000 inactive=1h;
-    open_file_cache_valid 1h;
+    {cache}
     gzip_static on;
     gzip_vary on;
     server {{
@@ -42,9 +41,17 @@ http {{
 """
 
 
+_CACHE = "open_file_cache max=10000 inactive=1h; open_file_cache_valid 1h;"
+
+
 @contextmanager
-def serving(folder: Path, files: Mapping[str, bytes], *, workers: int) -> Iterator[int]:
-    """Serve files by name until the block ends; the value is the port. Raises MissingError."""
+def serving(
+    folder: Path, files: Mapping[str, bytes], *, workers: int, kept_open: bool = True
+) -> Iterator[int]:
+    """Serve files by name until the block ends; the value is the port. Raises MissingError.
+
+    Unless they are `kept_open`, each request opens its file, as nginx does if not told otherwise.
+    """
     command = needed("nginx")
     root = folder / "root"
     root.mkdir(parents=True)
@@ -55,7 +62,10 @@ def serving(folder: Path, files: Mapping[str, bytes], *, workers: int) -> Iterat
     # Where root starts nginx, its workers would become nobody, who may not read here.
     user = f"user {getpwuid(os.geteuid()).pw_name} ;" if os.geteuid() == 0 else ""
     config = folder / "nginx.conf"
-    config.write_text(_CONFIG.format(workers=workers, folder=folder, port=port, user=user))
+    cache = _CACHE if kept_open else ""
+    config.write_text(
+        _CONFIG.format(workers=workers, folder=folder, port=port, user=user, cache=cache)
+    )
     log = folder / "nginx.log"
     with running([command, "-p", str(folder), "-e", "stderr", "-c", str(config)], log) as process:
 
