@@ -13,6 +13,7 @@ BUSY_SECONDS = 30
 # KiB of pages in memory. With SQLite's own 2 MB, the pages of indexes are written and read again
 # and again within one long transaction: twice the reading, a quarter more processor time.
 _PAGES, _PAGES_TO_WRITE = 2000, 32_000
+_LONGEST_LOG = 64 * 1024 * 1024  # bytes
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -61,6 +62,8 @@ def make(url: URL) -> Engine:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
+            # What a long transaction made of the log is given back.
+            connection.execute(f"PRAGMA journal_size_limit = {_LONGEST_LOG}")
         except BaseException:
             connection.close()  # nobody else has it yet
             raise
