@@ -213,3 +213,27 @@ def test_when_a_process_that_reads_ends_the_others_work_is_done_here(
         outcomes += [one for part in parts for one in part]
     assert "another ended" in caplog.text
     assert [one.source for one in outcomes] == [source for source, _ in files]
+
+
+def test_what_is_read_alone_meanwhile_does_not_get_between(shared: Reading) -> None:
+    files = list(shared.directory.scan().signatures.items())
+    parts = shared.all(files)
+    outcomes = [*next(parts)]
+    again = [one for part in shared.alone(files) for one in part]
+    outcomes += [one for part in parts for one in part]
+    assert outcomes == again
+
+
+def test_a_first_pass_that_failed_goes_on_everywhere_whatever_an_event_tells(
+    many: Tree, open_site: Open
+) -> None:
+    def fail() -> None:
+        raise Power
+
+    site = open_site(**SECTIONS)
+    with pytest.raises(Power):
+        site.refresh(reading_of([], 15, fail))
+    new = many.write("new.html", "---\ntitle: New\ndate: 2023-01-01\n---\nnew")
+    site.refresh(paths=[str(new)])
+    assert site.articles() == ARTICLES + 1
+    assert titles(site, "rare") == ["A30", "A3"]

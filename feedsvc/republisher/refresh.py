@@ -92,16 +92,16 @@ class Refresher:
         started = time.perf_counter()
         known = self._index.metas()
         stale = {name for name, policy in self._policies.items() if known.get(name) != policy}
+        first, partial = "ready" not in known, known.get(PARTIAL) == "yes"
         survey = self._surveyor.survey(
             now,
-            paths,
+            None if partial else paths,  # what is still to be read may be anywhere
             anew="articles" in stale,  # the same bytes would be read as other articles now
             accept_empty=accept_empty,
         )
         # The first feeds that anyone sees must not lack what is only a second too young.
         self._passes += 1
         changes = diff(survey.known, survey.found)
-        first, partial = "ready" not in known, known.get(PARTIAL) == "yes"
         staged = (first or partial) and len(changes.added) > _STAGED
         due, next_due = self._index.due(now)
         second = now.replace(microsecond=0)
@@ -222,7 +222,8 @@ class Refresher:
 
     def _reread(self, writer: Writer, one: _Pass, sources: Sequence[str]) -> None:
         there = self._surveyor.elsewhere(sources, one.survey)
-        for part in self._reading.all(sorted(there.items())):
+        # Not by other processes: these may be in the middle of what is read after this.
+        for part in self._reading.alone(sorted(there.items())):
             one.ingest.take(writer, part, there)
 
     def _count(self) -> int:
