@@ -12,8 +12,8 @@ def diff(known: Mapping[str, Signature], found: Mapping[str, Signature]) -> Chan
     >>> diff({"a": one, "b": one}, {"b": two, "c": one})
     Changes(added=('c',), modified=('b',), removed=('a',))
     """
-    # Most passes find nothing new, often as the very same objects: both are seen at once.
-    if known is found or known == found:
+    # Most passes find nothing new, which is seen at once.
+    if known == found:
         return Changes()
     added: list[str] = []
     modified: list[str] = []

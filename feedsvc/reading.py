@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 
 _PART = 200  # articles in memory at a time, in each process
 _GLANCES = 2000  # at a time
-_MANY = 2000  # from so many on, starting processes is worth it
-_MANY_GLANCES = 20_000  # and waiting for them to glance
+# From so many files on, other processes are started for it.
+_MANY, _MANY_GLANCES = 2000, 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,22 +89,18 @@ class Reading:
 
     def all(self, files: Sequence[tuple[str, Signature]]) -> Iterator[list[Outcome]]:
         """Read these articles and yield what they came to, in parts, in this order."""
-        for outcomes in self._parts("read", files, _PART):
+        for outcomes in self._parts("read", files, _PART, shared=len(files) >= _MANY):
             yield [one for one in outcomes if one is not None]
 
     def alone(self, files: Sequence[tuple[str, Signature]]) -> Iterator[list[Outcome]]:
         """Do the same in this process, even while it is done in others."""
-        for start in range(0, len(files), _PART):
-            outcomes = [self.read(*file) for file in files[start : start + _PART]]
+        for outcomes in self._parts("read", files, _PART, shared=False):
             yield [one for one in outcomes if one is not None]
 
     def newest_first(self, files: Sequence[tuple[str, Signature]]) -> list[tuple[str, Signature]]:
         """Return these files by the dates that they probably have, the newest first."""
-        if _MANY <= len(files) < _MANY_GLANCES:
-            self._started(self._processes)  # for what is next; they need longer than this
-            guessed = [self.glance(*file) for file in files]
-        else:
-            guessed = [guess for part in self._parts("glance", files, _GLANCES) for guess in part]
+        parts = self._parts("glance", files, _GLANCES, shared=len(files) >= _MANY_GLANCES)
+        guessed = [guess for part in parts for guess in part]
         order = sorted(range(len(files)), key=lambda n: (-guessed[n], files[n][0]))
         return [files[n] for n in order]
 
@@ -118,12 +114,11 @@ class Reading:
         return signature.mtime_ns // 10**9 if guess is None else int(guess.timestamp())
 
     def _parts(
-        self, what: str, files: Sequence[tuple[str, Signature]], size: int
+        self, what: str, files: Sequence[tuple[str, Signature]], size: int, *, shared: bool
     ) -> Iterator[list[Any]]:
-        do = getattr(self, what)
         parts = [files[start : start + size] for start in range(0, len(files), size)]
         done = 0
-        if len(files) >= _MANY and self._processes:
+        if shared and self._processes:
             try:
                 for result in self._shared_out(what, parts):
                     yield result
@@ -132,7 +127,12 @@ class Reading:
                 logger.warning("reading goes on in one process, because another ended (%r)", error)
                 self.rest()
         for part in parts[done:]:
-            yield [do(*file) for file in part]
+            yield self.each(what, part)
+
+    def each(self, what: str, part: Sequence[tuple[str, Signature]]) -> list[Any]:
+        """Do `what`, a method of this class, with each of these files."""
+        do = getattr(self, what)
+        return [do(*file) for file in part]
 
     def _shared_out(
         self, what: str, parts: Sequence[Sequence[tuple[str, Signature]]]
@@ -186,7 +186,6 @@ def main(descriptor: int) -> None:
         if config is not None:
             reading.append(Reading(config))
             return None
-        do = getattr(reading[0], what)
-        return pickle.dumps([do(*file) for file in part], pickle.HIGHEST_PROTOCOL)
+        return pickle.dumps(reading[0].each(what, part), pickle.HIGHEST_PROTOCOL)
 
     work(descriptor, answer, niceness=10)

@@ -171,22 +171,22 @@ class Watcher:
 
     def _listen(self) -> None:
         assert self._directory is not None
-        missed = said = False
+        said = False
         while not self._stopping.is_set():
             try:
                 if not self._directory.is_dir():
                     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
                 with RustNotify([str(self._directory)], False, False, 0, True, True) as events:
-                    if missed:
-                        self.pass_now()  # nobody has told what changed meanwhile
-                    missed = True
+                    # Nobody has told what changed before, and the first pass may have looked there
+                    # already. It does not wait for this, which takes 3 s for a million files.
+                    self.pass_now()
                     self._pass_over(events)
             except (OSError, RuntimeError) as error:
                 if _NO_TEXT in str(error):
                     continue  # and with that name, the others of its burst were lost
                 if not said:
                     logger.warning("no file events (%s); the schedule goes on", error)
-                missed = said = True
+                said = True
                 self._stopping.wait(_RETRY_SECONDS)
 
     def _pass_over(self, events: RustNotify) -> None:

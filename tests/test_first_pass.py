@@ -185,6 +185,8 @@ def test_what_nobody_has_asked_for_is_made_between_the_stages(
 def shared(many: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reading]:
     """Read with two processes beside this one."""
     monkeypatch.setattr(reading, "_MANY", 10)
+    monkeypatch.setattr(reading, "_MANY_GLANCES", 10)
+    monkeypatch.setattr(reading, "_GLANCES", 5)
     many.write("bad.html", "---\ntitle: [\n")
     found = Reading(open_site(**SECTIONS).config, processes=2)
     yield found

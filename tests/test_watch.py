@@ -6,9 +6,11 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from watchfiles._rust_notify import RustNotify
 
 from feedsvc import watch
 from feedsvc.errors import ConfigError, ScanError
@@ -77,21 +79,45 @@ def test_however_many_ask_during_a_pass_one_follows_it() -> None:
     assert (passes.count, passes.most_running) == (2, 1)
 
 
+def told_of_files(passes: Passes, directory: Path, name: str = "{}.md") -> Collection[str]:
+    """Write files until there is a pass over some, not over everything; return which."""
+    for n in range(LIMIT):  # it may be one pass over everything later that it listens
+        (directory / name.format(n)).write_text("x")
+        while passes.begun.acquire(timeout=1):
+            if (paths := passes.paths[-1]) is not None:
+                return paths
+    pytest.fail("no pass over what was written")
+
+
 def test_a_file_event_leads_to_a_pass(tmp_path: Path) -> None:
     passes = Passes()
     watcher = Watcher(passes, RARELY, tmp_path)
     watcher.start()
     assert passes.begun.acquire(timeout=LIMIT)
-    seen = False
-    for n in range(LIMIT):  # until the system's notification is set up, a change may go unseen
-        (tmp_path / f"{n}.md").write_text("x")
-        if seen := passes.begun.acquire(timeout=1):
-            break
+    assert passes.paths[0] is None, "the first pass is over everything"
+    told = told_of_files(passes, tmp_path)
     watcher.stop()
-    assert seen
-    first, *rest = passes.paths
-    assert first is None, "the first pass is over everything"
-    assert {Path(path).suffix for paths in rest for path in paths or ()} == {".md"}
+    assert {Path(path).suffix for path in told} == {".md"}
+
+
+def test_what_came_after_the_first_look_and_before_events_were_listened_to_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listen = threading.Event()
+
+    def late(*args: Any) -> RustNotify:
+        assert listen.wait(LIMIT)
+        return RustNotify(*args)
+
+    monkeypatch.setattr(watch, "RustNotify", late)
+    passes = Passes()
+    watcher = Watcher(passes, RARELY, tmp_path)
+    watcher.start()
+    assert passes.begun.acquire(timeout=LIMIT), "the first pass waits for nothing"
+    listen.set()
+    assert passes.begun.acquire(timeout=LIMIT)
+    watcher.stop()
+    assert passes.paths == [None, None]
 
 
 def test_a_name_that_is_no_text_leads_to_a_pass_over_everything_and_events_go_on(
@@ -102,24 +128,19 @@ def test_a_name_that_is_no_text_leads_to_a_pass_over_everything_and_events_go_on
     watcher.start()
     assert passes.begun.acquire(timeout=LIMIT)
     try:
-        for n in range(LIMIT):  # as above
-            (tmp_path / os.fsdecode(b"%d-\xff.md" % n)).write_text("x")
-            if passes.begun.acquire(timeout=1):
-                break
-        else:
-            pytest.fail("no pass")
-        assert passes.paths == [None, None]
+        told_of_files(passes, tmp_path)  # it listens
         for n in range(LIMIT):
-            (tmp_path / f"{n}.md").write_text("x")
-            if passes.begun.acquire(timeout=1) and passes.paths[-1] is not None:
+            (tmp_path / os.fsdecode(b"%d-\xff.md" % n)).write_text("x")
+            if passes.begun.acquire(timeout=1) and passes.paths[-1] is None:
                 break
         else:
-            pytest.fail("no pass over a path")
+            pytest.fail("no pass over everything")
+        told = told_of_files(passes, tmp_path, "{}-later.md")
     except OSError:
         pytest.skip("a file system without such names")
     finally:
         watcher.stop()
-    assert {Path(path).suffix for path in passes.paths[-1] or ()} == {".md"}
+    assert {Path(path).suffix for path in told} == {".md"}
 
 
 def test_events_are_asked_for_again_of_a_directory_that_was_not_there(
@@ -137,14 +158,8 @@ def test_events_are_asked_for_again_of_a_directory_that_was_not_there(
     (tmp_path / "later").mkdir()
     assert passes.begun.acquire(timeout=LIMIT), "nobody has told what was in it"
     assert passes.paths == [None, None]
-    seen = False
-    for n in range(LIMIT):
-        (tmp_path / "later" / f"{n}.md").write_text("x")
-        if seen := passes.begun.acquire(timeout=1):
-            break
+    told_of_files(passes, tmp_path / "later")
     watcher.stop()
-    assert seen
-    assert passes.paths[-1] is not None
     assert warned == ["no file events (%s); the schedule goes on"]
 
 

@@ -140,15 +140,15 @@ class Index(SavedWork):
             ).first()
         return None if row is None else _feed_state(row)
 
-    def fingerprints(self, slugs: Collection[str]) -> dict[str, tuple[str, datetime]]:
-        """Return what these feeds show now, and since when; those that never were are left out."""
-        table = schema.feeds.c
-        query = select(table.slug, table.fingerprint, table.changed)
+    def feeds(self, slugs: Collection[str]) -> dict[str, FeedState]:
+        """Return the states of these feeds by slug, but for those that there have never been."""
         with self._reading() as connection:
             return {
-                row.slug: (row.fingerprint, rows.moment(row.changed))
+                row.slug: _feed_state(row)
                 for chunk in chunks(list(slugs))
-                for row in connection.execute(query.where(table.slug.in_(chunk)))
+                for row in connection.execute(
+                    select(schema.feeds).where(schema.feeds.c.slug.in_(chunk))
+                )
             }
 
     def term_feeds(self) -> tuple[tuple[FeedState, int], ...]:

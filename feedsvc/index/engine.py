@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL, Engine, make_url
 
 BUSY_SECONDS = 30
 # KiB of pages in memory. With SQLite's own 2 MB, the pages of indexes are written and read again
-# and again within one long transaction: twice the reading, a quarter more processor time.
+# and again within one long transaction: twice the reading, a quarter more writing.
 _PAGES, _PAGES_TO_WRITE = 2000, 32_000
 _LONGEST_LOG = 64 * 1024 * 1024  # bytes
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}

@@ -57,13 +57,11 @@ class Documents:
             if self._is_being_made(state.changed) and asked >= self._clock() - _LATELY:
                 return document
         with self._index.turn("document", path):  # one rendering, however many ask
-            if kept := self._kept.get(path, version):
-                return kept
-            found = self._found(path)
-            if found is None or found[0].version != version:
-                made = self._make(path, state, self._clock())
-            else:
-                made, _ = found
+            made = (
+                self._kept.get(path, version)
+                or self._current(path, version)
+                or self._make(path, state, self._clock())
+            )
             if state is not None:
                 self._kept.put(path, made)
             return made
@@ -72,14 +70,14 @@ class Documents:
         """Return which documents are still served as they are; see Republisher.holding."""
         self._entries.check_ready()
         slugs = {path: _slug(path) for path in versions}
-        known = self._index.fingerprints(set(slugs.values()))
+        known = self._index.feeds(set(slugs.values()))
         hold = set()
         outdated: list[str] = []
         for path, version in versions.items():
-            fingerprint, changed = known.get(slugs[path], ("", feeds.EPOCH))
-            if fingerprint == version:
+            state = known.get(slugs[path])
+            if state and state.fingerprint == version:
                 hold.add(path)
-            elif self._is_being_made(changed):
+            elif state and self._is_being_made(state.changed):
                 outdated.append(path)
         if outdated:
             since = self._clock() - _LATELY
@@ -111,8 +109,7 @@ class Documents:
                 if time.monotonic() >= until:
                     return
                 with suppress(NotReadyError), self._index.turn("document", path):
-                    found = self._index.document(path, self._view)
-                    if state and (found is None or found[0].version != state.fingerprint):
+                    if state and self._current(path, state.fingerprint) is None:
                         self._make(path, state, asked)
 
     def warm(self, now: datetime, seconds: float) -> bool:
@@ -139,6 +136,11 @@ class Documents:
         if told > -math.inf:
             self._index.beat()
         return more
+
+    def _current(self, path: str, version: str) -> Document | None:
+        """Return the document that the index keeps, if it is of this version."""
+        found = self._index.document(path, self._view)
+        return found[0] if found and found[0].version == version else None
 
     def _found(self, path: str) -> tuple[Document, datetime] | None:
         """Return the document that the index keeps, and when it was asked for before."""

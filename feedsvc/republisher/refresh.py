@@ -96,6 +96,7 @@ class Refresher:
         survey = self._surveyor.survey(
             now,
             None if partial else paths,  # what is still to be read may be anywhere
+            first=first,
             anew="articles" in stale,  # the same bytes would be read as other articles now
             accept_empty=accept_empty,
         )
@@ -124,7 +125,7 @@ class Refresher:
             finally:
                 self._reading.rest()
             _, next_due = self._index.due(now)
-        more = self._clean_again(one.now)
+        more = known.get("content") != self._contents.stamp and self._clean_again(one.now)
         waits = [
             survey.wait,
             (next_due - now).total_seconds() if next_due else None,
@@ -240,8 +241,6 @@ class Refresher:
         articles would have to wait.
         """
         stamp = self._contents.stamp
-        if self._index.meta("content") == stamp:
-            return False
         until = time.monotonic() + _CLEANING_SECONDS
         while True:
             outdated = self._index.outdated(stamp, _CLEANED_AT_ONCE)

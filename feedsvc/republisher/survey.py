@@ -52,15 +52,22 @@ class Surveyor:
         self._known: tuple[bytes, Mapping[str, int]] | None = None
 
     def survey(
-        self, now: datetime, paths: Paths | None, *, anew: bool, accept_empty: bool
+        self,
+        now: datetime,
+        paths: Paths | None,
+        *,
+        first: bool,
+        anew: bool,
+        accept_empty: bool,
     ) -> Survey:
         """Look at what is at and below these absolute paths, or, without any, at everything.
 
-        With `anew`, nothing counts as known. Raises ScanError.
+        The `first` pass over a state looks at everything; with `anew`, nothing counts as known.
+        Raises ScanError.
         """
         look = None
         # A state that was made anew knows nothing of the other places.
-        if not anew and self._index.meta("ready") is not None:
+        if not anew and not first:
             look = None if paths is None else self._look(paths)
             if look is None:
                 look = self._look_where_it_differs()
