@@ -1,6 +1,7 @@
-"""One contract for both roads: what is answered again from memory is what the application says."""
+"""One contract for all roads: what is answered again from memory is what the application says."""
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,9 +43,29 @@ def slow(ready: Republisher) -> FlaskClient:
     return build_app(ready, replay=False).test_client()
 
 
-@pytest.fixture
-def fast(ready: Republisher) -> FlaskClient:
-    return build_app(ready).test_client()
+class AtOnce:
+    """The application as a worker asks it: what needs no waiting first."""
+
+    def __init__(self, replay: Replay) -> None:
+        self.replay = replay
+        self.answered = 0
+
+    def __call__(self, environ: Any, start: Any) -> Any:
+        found = self.replay.at_once(environ)
+        if found is None:
+            return self.replay(environ, start)
+        self.answered += 1
+        status, headers, body = found
+        start(f"{status} As it is", list(headers))
+        return [body] if body else []
+
+
+@pytest.fixture(params=["wsgi", "at once"])
+def fast(ready: Republisher, request: pytest.FixtureRequest) -> FlaskClient:
+    app = build_app(ready)
+    if request.param == "at once":
+        app.wsgi_app = AtOnce(app.wsgi_app)  # type: ignore[method-assign, assignment, arg-type]
+    return app.test_client()
 
 
 def answer(client: FlaskClient, path: str, **request: Any) -> tuple[int, list[Any], bytes]:
@@ -144,6 +165,55 @@ def test_what_was_answered_once_asks_neither_the_application_nor_the_index_again
         assert client.get(f"{ATOM}?_=1").status_code == 200
         assert client.get(ATOM, headers={"If-None-Match": tag}).status_code == 304
     assert counted.asked == 2
+
+
+def test_what_is_held_needs_no_waiting_and_what_may_have_changed_does(
+    ready: Republisher, tree: Tree, clock: Clock
+) -> None:
+    app = build_app(ready)
+    front = AtOnce(app.wsgi_app)  # type: ignore[arg-type]
+    app.wsgi_app = front  # type: ignore[method-assign, assignment]
+    client = app.test_client()
+    first = client.get(ATOM)
+    assert front.answered == 0
+    for _ in range(3):
+        assert client.get(ATOM).data == first.data
+    assert front.answered == 3
+    tree.write("b.html", "<p>new</p>")
+    clock.advance(minutes=1)
+    ready.refresh()
+    assert b"new" in client.get(ATOM).data
+    assert front.answered == 3
+    assert b"new" in client.get(ATOM).data
+    assert front.answered == 4
+
+
+def test_while_one_thread_looks_what_has_changed_the_others_answer(
+    ready: Republisher, tree: Tree, clock: Clock
+) -> None:
+    looking, go = threading.Event(), threading.Event()
+
+    def holding(versions: Any) -> Any:
+        looking.set()
+        assert go.wait(20)
+        return ready.holding(versions)
+
+    app = build_app(ready, replay=False)
+    front = AtOnce(Replay(app.wsgi_app, pulse=ready.pulse, holding=holding))
+    app.wsgi_app = front  # type: ignore[method-assign, assignment]
+    client = app.test_client()
+    first = client.get(ATOM).data
+    tree.write("b.html", "<p>new</p>")
+    clock.advance(minutes=1)
+    ready.refresh()
+    looks = threading.Thread(target=app.test_client().get, args=(ATOM,))
+    looks.start()
+    assert looking.wait(20)
+    assert client.get(ATOM).data == first
+    assert front.answered == 1
+    go.set()
+    looks.join(20)
+    assert b"new" in client.get(ATOM).data
 
 
 def test_a_change_is_seen_by_every_worker_at_its_next_request(

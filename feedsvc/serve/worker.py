@@ -1,4 +1,8 @@
-"""A web worker: granian, in this process, on a socket that was made elsewhere."""
+"""A web worker: granian, in this process, on a socket that was made elsewhere.
+
+One thread answers what is held in memory, and never waits: more would take the interpreter from
+each other at every request. What takes longer, it hands to others.
+"""
 
 import logging
 import multiprocessing
@@ -7,13 +11,17 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 from flask import Flask
 from granian.constants import Interfaces, RuntimeModes
 from granian.log import LogLevels
 from granian.net import SocketHolder  # type: ignore[attr-defined]  # its own home is private
-from granian.server.mp import MPServer
+from granian.server import mp
+from granian.wsgi import _callback_wrapper as as_wsgi
 
 from feedsvc.config import Config
 from feedsvc.republisher import needs_image_key
@@ -21,6 +29,10 @@ from feedsvc.serve.listening import BACKLOG
 from feedsvc.serve.state import log_to_stderr, open_republisher
 from feedsvc.web import build_app
 from feedsvc.web.imageproxy import MOST_FETCHES
+from feedsvc.web.replay import Header, Replay
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 # Asks a worker to end. SIGTERM does, too, but may close a connection that was just accepted before
 # its request was read.
@@ -29,7 +41,7 @@ _LAST_REQUEST_SECONDS = 0.2  # for the request of a connection that was accepted
 
 logger = logging.getLogger(__name__)
 
-# Requests at a time in one worker; nearly all of them wait for nothing.
+# For what is not held in memory.
 _THREADS = min(4, 2 * multiprocessing.cpu_count() + 1)
 
 
@@ -44,11 +56,13 @@ def work(config: Config, listens: socket.socket, workers: int, ready: Callable[[
         logger.info("worker %d answers", os.getpid())
         return app
 
+    # granian has no way in at this height: its workers call what this returns with each request.
+    mp._wsgi_call_wrap = partial(_answering, _threads(config))  # type: ignore[attr-defined]  # noqa: SLF001
     server = _Server(
         "feedsvc",
         interface=Interfaces.WSGI,
         workers=workers,
-        blocking_threads=_threads(config),
+        blocking_threads=1,
         backlog=BACKLOG,
         runtime_mode=RuntimeModes.st,
         websockets=False,
@@ -70,12 +84,44 @@ def _leave(listens: socket.socket) -> None:
 
 
 def _threads(config: Config) -> int:
-    """Return how many requests one worker answers at a time."""
+    """Return how many requests that take longer one worker answers at a time."""
     # A request for an image of another host waits for that host, and must not hold up the others.
     return _THREADS + (2 * MOST_FETCHES if needs_image_key(config) else 0)
 
 
-class _Server(MPServer):
+class _Asker(Protocol):
+    """What granian waits at for the answer to a request; it may come from any thread."""
+
+    def response_bytes(self, status: int, headers: Sequence[Header], body: bytes) -> None: ...
+
+
+def _answering(
+    threads: int, app: Flask, *options: Any
+) -> Callable[[_Asker, "WSGIEnvironment"], None]:
+    """Return what granian is to call with each request."""
+    replay = app.wsgi_app
+    assert isinstance(replay, Replay)
+    slowly = as_wsgi(app, *options)
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="feedsvc-request")
+
+    def slow(asker: _Asker, request: "WSGIEnvironment") -> None:
+        try:
+            slowly(asker, request)
+        except Exception:
+            logger.exception("%s %r failed", request["REQUEST_METHOD"], request["PATH_INFO"])
+            asker.response_bytes(500, (), b"")  # ignored where an answer had begun
+
+    def answer(asker: _Asker, request: "WSGIEnvironment") -> None:
+        found = replay.at_once(request)
+        if found is None:
+            pool.submit(slow, asker, request)
+        else:
+            asker.response_bytes(*found)
+
+    return answer
+
+
+class _Server(mp.MPServer):
     """granian without its supervisor.
 
     granian 2.8 opens a socket in each worker and closes it when the worker is replaced, which

@@ -31,18 +31,21 @@ _LONGEST = 5.0  # seconds until the index is asked all the same, should the numb
 
 Key = tuple[str, str, str | None, str | None, str | None]
 Header = tuple[str, str]
+Response = tuple[int, tuple[Header, ...], bytes]
+"""Status, headers and body."""
 
 
 class _Answer:
     """One answer, and whether it was given again since it was last thought of dropping it."""
 
-    __slots__ = ("body", "headers", "key", "status", "used")
+    __slots__ = ("body", "code", "headers", "key", "status", "used")
 
     def __init__(
         self, key: Key, status: str, headers: tuple[Header, ...], body: Body | None
     ) -> None:
         self.key = key
         self.status = status
+        self.code = int(status[:3])
         self.headers = headers
         self.body = body
         self.used = False
@@ -125,19 +128,35 @@ class Replay:
 
     def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         """Answer a request."""
-        if self._pulse() != self._seen or self._clock() >= self._until:
+        if self._may_have_changed():
             self._look_again()
+        found = self._found(environ)
+        if found is None:
+            return self._slowly(environ, start)
+        answer, body = found
+        start(answer.status, list(answer.headers))
+        return [body] if body else []
+
+    def at_once(self, environ: "WSGIEnvironment") -> Response | None:
+        """Return the answer to a request if that needs no waiting; else this is to be called."""
+        # While a thread looks what has changed, the others go on with what is held.
+        if self._may_have_changed() and not self._lock.locked():
+            return None
+        found = self._found(environ)
+        return found and (found[0].code, found[0].headers, found[1])
+
+    def _may_have_changed(self) -> bool:
+        return self._pulse() != self._seen or self._clock() >= self._until
+
+    def _found(self, environ: "WSGIEnvironment") -> tuple[_Answer, bytes] | None:
         answer = self._held.answers.get(_key(environ))
-        if answer is not None:
-            answer.used = True
-            if answer.body is None:
-                start(answer.status, list(answer.headers))
-                return []
-            body = self._held.bodies.read(answer.body)
-            if body is not None:
-                start(answer.status, list(answer.headers))
-                return [body]
-        return self._slowly(environ, start)
+        if answer is None:
+            return None
+        answer.used = True
+        if answer.body is None:
+            return answer, b""
+        body = self._held.bodies.read(answer.body)
+        return None if body is None else (answer, body)
 
     def _slowly(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:

@@ -1,0 +1,115 @@
+"""A web worker: who answers what, and that nobody waits for another."""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from feedsvc.serve.worker import _answering
+from feedsvc.web.replay import VERSION, Replay
+
+LIMIT = 20  # seconds that anything here may take before it has failed
+
+
+class Asker:
+    """Takes the answer to one request."""
+
+    def __init__(self) -> None:
+        self.told = threading.Event()
+        self.answer: tuple[int, list[tuple[str, str]], bytes] | None = None
+        self.thread = ""
+
+    def response_bytes(self, status: int, headers: Sequence[tuple[str, str]], body: bytes) -> None:
+        if self.answer is None:
+            self.answer = status, list(headers), body
+            self.thread = threading.current_thread().name
+            self.told.set()
+
+    def response_iter(self, status: int, headers: Any, body: Any) -> None:
+        self.response_bytes(status, headers, b"".join(iter(body.__next__, None)))
+
+
+class Application:
+    """Answers with its path; waits, or fails, where the path says so."""
+
+    def __init__(self) -> None:
+        self.waiting, self.go = threading.Semaphore(0), threading.Event()
+        self.running = self.most_running = 0
+
+    def __call__(self, environ: Any, start: Any) -> list[bytes]:
+        path = environ["PATH_INFO"]
+        if path.startswith("/wait"):
+            self.running += 1
+            self.most_running = max(self.most_running, self.running)
+            self.waiting.release()
+            assert self.go.wait(LIMIT)
+            self.running -= 1
+        if path == "/fail":
+            raise RuntimeError("as it should")
+        environ[VERSION] = "1"
+        start("200 OK", [("Content-Type", "text/plain")])
+        return [path.encode()]
+
+
+class Worker:
+    def __init__(self, threads: int) -> None:
+        self.inner = Application()
+        app = Flask("test")
+        app.wsgi_app = Replay(  # type: ignore[method-assign, assignment]
+            self.inner, pulse=lambda: b"1", holding=lambda versions: versions
+        )
+        self.callback = _answering(threads, app, {})
+
+    def ask(self, path: str) -> Asker:
+        """Ask as granian does."""
+        asker = Asker()
+        self.callback(asker, {"REQUEST_METHOD": "GET", "PATH_INFO": path})
+        return asker
+
+
+def test_what_is_held_is_answered_by_the_thread_that_was_asked() -> None:
+    worker = Worker(threads=1)
+    first = worker.ask("/a")
+    assert first.told.wait(LIMIT)
+    again = worker.ask("/a")
+    assert again.told.is_set()
+    assert first.answer == again.answer == (200, [("Content-Type", "text/plain")], b"/a")
+    assert first.thread != again.thread == threading.current_thread().name
+
+
+def test_what_takes_long_holds_up_neither_what_is_held_nor_what_another_thread_does() -> None:
+    worker = Worker(threads=2)
+    assert worker.ask("/a").told.wait(LIMIT)
+    slow = worker.ask("/wait")
+    assert worker.inner.waiting.acquire(timeout=LIMIT)
+    assert worker.ask("/a").told.is_set()
+    assert worker.ask("/b").told.wait(LIMIT)
+    assert not slow.told.is_set()
+    worker.inner.go.set()
+    assert slow.told.wait(LIMIT)
+    assert slow.answer == (200, [("Content-Type", "text/plain")], b"/wait")
+
+
+def test_so_many_are_answered_at_a_time_and_the_others_wait_their_turn() -> None:
+    worker = Worker(threads=2)
+    asked = [worker.ask(f"/wait/{n}") for n in range(5)]
+    for _ in range(2):
+        assert worker.inner.waiting.acquire(timeout=LIMIT)
+    worker.inner.go.set()
+    assert all(one.told.wait(LIMIT) for one in asked)
+    assert worker.inner.most_running == 2
+    assert [one.answer and one.answer[2] for one in asked] == [b"/wait/%d" % n for n in range(5)]
+
+
+def test_a_request_that_fails_is_answered_with_500_and_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    worker = Worker(threads=1)
+    asker = worker.ask("/fail")
+    assert asker.told.wait(LIMIT)
+    assert asker.answer == (500, [], b"")
+    (record,) = caplog.records
+    assert record.getMessage() == "GET '/fail' failed"
+    assert worker.ask("/a").told.wait(LIMIT), "the thread goes on"
