@@ -1,5 +1,6 @@
 """The running service: files dropped, edited and deleted; processes stopped and killed."""
 
+import contextlib
 import http.client
 import os
 import re
@@ -103,6 +104,23 @@ def test_the_parent_has_one_thread_so_that_it_can_fork(tmp_path: Path, articles:
         service.reload()
         until(lambda: "reloaded" in service.log, "it has reloaded")
         assert len(list(Path(f"/proc/{service.process.pid}/task").iterdir())) == 1
+
+
+def test_readers_who_take_large_files_slowly_hold_up_nobody(tmp_path: Path, articles: Path) -> None:
+    with (articles / "film.mp4").open("wb") as film:
+        film.truncate(100_000_000)
+    request = b"GET /media/film.mp4 HTTP/1.1\r\nHost: x\r\n\r\n"
+    with (
+        serving(tmp_path, articles, "--workers", "1") as service,
+        contextlib.ExitStack() as connections,
+    ):
+        for _ in range(10):
+            reader = socket.create_connection(("127.0.0.1", service.port), timeout=LIMIT)
+            connections.enter_context(reader)
+            reader.sendall(request)
+            assert reader.recv(12) == b"HTTP/1.1 200"  # and nothing more
+        assert service.client.get("/feeds/news.rss").status_code == 200
+        assert service.client.get("/").status_code == 200
 
 
 def test_readers_come_before_the_watcher(tmp_path: Path, articles: Path) -> None:

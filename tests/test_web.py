@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from feedsvc.codings import zstd
 from feedsvc.republisher import Republisher
-from feedsvc.web import build_app
+from feedsvc.web import WAITING, build_app
 
 ONE = (
     "---\ntitle: Vec<T> & “One”\nauthor: Ann\ntags: [财经, news]\ndate: 2022-01-01\n---\n"
@@ -340,3 +340,9 @@ def test_a_state_that_cannot_be_read_is_said_without_its_address(
     response = build_app(site).test_client().get(FEED)
     assert response.status_code == 503
     assert str(tmp_path) not in response.text
+
+
+def test_what_is_said_to_wait_are_paths_that_there_are(site: Republisher) -> None:
+    rules = [rule.rule for rule in build_app(site).url_map.iter_rules()]
+    for beginning in WAITING:
+        assert any(rule.startswith(beginning) for rule in rules)

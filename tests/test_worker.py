@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from feedsvc.serve import worker as worker_module
 from feedsvc.serve.worker import _answering
+from feedsvc.web import WAITING
 from feedsvc.web.replay import VERSION, Replay
 
 LIMIT = 20  # seconds that anything here may take before it has failed
@@ -37,15 +39,18 @@ class Application:
     def __init__(self) -> None:
         self.waiting, self.go = threading.Semaphore(0), threading.Event()
         self.running = self.most_running = 0
+        self.counting = threading.Lock()
 
     def __call__(self, environ: Any, start: Any) -> list[bytes]:
         path = environ["PATH_INFO"]
-        if path.startswith("/wait"):
-            self.running += 1
-            self.most_running = max(self.most_running, self.running)
+        if "/wait" in path:
+            with self.counting:
+                self.running += 1
+                self.most_running = max(self.most_running, self.running)
             self.waiting.release()
             assert self.go.wait(LIMIT)
-            self.running -= 1
+            with self.counting:
+                self.running -= 1
         if path == "/fail":
             raise RuntimeError("as it should")
         environ[VERSION] = "1"
@@ -54,13 +59,13 @@ class Application:
 
 
 class Worker:
-    def __init__(self, threads: int) -> None:
+    def __init__(self) -> None:
         self.inner = Application()
         app = Flask("test")
         app.wsgi_app = Replay(  # type: ignore[method-assign, assignment]
             self.inner, pulse=lambda: b"1", holding=lambda versions: versions
         )
-        self.callback = _answering(threads, app, {})
+        self.callback = _answering(app, {})
 
     def ask(self, path: str) -> Asker:
         """Ask as granian does."""
@@ -70,7 +75,7 @@ class Worker:
 
 
 def test_what_is_held_is_answered_by_the_thread_that_was_asked() -> None:
-    worker = Worker(threads=1)
+    worker = Worker()
     first = worker.ask("/a")
     assert first.told.wait(LIMIT)
     again = worker.ask("/a")
@@ -79,8 +84,8 @@ def test_what_is_held_is_answered_by_the_thread_that_was_asked() -> None:
     assert first.thread != again.thread == threading.current_thread().name
 
 
-def test_what_takes_long_holds_up_neither_what_is_held_nor_what_another_thread_does() -> None:
-    worker = Worker(threads=2)
+def test_what_is_made_holds_up_neither_what_is_held_nor_another_that_is_made() -> None:
+    worker = Worker()
     assert worker.ask("/a").told.wait(LIMIT)
     slow = worker.ask("/wait")
     assert worker.inner.waiting.acquire(timeout=LIMIT)
@@ -92,8 +97,11 @@ def test_what_takes_long_holds_up_neither_what_is_held_nor_what_another_thread_d
     assert slow.answer == (200, [("Content-Type", "text/plain")], b"/wait")
 
 
-def test_so_many_are_answered_at_a_time_and_the_others_wait_their_turn() -> None:
-    worker = Worker(threads=2)
+def test_so_many_are_made_at_a_time_and_the_others_wait_their_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker_module, "_MAKING", 2)
+    worker = Worker()
     asked = [worker.ask(f"/wait/{n}") for n in range(5)]
     for _ in range(2):
         assert worker.inner.waiting.acquire(timeout=LIMIT)
@@ -103,10 +111,21 @@ def test_so_many_are_answered_at_a_time_and_the_others_wait_their_turn() -> None
     assert [one.answer and one.answer[2] for one in asked] == [b"/wait/%d" % n for n in range(5)]
 
 
+@pytest.mark.parametrize("path", WAITING)
+def test_readers_and_hosts_that_take_long_hold_up_nothing_that_is_made(path: str) -> None:
+    worker = Worker()
+    asked = [worker.ask(f"{path}x/wait/{n}") for n in range(10)]
+    for _ in asked:
+        assert worker.inner.waiting.acquire(timeout=LIMIT)
+    assert worker.ask("/a").told.wait(LIMIT)
+    worker.inner.go.set()
+    assert all(one.told.wait(LIMIT) for one in asked)
+
+
 def test_a_request_that_fails_is_answered_with_500_and_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    worker = Worker(threads=1)
+    worker = Worker()
     asker = worker.ask("/fail")
     assert asker.told.wait(LIMIT)
     assert asker.answer == (500, [], b"")

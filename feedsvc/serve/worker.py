@@ -5,7 +5,6 @@ each other at every request. What takes longer, it hands to others.
 """
 
 import logging
-import multiprocessing
 import os
 import signal
 import socket
@@ -13,7 +12,6 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flask import Flask
@@ -24,10 +22,9 @@ from granian.server import mp
 from granian.wsgi import _callback_wrapper as as_wsgi
 
 from feedsvc.config import Config
-from feedsvc.republisher import needs_image_key
 from feedsvc.serve.listening import BACKLOG
 from feedsvc.serve.state import log_to_stderr, open_republisher
-from feedsvc.web import build_app
+from feedsvc.web import WAITING, build_app
 from feedsvc.web.imageproxy import MOST_FETCHES
 from feedsvc.web.replay import Header, Replay
 
@@ -41,8 +38,10 @@ _LAST_REQUEST_SECONDS = 0.2  # for the request of a connection that was accepted
 
 logger = logging.getLogger(__name__)
 
-# For what is not held in memory.
-_THREADS = min(4, 2 * multiprocessing.cpu_count() + 1)
+# For what is not held in memory. Documents are made by few threads, which would otherwise take the
+# interpreter from the one that answers, and from each other. Those for what waits do nothing most
+# of the time: twice as many as images are fetched at once, so that others need not wait for these.
+_MAKING, _WAITING = 2, 2 * MOST_FETCHES
 
 
 def work(config: Config, listens: socket.socket, workers: int, ready: Callable[[], None]) -> None:
@@ -57,7 +56,7 @@ def work(config: Config, listens: socket.socket, workers: int, ready: Callable[[
         return app
 
     # granian has no way in at this height: its workers call what this returns with each request.
-    mp._wsgi_call_wrap = partial(_answering, _threads(config))  # type: ignore[attr-defined]  # noqa: SLF001
+    mp._wsgi_call_wrap = _answering  # type: ignore[attr-defined, assignment]  # noqa: SLF001
     server = _Server(
         "feedsvc",
         interface=Interfaces.WSGI,
@@ -83,26 +82,19 @@ def _leave(listens: socket.socket) -> None:
     end.start()
 
 
-def _threads(config: Config) -> int:
-    """Return how many requests that take longer one worker answers at a time."""
-    # A request for an image of another host waits for that host, and must not hold up the others.
-    return _THREADS + (2 * MOST_FETCHES if needs_image_key(config) else 0)
-
-
 class _Asker(Protocol):
     """What granian waits at for the answer to a request; it may come from any thread."""
 
     def response_bytes(self, status: int, headers: Sequence[Header], body: bytes) -> None: ...
 
 
-def _answering(
-    threads: int, app: Flask, *options: Any
-) -> Callable[[_Asker, "WSGIEnvironment"], None]:
+def _answering(app: Flask, *options: Any) -> Callable[[_Asker, "WSGIEnvironment"], None]:
     """Return what granian is to call with each request."""
     replay = app.wsgi_app
     assert isinstance(replay, Replay)
     slowly = as_wsgi(app, *options)
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="feedsvc-request")
+    making = ThreadPoolExecutor(_MAKING, "feedsvc-making")
+    waiting = ThreadPoolExecutor(_WAITING, "feedsvc-waiting")
 
     def slow(asker: _Asker, request: "WSGIEnvironment") -> None:
         try:
@@ -113,10 +105,12 @@ def _answering(
 
     def answer(asker: _Asker, request: "WSGIEnvironment") -> None:
         found = replay.at_once(request)
-        if found is None:
-            pool.submit(slow, asker, request)
-        else:
+        if found is not None:
             asker.response_bytes(*found)
+        elif request["PATH_INFO"].startswith(WAITING):
+            waiting.submit(slow, asker, request)
+        else:
+            making.submit(slow, asker, request)
 
     return answer
 

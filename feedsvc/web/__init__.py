@@ -13,7 +13,10 @@ from feedsvc.web import feeds, imageproxy, media, ops, pages
 from feedsvc.web.http import page_headers
 from feedsvc.web.replay import Replay
 
-__all__ = ["build_app"]
+__all__ = ["WAITING", "build_app"]
+
+WAITING = ("/image/", "/media/")
+"""How paths begin whose answers wait: for another host, or for a reader who takes long."""
 
 
 def build_app(republisher: Republisher, *, replay: bool = True) -> Flask:
