@@ -40,24 +40,31 @@ def quiet(
 
     ours: list[Load] = []
     theirs: list[Load] = []
+    keeping: list[Load] = []
     with service.serving(site, workers=_WORKERS) as running:
         found = _found(running, site, feeds)
         put(running.port, found, seconds / 2)  # every worker has seen most of it
         files = {f"{n}.atom": running.client.get(path).body for n, (path, _) in enumerate(found)}
         try:
-            with nginx.serving(folder / "nginx", files, workers=_WORKERS) as port:
+            with (
+                nginx.serving(folder / "nginx", files, workers=_WORKERS) as port,
+                nginx.serving(folder / "other", files, workers=_WORKERS, kept_open=True) as other,
+            ):
                 client = Client(port)
                 same = [(f"/{name}", client.get(f"/{name}", gzip=True)) for name in files]
                 client.close()
                 for _ in range(rounds):
                     ours.append(put(running.port, found, seconds))
                     theirs.append(put(port, same, seconds))
+                    keeping.append(put(other, same, seconds))
         except MissingError:
             ours = [put(running.port, found, seconds) for _ in range(rounds)]
     return Found(
         figures=(
             load.rates(ours, "nginx", theirs, at_least(0.5)),
             load.p99s(ours, "nginx", theirs, at_most(3)),
+            load.rates(ours, nginx.KEEPING, keeping),
+            load.p99s(ours, nginx.KEEPING, keeping),
         ),
         details={
             "feeds": f"{len(found):,}, {sum(map(len, files.values())) / 1e6:,.0f} MB",
