@@ -301,12 +301,13 @@ class Document:
 class Refresh:
     """What one pass over the articles directory found and did.
 
+    `articles` is how many are published now; a pass over some paths alone does not count them.
     `pending` files may still be being written, and were left for later. `again_in` is the number of
     seconds after which there will be something to do even if no file changes.
     """
 
     changes: Changes
-    articles: int  # known after the pass
+    articles: int | None
     seconds: float
     problems: tuple[Problem, ...] = ()  # all that are open, not only this pass's
     pending: tuple[str, ...] = ()

@@ -142,11 +142,11 @@ class Watcher:
         problems = frozenset(map(str, report.problems))
         if changes or problems != self._problems:
             logger.info(
-                "refreshed: %d added, %d modified, %d removed, %d articles, %d problems, %.2f s",
+                "refreshed: %d added, %d modified, %d removed, %s%d problems, %.2f s",
                 len(changes.added),
                 len(changes.modified),
                 len(changes.removed),
-                report.articles,
+                "" if report.articles is None else f"{report.articles} articles, ",
                 len(report.problems),
                 report.seconds,
             )

@@ -399,6 +399,24 @@ def test_a_body_read_twice_comes_back_into_memory() -> None:
     assert [bodies.read(one) for one in others] == [b"b" * 400, b"c" * 400]
 
 
+def test_reading_a_body_does_not_wait_for_who_writes_another() -> None:
+    bodies = Bodies(1000, 10**6)
+    first, *_ = (bodies.share(one * 400) for one in (b"a", b"b", b"c"))
+    read: list[bytes | None] = []
+
+    def reader() -> None:
+        read.extend(bodies.read(first) for _ in range(3))
+
+    with bodies._lock:
+        thread = threading.Thread(target=reader, daemon=True)
+        thread.start()
+        thread.join(20)
+        assert read == [b"a" * 400] * 3
+    assert first.held is None
+    assert bodies.read(first) == b"a" * 400
+    assert first.held is not None
+
+
 def test_a_full_file_is_begun_anew_and_nobody_reads_what_is_not_his() -> None:
     bodies = Bodies(400, 1000)
     shared = [bodies.share(bytes([n]) * 400) for n in range(8)]

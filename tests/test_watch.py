@@ -257,3 +257,18 @@ def test_a_cron_expression_is_a_schedule() -> None:
 def test_a_cron_expression_that_is_none_is_told() -> None:
     with pytest.raises(ConfigError, match=r"articles\.rescan: no cron expression: 99 \* \* \* \*"):
         trigger("99 * * * *", UTC)
+
+
+def test_the_log_tells_how_many_articles_there_are_where_they_were_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "feedsvc.watch")
+    changes = Changes(added=("a", "b"), removed=("c",))
+    found = iter(Refresh(changes=changes, articles=n, seconds=0.5) for n in (7, None))
+    watcher = Watcher(lambda _: next(found), RARELY, None)
+    watcher.pass_now()
+    watcher.pass_over({"a"})
+    assert [one.getMessage() for one in caplog.records if one.name == "feedsvc.watch"] == [
+        "refreshed: 2 added, 0 modified, 1 removed, 7 articles, 0 problems, 0.50 s",
+        "refreshed: 2 added, 0 modified, 1 removed, 0 problems, 0.50 s",
+    ]

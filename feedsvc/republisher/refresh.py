@@ -133,7 +133,7 @@ class Refresher:
         ]
         return Refresh(
             changes=one.changes,
-            articles=self._count(),
+            articles=self._count() if paths is None else None,
             seconds=time.perf_counter() - started,
             problems=(
                 *(unlisted(folder, reason) for folder, reason in survey.unreadable),

@@ -100,9 +100,14 @@ class Bodies:
         if not body.used:
             body.used = True
             return content
-        with self._lock:  # used twice: it is one of those that are asked for often
-            if body.held is None and body.sharers:
-                self._hold(body, content)
+        # Used twice: it is one of those that are asked for often. Who answers waits for nobody, and
+        # can see to that next time.
+        if self._lock.acquire(blocking=False):
+            try:
+                if body.held is None and body.sharers:
+                    self._hold(body, content)
+            finally:
+                self._lock.release()
         return content
 
     def _hold(self, body: Body, content: bytes) -> None:
