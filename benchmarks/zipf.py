@@ -5,7 +5,7 @@ The rank of a feed is that of its size: the feeds with most articles are read mo
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from benchmarks import load, nginx, service
@@ -50,13 +50,12 @@ def quiet(
                 nginx.serving(folder / "nginx", files, workers=_WORKERS) as port,
                 nginx.serving(folder / "other", files, workers=_WORKERS, kept_open=True) as other,
             ):
-                client = Client(port)
-                same = [(f"/{name}", client.get(f"/{name}", gzip=True)) for name in files]
-                client.close()
+                same = _same(port, files)
+                kept = _same(other, files)  # written later, so its tags are others
                 for _ in range(rounds):
                     ours.append(put(running.port, found, seconds))
                     theirs.append(put(port, same, seconds))
-                    keeping.append(put(other, same, seconds))
+                    keeping.append(put(other, kept, seconds))
         except MissingError:
             ours = [put(running.port, found, seconds) for _ in range(rounds)]
     return Found(
@@ -127,6 +126,14 @@ def _found(running: Service, site: Site, feeds: int) -> list[tuple[str, Answer]]
     if any(answer.status != 200 for _, answer in found):
         raise MeasuringError("a feed of /opml.xml is not served")
     return found[:feeds]
+
+
+def _same(port: int, names: Iterable[str]) -> list[tuple[str, Answer]]:
+    """Return paths and first answers of nginx, in the order of these files."""
+    client = Client(port)
+    found = [(f"/{name}", client.get(f"/{name}", gzip=True)) for name in names]
+    client.close()
+    return found
 
 
 def _put(
