@@ -1,6 +1,8 @@
 """The index: its schema, its errors, what one process may do while another writes."""
 
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -38,6 +40,21 @@ def test_opening_again_changes_nothing_and_keeps_what_is_known(tmp_path: Path) -
             writer.set_meta("a", "b")
         assert index.meta("a") == "b"
         index.close()
+
+
+def test_many_may_open_a_new_database_at_once(tmp_path: Path) -> None:
+    number = 4
+
+    def opened(new: Path) -> None:
+        at_once.wait()
+        Index.open(url(new), owner=True).close()
+
+    at_once = threading.Barrier(number)
+    with ThreadPoolExecutor(number) as pool:
+        for n in range(40):
+            new = tmp_path / f"{n}.db"
+            for one in [pool.submit(opened, new) for _ in range(number)]:
+                one.result()
 
 
 def test_a_later_step_is_added_to_an_older_database(tmp_path: Path) -> None:
