@@ -11,8 +11,10 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
+_AUTOGROUP = Path("/proc/self/autogroup")  # sched(7); only Linux, and not every one
 # Not `python -m`: what a module that is run so makes is not what others know by its name.
 _PROGRAM = (
     "import importlib, sys; importlib.import_module(sys.argv[1]).main(*map(int, sys.argv[2:]))"
@@ -42,8 +44,16 @@ class Child:
         self._process.wait()
 
 
-def step_back(niceness: int) -> None:
-    """Let processes that readers wait for come first, from now on."""
+def step_back(niceness: int, *, apart: bool = False) -> None:
+    """Let processes that readers wait for come first, from now on.
+
+    With `apart`, this process and its children to come are weighed together: where Linux shares out
+    its cores by sessions, niceness counts only within one, and a session's among the others.
+    """
+    if apart and _AUTOGROUP.exists():
+        with suppress(OSError):
+            os.setsid()
+            _AUTOGROUP.write_text(str(niceness))
     with suppress(OSError):
         os.nice(niceness)
     if hasattr(os, "sched_setscheduler"):  # Linux: one that wakes up does not interrupt others

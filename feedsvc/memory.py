@@ -7,6 +7,7 @@ then instead.
 
 import ctypes
 import sys
+import threading
 import time
 
 _ARENA_MAX = -8  # of mallopt(3)
@@ -14,7 +15,38 @@ _PAUSE = 0.5  # seconds, of which letting go takes about one thousandth
 
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 _glibc = _libc if _libc is not None and hasattr(_libc, "malloc_trim") else None
-_last = 0.0
+
+
+class _Giving:
+    """When memory was given back last, and whether it is about to be; for many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = 0.0
+        self._due = False
+
+    def soon(self) -> None:
+        """Give back at once, or when the pause after the last time is over."""
+        with self._lock:
+            left = self._last + _PAUSE - time.monotonic()
+            if self._due or left > 0:
+                if not self._due:
+                    self._due = True
+                    later = threading.Timer(left, self._now)
+                    later.daemon = True
+                    later.start()
+                return
+        self._now()
+
+    def _now(self) -> None:
+        with self._lock:
+            self._last = time.monotonic()
+            self._due = False
+        assert _glibc is not None
+        _glibc.malloc_trim(0)
+
+
+_giving = _Giving()
 
 
 def keep_together() -> None:
@@ -24,9 +56,6 @@ def keep_together() -> None:
 
 
 def give_back() -> None:
-    """Give what is free back to the system, unless that was done just now."""
-    global _last  # noqa: PLW0603 - the allocator is one for the whole process
-    now = time.monotonic()
-    if _glibc is not None and now - _last >= _PAUSE:
-        _last = now
-        _glibc.malloc_trim(0)
+    """Give what is free back to the system, now or half a second after the last time."""
+    if _glibc is not None:
+        _giving.soon()

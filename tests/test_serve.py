@@ -130,6 +130,10 @@ def test_readers_come_before_the_watcher(tmp_path: Path, articles: Path) -> None
         watcher = until(service.watcher, "the watcher says that it watches")
         assert os.getpriority(os.PRIO_PROCESS, watcher) == ours + 5
         assert set(workers) == {ours}
+        group = Path(f"/proc/{watcher}/autogroup")
+        if group.exists():  # where sessions are weighed, the workers' does not pay for the watcher
+            assert group.read_text().split()[-2:] == ["nice", "5"]
+            assert os.getsid(watcher) not in {os.getsid(pid) for pid in service.workers(2)}
 
 
 class Asking:

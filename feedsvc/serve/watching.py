@@ -96,7 +96,7 @@ def watch(config: Config, showing: Showing, ready: Callable[[], None]) -> None:
     log_to_stderr()
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    step_back(_NICE)
+    step_back(_NICE, apart=True)
     republisher = open_republisher(config, owner=True)
     watcher = SoleWatcher(config, republisher, showing)
     watcher.start()
