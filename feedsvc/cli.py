@@ -1,4 +1,4 @@
-"""What a person types: `feedsvc serve`, `refresh`, `check`, `explain`, `ledger`."""
+"""What a person types: `feedsvc serve`, `watch`, `refresh`, `check`, `explain`, `ledger`."""
 
 import json
 import os
@@ -25,6 +25,7 @@ from feedsvc.serve import (
     log_to_stderr,
     open_republisher,
     serve as run_service,
+    watch as run_watcher,
 )
 from feedsvc.watch import trigger
 
@@ -76,6 +77,19 @@ def serve(config_file: Path | None, host: str, port: int, workers: int) -> None:
             reread=partial(_load, config_file),
             showing=_service_progress,
         )
+
+
+@main.command()
+@_config_option
+def watch(config_file: Path | None) -> None:
+    """Watch the articles, until stopped, for another server that runs the application.
+
+    SIGHUP makes it read the configuration again.
+    """
+    with _errors():
+        config = _load(config_file)
+        log_to_stderr()
+        run_watcher(config, reread=partial(_load, config_file), showing=_service_progress)
 
 
 @main.command()

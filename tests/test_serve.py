@@ -5,6 +5,7 @@ import http.client
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -338,42 +339,92 @@ def test_after_a_restart_feeds_are_as_before(tmp_path: Path, articles: Path) -> 
     assert bodies[0] == bodies[1]
 
 
+class Elsewhere:
+    """A process of another server, whose application is asked by its standard input."""
+
+    PROGRAM = (
+        "import logging, sys; logging.basicConfig(level=20)\n"
+        "from feedsvc.serve import create_app\n"
+        "client = create_app(sys.argv[1], watch=sys.argv[2] == 'watch').test_client()\n"
+        "print('ready', flush=True)\n"
+        "for _ in sys.stdin:\n"
+        "    found = client.get('/feeds/all.json')\n"
+        "    print(found.status_code, found.text.count('content_html'), flush=True)\n"
+    )
+
+    def __init__(self, config: Path, log: Path, *, watch: bool = True) -> None:
+        self._log = log
+        command = [sys.executable, "-c", self.PROGRAM, str(config), "watch" if watch else ""]
+        with log.open("wb") as file:
+            self.process = subprocess.Popen(command, stdin=-1, stdout=-1, stderr=file, text=True)
+
+    def line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def answer(self) -> str:
+        """Return the status of its answer for a feed, and how many entries there are in it."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return self.line()
+
+    def watches(self) -> bool:
+        return "watches" in self._log.read_text()
+
+    def end(self) -> int:
+        self.process.communicate()  # its input ends, and so does it
+        return self.process.returncode
+
+
 def test_create_app_runs_under_another_server_with_one_watcher_for_all(
     tmp_path: Path, articles: Path
 ) -> None:
     (tmp_path / "config.yaml").write_text(f"articles: {{directory: '{articles}'}}\n")
-    program = (
-        "import logging, sys; logging.basicConfig(level=20)\n"
-        "from feedsvc.serve import create_app\n"
-        "app = create_app(sys.argv[1])\n"
-        "client = app.test_client()\n"
-        "print('ready', flush=True)\n"
-        "for _ in sys.stdin: print(client.get('/feeds/all.json').status_code, flush=True)\n"
-    )
-    command = [sys.executable, "-c", program, str(tmp_path / "config.yaml")]
-    both = []
-    for n in range(2):
-        with (tmp_path / f"{n}.log").open("wb") as log:
-            both.append(subprocess.Popen(command, stdin=-1, stdout=-1, stderr=log, text=True))
-
-    def answer(one: "subprocess.Popen[str]") -> str:
-        assert one.stdin is not None
-        assert one.stdout is not None
-        one.stdin.write("\n")
-        one.stdin.flush()
-        return one.stdout.readline().strip()
-
-    def watching() -> list[int]:
-        return [n for n in range(2) if "watches" in (tmp_path / f"{n}.log").read_text()]
-
-    for one in both:
-        assert one.stdout is not None
-        assert one.stdout.readline() == "ready\n"
-    until(lambda: all(answer(one) == "200" for one in both), "both answer")
-    until(watching, "one of them watches")
-    (first,) = watching()
-    both[first].communicate()  # its input ends, and so does it
-    until(lambda: len(watching()) == 2, "the other takes over")
-    both[1 - first].communicate()
+    both = [Elsewhere(tmp_path / "config.yaml", tmp_path / f"{n}.log") for n in range(2)]
+    assert [one.line() for one in both] == ["ready", "ready"]
+    until(lambda: all(one.answer() == "200 1" for one in both), "both answer")
+    until(lambda: any(one.watches() for one in both), "one of them watches")
+    (first,) = (one for one in both if one.watches())
+    (other,) = (one for one in both if one is not first)
+    assert first.end() == 0
+    until(other.watches, "the other takes over")
+    assert other.end() == 0
     assert not list((tmp_path / "state").glob("*.open")), "they said that they had closed it"
-    assert [one.returncode for one in both] == [0, 0]
+
+
+def test_a_watcher_alone_is_for_the_processes_of_another_server(
+    tmp_path: Path, articles: Path
+) -> None:
+    config, log = tmp_path / "config.yaml", tmp_path / "log"
+    config.write_text(f"articles: {{directory: '{articles}', settle: 0s}}\n")
+    command = [sys.executable, "-m", "feedsvc", "watch", "--config", str(config)]
+    with log.open("wb") as file:
+        alone = subprocess.Popen(command, stderr=file)
+    other = Elsewhere(config, tmp_path / "other.log", watch=False)
+    try:
+        assert other.line() == "ready"
+        until(lambda: other.answer() == "200 1", "what was there is known")
+        (articles / "2.md").write_text("It came later.\n")
+        until(lambda: other.answer() == "200 2", "what comes is seen")
+        config.write_text(f"articles: {{directory: '{shutil.copytree(articles, tmp_path / 'b')}'}}")
+        (tmp_path / "b" / "3.md").write_text("It is elsewhere.\n")
+        alone.send_signal(signal.SIGHUP)
+        until(lambda: other.answer() == "200 3", "the configuration is read again")
+    finally:
+        alone.terminate()
+        assert other.end() == 0
+    assert alone.wait(60) == 0
+    assert "serving" not in log.read_text()
+    assert not other.watches()
+
+
+def test_a_watcher_alone_needs_a_state_that_can_be_written(tmp_path: Path, articles: Path) -> None:
+    (tmp_path / "state").write_text("a file where the folder should be")
+    config = tmp_path / "config.yaml"
+    config.write_text(f"articles: {{directory: '{articles}'}}\n")
+    command = [sys.executable, "-m", "feedsvc", "watch", "--config", str(config)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert ended.returncode == 1
+    assert "check that its folder exists, can be written to and has room" in ended.stderr
+    assert "Traceback" not in ended.stderr

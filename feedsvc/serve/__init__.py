@@ -8,7 +8,7 @@
        └── `processes` keeps them, `listening` has their sockets, `state` what they work on
 
 `create_app` is for any other WSGI server: it brings a watcher along, and however many processes
-call it, only one watcher runs.
+call it, only one watcher runs. `watch` runs one in processes of its own instead.
 """
 
 import atexit
@@ -24,10 +24,11 @@ from typing import TYPE_CHECKING
 from feedsvc import config as configuration
 from feedsvc.config import Config
 from feedsvc.errors import ConfigError, StateError
+from feedsvc.serve import watching
 from feedsvc.serve.listening import ServeError, listen
 from feedsvc.serve.processes import Children, Task
 from feedsvc.serve.state import States, available_cores, log_to_stderr, open_republisher
-from feedsvc.serve.watching import LONG_PASS, Showing, SoleWatcher, log_progress, watch
+from feedsvc.serve.watching import LONG_PASS, Showing, SoleWatcher, log_progress
 from feedsvc.watch import trigger
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ __all__ = [
     "log_to_stderr",
     "open_republisher",
     "serve",
+    "watch",
 ]
 
 logger = logging.getLogger(__name__)
@@ -82,15 +84,43 @@ def serve(
     Raises ServeError when the address cannot be listened at, StateError, and ConfigError for a bad
     schedule.
     """
-    trigger(config.articles.rescan, config.site.timezone)  # said before anything runs
     sockets = listen(host, port, workers)
     with contextlib.ExitStack() as until_stopped:
         for one in sockets:
             until_stopped.enter_context(one)
+        said = f"serving {config.articles.directory} on http://{host}:{port}"
         states = States(until_stopped)
-        config = states.usable(config)
-        children = until_stopped.enter_context(Children(sockets))
-        logger.info("serving %s on http://%s:%d", config.articles.directory, host, port)
+        _run(config, states, sockets, said=said, reread=reread, showing=showing)
+
+
+def watch(
+    config: Config,
+    *,
+    reread: Callable[[], Config] | None = None,
+    showing: Showing = log_progress,
+) -> None:
+    """Run the watcher alone, until SIGTERM or SIGINT, beside another server's `create_app`.
+
+    As `serve` otherwise; but a state that cannot be written is an error here.
+    """
+    said = f"watching {config.articles.directory}"
+    _run(config, States(None), [], said=said, reread=reread, showing=showing)
+
+
+def _run(
+    config: Config,
+    states: States,
+    sockets: list[socket.socket],
+    *,
+    said: str,
+    reread: Callable[[], Config] | None,
+    showing: Showing,
+) -> None:
+    """Run a watcher, and a worker for each socket, until told to stop."""
+    trigger(config.articles.rescan, config.site.timezone)  # raises before anything runs
+    config = states.usable(config)
+    with Children(sockets) as children:
+        logger.info("%s", said)
         children.start([_watcher(config, showing)])
         children.start(_workers(config, sockets))
 
@@ -118,10 +148,12 @@ def serve(
 
 
 def _watcher(config: Config, showing: Showing) -> Task:
-    return Task(name="watcher", run=partial(watch, config, showing))
+    return Task(name="watcher", run=partial(watching.watch, config, showing))
 
 
 def _workers(config: Config, sockets: list[socket.socket]) -> list[Task]:
+    if not sockets:
+        return []
     # Now and not before: the watcher, which was forked already, does without the web.
     from feedsvc.serve.worker import FAREWELL, work  # noqa: PLC0415
 

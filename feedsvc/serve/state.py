@@ -41,17 +41,20 @@ def log_to_stderr() -> None:
 
 
 class States:
-    """Finds for a configuration the state that can be written, for one run of the service."""
+    """Finds for a configuration the state that can be written, for one run of the service.
 
-    def __init__(self, until_stopped: contextlib.ExitStack) -> None:
+    With `until_stopped`, one that can be written takes for so long the place of one that cannot.
+    """
+
+    def __init__(self, until_stopped: contextlib.ExitStack | None) -> None:
         self._until_stopped = until_stopped
         self._used: dict[str, str] = {}  # instead of each that a configuration named
 
     def usable(self, config: Config) -> Config:
         """Open the state once, so that its schema is made and errors are seen; return what to use.
 
-        Where it cannot be written, readers are served all the same, from a state for this run alone
-        that has the ledger's ids. Raises StateError.
+        What takes the place of one that cannot be written has the ledger's ids, so that readers are
+        served all the same. Raises StateError.
         """
         url = config.state.url
         if url in self._used:  # the watcher has it open: it must not be opened as its owner again
@@ -65,8 +68,8 @@ class States:
             open_republisher(config, owner=True).close()
         except StateError as error:
             file = file_of(url)
-            if file is None or error.__cause__ is None:
-                raise  # no database here, or one of a newer version: nothing that would pass
+            if self._until_stopped is None or file is None or error.__cause__ is None:
+                raise  # the latter: no database here, or a newer version's; nothing that would pass
             folder = Path(
                 self._until_stopped.enter_context(tempfile.TemporaryDirectory(prefix="feedsvc-"))
             )
