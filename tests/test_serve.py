@@ -281,6 +281,25 @@ def test_a_service_that_stops_takes_no_more_connections(tmp_path: Path, articles
         assert service.process.wait(LIMIT) == 0
 
 
+def test_a_stop_loses_no_connection_that_waits(tmp_path: Path, articles: Path) -> None:
+    with serving(tmp_path, articles, "--workers", "2") as service, contextlib.ExitStack() as opened:
+        workers = service.workers(2)
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
+        waiting = [
+            opened.enter_context(socket.create_connection(("127.0.0.1", service.port), LIMIT))
+            for _ in range(20)
+        ]
+        for one in waiting:
+            one.sendall(REQUEST)
+        service.process.send_signal(signal.SIGTERM)
+        until(lambda: "stopping" in service.log, "it is about to stop")
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+        assert [answered(one) for one in waiting] == 20 * [200]
+        assert service.process.wait(LIMIT) == 0
+
+
 def refused(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), timeout=LIMIT).close()

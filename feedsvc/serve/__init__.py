@@ -25,7 +25,7 @@ from feedsvc import config as configuration
 from feedsvc.config import Config
 from feedsvc.errors import ConfigError, StateError
 from feedsvc.serve import watching
-from feedsvc.serve.listening import ServeError, listen
+from feedsvc.serve.listening import ServeError, listen, turn_away
 from feedsvc.serve.processes import Children, Task
 from feedsvc.serve.state import States, available_cores, log_to_stderr, open_republisher
 from feedsvc.serve.watching import LONG_PASS, Showing, SoleWatcher, log_progress
@@ -142,6 +142,7 @@ def _run(
 
         children.keep(reload)
         logger.info("stopping")
+        turn_away(sockets)
         for one in sockets:
             one.close()  # before the workers end: who comes now is refused at once
     logger.info("stopped")

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
@@ -48,7 +49,7 @@ def work(config: Config, listens: socket.socket, workers: int, ready: Callable[[
     """Answer requests at a socket until told to end; `workers` of them share the work."""
     log_to_stderr()
     app = build_app(open_republisher(config))
-    signal.signal(FAREWELL, lambda *_: _leave(listens))
+    threading.Thread(target=_leave, args=(listens,), name="feedsvc-leaving", daemon=True).start()
 
     def loaded() -> Flask:
         ready()
@@ -71,15 +72,19 @@ def work(config: Config, listens: socket.socket, workers: int, ready: Callable[[
 
 
 def _leave(listens: socket.socket) -> None:
-    """Accept no more connections; end when those that were have been answered."""
+    """Wait to be told; then accept no more connections, and end when those there are have answers.
+
+    In a thread that waits for the signal: a handler runs only when the main thread wakes up, and it
+    does not when the system has told another thread of the signal, as it may.
+    """
+    signal.sigwait({FAREWELL})
     # Its place is taken by a socket at which nobody knocks: what waits at the real one is for the
     # worker that comes after this one.
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         deaf.setblocking(False)
         os.dup2(deaf.fileno(), listens.fileno(), inheritable=False)
-    end = threading.Timer(_LAST_REQUEST_SECONDS, os.kill, (os.getpid(), signal.SIGTERM))
-    end.daemon = True
-    end.start()
+    time.sleep(_LAST_REQUEST_SECONDS)
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
 
 class _Asker(Protocol):
