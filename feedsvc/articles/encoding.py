@@ -3,8 +3,6 @@
 import codecs
 from dataclasses import dataclass
 
-import chardet
-
 from feedsvc.errors import ArticleError
 
 _SAMPLE = 256 * 1024  # bytes that the detector looks at; enough for it to be sure
@@ -121,6 +119,8 @@ def _damaged(data: bytes, line: int) -> Decoded | None:
 
 
 def _detected(data: bytes) -> Decoded | None:
+    import chardet  # noqa: PLC0415 - 1.6 MB of every process; hardly any file needs it
+
     guess = chardet.detect(data[:_SAMPLE])
     encoding, sure = guess["encoding"], guess["confidence"] or 0.0
     if encoding is None or sure < _LEAST_SURE:
