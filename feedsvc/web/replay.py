@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from feedsvc import memory
 from feedsvc.errors import FeedsvcError
 from feedsvc.web.bodies import Bodies, Body
 
@@ -178,7 +177,6 @@ class Replay:
                 # Else something changed meanwhile.
                 if self._seen == seen and self._held.versions.get(key[1], version) == version:
                     self._held.add(key, begun.status, begun.headers, body, version)
-        memory.give_back()
         return [body] if body else []
 
     def _look_again(self) -> None:
