@@ -119,7 +119,15 @@ def test_the_benchmark_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert sorted(rows) == ["ampersands", "pathology", "stars"]
     assert "The median article: feedsvc" in text
     assert cleaning.main(["--one", "ampersands", "--size", "2000"]) == 0
-    assert float(capsys.readouterr().out) >= 0
+    seconds, megabytes = map(float, capsys.readouterr().out.split())
+    assert seconds >= 0
+    assert megabytes > 10
+
+
+def test_the_memory_of_who_measures_does_not_count() -> None:
+    ballast = b"x" * 400_000_000
+    assert cleaning.cost("ampersands", 2000).megabytes < 300
+    assert cleaning.most_megabytes() > len(ballast) / 1e6
 
 
 def test_a_promise_that_is_broken_is_named() -> None:

@@ -281,7 +281,10 @@ def test_a_service_that_stops_takes_no_more_connections(tmp_path: Path, articles
         assert service.process.wait(LIMIT) == 0
 
 
-def test_a_stop_loses_no_connection_that_waits(tmp_path: Path, articles: Path) -> None:
+@pytest.mark.parametrize("all_are_told", [False, True])
+def test_a_stop_loses_no_connection_that_waits(
+    tmp_path: Path, articles: Path, all_are_told: bool
+) -> None:
     with serving(tmp_path, articles, "--workers", "2") as service, contextlib.ExitStack() as opened:
         workers = service.workers(2)
         for pid in workers:
@@ -292,6 +295,8 @@ def test_a_stop_loses_no_connection_that_waits(tmp_path: Path, articles: Path) -
         ]
         for one in waiting:
             one.sendall(REQUEST)
+        for pid in service.children() if all_are_told else ():  # as systemd does
+            os.kill(pid, signal.SIGTERM)
         service.process.send_signal(signal.SIGTERM)
         until(lambda: "stopping" in service.log, "it is about to stop")
         for pid in workers:

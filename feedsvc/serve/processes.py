@@ -37,8 +37,8 @@ _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 class Task:
     """What a child does: `run` is called there, and calls what it is given once it is ready.
 
-    The signal `farewell` asks it to end, and so does SIGTERM. Where these are two, `farewell` is
-    blocked in all threads, to be waited for. Of its parent's sockets, it has only `listens`.
+    The signal `farewell` asks it to end, and so does SIGTERM. Where these are two, both are blocked
+    in all threads, to be waited for. Of its parent's sockets, it has only `listens`.
     """
 
     name: str
@@ -261,14 +261,17 @@ def _child(
     # blocked, because granian 2.8 installs a handler of its own later, and a worker that gets both
     # SIGINT and SIGTERM may never end (tried: one time in four).
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    waited_for = {task.farewell} - {signal.SIGTERM}
+    waited_for = {task.farewell, signal.SIGTERM} if task.farewell != signal.SIGTERM else set()
     signal.pthread_sigmask(signal.SIG_SETMASK, {signal.SIGINT} | waited_for)
     memory.keep_together()
-    threading.Thread(target=_end_with, args=(life,), name="feedsvc-parent", daemon=True).start()
+    end_with = threading.Thread(
+        target=_end_with, args=(life, task.farewell), name="feedsvc-parent", daemon=True
+    )
+    end_with.start()
     task.run(partial(says.send_bytes, b"ready"))
 
 
-def _end_with(life: Connection) -> None:
+def _end_with(life: Connection, farewell: signal.Signals) -> None:
     """End this process when its parent has: a worker would go on holding the port."""
     life.poll(None)
-    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), farewell)

@@ -32,9 +32,8 @@ from feedsvc.web.replay import Header, Replay
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-# Asks a worker to end. SIGTERM does, too, but may close a connection that was just accepted before
-# its request was read.
-FAREWELL = signal.SIGUSR1
+FAREWELL = signal.SIGUSR1  # of the parent; SIGTERM may come from anybody
+_PARENT_SECONDS = 3.0  # after SIGTERM, for the parent to say so
 _LAST_REQUEST_SECONDS = 0.2  # for the request of a connection that was accepted last to come in
 
 logger = logging.getLogger(__name__)
@@ -48,8 +47,8 @@ _MAKING, _WAITING = 2, 2 * MOST_FETCHES
 def work(config: Config, listens: socket.socket, workers: int, ready: Callable[[], None]) -> None:
     """Answer requests at a socket until told to end; `workers` of them share the work."""
     log_to_stderr()
-    app = build_app(open_republisher(config))
     threading.Thread(target=_leave, args=(listens,), name="feedsvc-leaving", daemon=True).start()
+    app = build_app(open_republisher(config))
 
     def loaded() -> Flask:
         ready()
@@ -77,14 +76,21 @@ def _leave(listens: socket.socket) -> None:
     In a thread that waits for the signal: a handler runs only when the main thread wakes up, and it
     does not when the system has told another thread of the signal, as it may.
     """
-    signal.sigwait({FAREWELL})
+    if signal.sigwait({FAREWELL, signal.SIGTERM}) == signal.SIGTERM and sys.platform == "linux":
+        # Who stops a service may tell all of its processes (as systemd does), and the parent first
+        # sees to it that nobody waits for us any more.
+        signal.sigtimedwait({FAREWELL}, _PARENT_SECONDS)
     # Its place is taken by a socket at which nobody knocks: what waits at the real one is for the
     # worker that comes after this one.
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         deaf.setblocking(False)
         os.dup2(deaf.fileno(), listens.fileno(), inheritable=False)
     time.sleep(_LAST_REQUEST_SECONDS)
-    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+    end = signal.getsignal(signal.SIGTERM)  # of granian, once it runs
+    if callable(end):
+        end(signal.SIGTERM, None)
+    else:
+        os._exit(0)
 
 
 class _Asker(Protocol):
