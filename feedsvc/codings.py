@@ -27,16 +27,20 @@ def _zstd(body: bytes) -> bytes:
 
 
 CODINGS: Mapping[str, Callable[[bytes], bytes]] = {"br": _brotli, "zstd": _zstd, "gzip": _gzip}
-"""By name, the one that saves most first (RFC 7932, RFC 8878, RFC 1952)."""
+"""By name (RFC 7932, RFC 8878, RFC 1952)."""
 
 _SHORTEST = 512  # bytes: below this a coded body is hardly smaller
 
 
 def encoded(body: bytes) -> tuple[tuple[str, bytes], ...]:
-    """Return `body` in every coding, each with its name; none for what is too short to gain."""
+    """Return `body` in every coding, each with its name, the shortest first.
+
+    None for what is too short to gain.
+    """
     if len(body) < _SHORTEST:
         return ()
-    return tuple((name, compress(body)) for name, compress in CODINGS.items())
+    coded = [(name, compress(body)) for name, compress in CODINGS.items()]
+    return tuple(sorted(coded, key=lambda one: len(one[1])))
 
 
 def pack(text: str) -> bytes:

@@ -29,6 +29,7 @@ PARTIAL = "partial"
 _CLEANED_AT_ONCE = 50  # articles
 _CLEANING_SECONDS = 1.0  # of a pass
 _PATIENCE = 5  # first passes that wait for files being written before anything is served
+_MANY = 100  # articles: what a first pass over fewer publishes is soon made
 _STAGED = 1000  # articles: a first pass over more is published in stages
 _MOST_AT_FIRST = 10_000  # articles in the first stage, should a category have too few
 
@@ -57,8 +58,8 @@ class _Pass:
 class Refresher:
     """Brings one index up to date with one directory.
 
-    `served` is called when a first pass has published the newest articles and the oldest are still
-    to be read: a moment for work that would have to wait otherwise.
+    `served` is called when a first pass over many articles has published the newest ones, and the
+    oldest may still have to be read: a moment for work that would have to wait otherwise.
     """
 
     def __init__(
@@ -157,7 +158,7 @@ class Refresher:
                     self._begin(writer, one)
                 more = self._read(writer, one, outcomes, first=stage == 0)
                 self._finish(writer, one, partial=more)
-            if more and stage == 0:
+            if stage == 0 and (more or (one.ready and one.total > _MANY)):
                 self._served(one.now)
             stage += 1
 
