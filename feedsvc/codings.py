@@ -11,6 +11,9 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
+CodingError = zstd.ZstdError
+"""What was coded is damaged."""
+
 
 def _gzip(body: bytes) -> bytes:
     # Not by way of a gzip file: its header would hold the clock, and equal feeds must give equal
@@ -41,6 +44,11 @@ def encoded(body: bytes) -> tuple[tuple[str, bytes], ...]:
         return ()
     coded = [(name, compress(body)) for name, compress in CODINGS.items()]
     return tuple(sorted(coded, key=lambda one: len(one[1])))
+
+
+def uncoded(coded: Mapping[str, bytes]) -> bytes:
+    """Return the body of which these are all codings. Raises CodingError."""
+    return zstd.decompress(coded["zstd"])  # in a third of the time of the others
 
 
 def pack(text: str) -> bytes:

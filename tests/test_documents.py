@@ -1,17 +1,21 @@
 """Documents are made once, whoever asks, and kept for every process and the next start."""
 
 import fcntl
+import json
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Clock, Tree, items
 
 from feedsvc import formats
+from feedsvc.codings import encoded
 from feedsvc.errors import GoneError, NotFoundError
 from feedsvc.index import Index
 from feedsvc.index.turns import Kind
@@ -61,6 +65,47 @@ def test_another_process_and_the_next_start_find_it_made(
     assert open_site().document(ATOM) == made
     assert rendered.seen == ["all.atom"]
     assert {name for name, _ in made.encoded} == {"br", "zstd", "gzip"}
+
+
+def test_the_shortest_coding_comes_first() -> None:
+    for body in (b"<p>one</p>" * 1000, bytes(range(256)) * 40, str(list(range(9000))).encode()):
+        sizes = [len(coded) for _, coded in encoded(body)]
+        assert sizes == sorted(sizes)
+        assert len(sizes) == 3
+
+
+def in_database(tmp_path: Path, statement: str, *values: object) -> list[Any]:
+    with closing(sqlite3.connect(tmp_path / "state" / "index.db")) as database, database:
+        return list(database.execute(statement, values))
+
+
+def test_the_index_keeps_a_document_by_its_codings(
+    tree: Tree, open_site: Open, rendered: Rendered, tmp_path: Path
+) -> None:
+    tree.write("a.html", f"<p>{'text ' * 300}</p>")
+    site = open_site()
+    site.refresh()
+    made = site.document(ATOM)
+    coded = b"".join(part for _, part in made.encoded)
+    assert in_database(tmp_path, "SELECT coded FROM documents") == [(coded,)]
+    # As an earlier version wrote it, with the body itself.
+    parts = {"identity": made.body, **dict(made.encoded)}
+    in_database(
+        tmp_path,
+        "UPDATE documents SET coded = ?, lengths = ?",
+        b"".join(parts.values()),
+        json.dumps({name: len(part) for name, part in parts.items()}),
+    )
+    assert open_site().document(ATOM) == made
+    # Damaged: it is made again.
+    in_database(
+        tmp_path,
+        "UPDATE documents SET coded = ?, lengths = ?",
+        bytes(len(coded)),
+        json.dumps({name: len(part) for name, part in made.encoded}),
+    )
+    assert open_site().document(ATOM) == made
+    assert rendered.seen == ["all.atom", "all.atom"]
 
 
 def test_many_who_ask_at_once_cause_one_rendering(

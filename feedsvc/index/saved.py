@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
+from feedsvc.codings import CodingError
 from feedsvc.errors import StateDamagedError
 from feedsvc.index import schema, sent
 from feedsvc.index.database import Database
@@ -53,7 +54,7 @@ class SavedWork(Database):
         try:
             with self._reading() as connection:
                 return sent.read(connection, path, view)
-        except StateDamagedError:
+        except (StateDamagedError, CodingError):
             return None  # keeping only saves work
 
     def document_versions(

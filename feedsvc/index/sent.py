@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, or_, select
 
+from feedsvc.codings import uncoded
 from feedsvc.index import rows, schema
 from feedsvc.index.lookup import chunks
 from feedsvc.model import Document
@@ -15,7 +16,10 @@ _IDENTITY = "identity"
 
 
 def read(connection: Connection, path: str, view: str) -> tuple[Document, datetime] | None:
-    """Return the document kept at `path`, of whatever version, and when it was asked for."""
+    """Return the document kept at `path`, of whatever version, and when it was asked for.
+
+    Raises CodingError where it is damaged.
+    """
     table = schema.documents.c
     query = select(schema.documents).where(table.path == path, table.view == view)
     row = connection.execute(query).first()
@@ -26,7 +30,8 @@ def write(
     connection: Connection, path: str, slug: str, document: Document, *, view: str, asked: datetime
 ) -> None:
     """Put a document in the place of the one kept at `path`."""
-    parts = {_IDENTITY: document.body, **dict(document.encoded)}
+    # The body itself is not among them if it can be had from its codings: it is the half of it all.
+    parts = dict(document.encoded) or {_IDENTITY: document.body}
     table = schema.documents
     connection.execute(table.delete().where(table.c.path == path))
     connection.execute(
@@ -99,8 +104,9 @@ def _document(row: Any) -> Document:
     for name, length in json.loads(row.lengths).items():
         parts[name] = bytes(row.coded[at : at + length])
         at += length
+    body = parts.pop(_IDENTITY, None)
     return Document(
-        body=parts.pop(_IDENTITY),
+        body=uncoded(parts) if body is None else body,
         media_type=row.media_type,
         etag=row.etag,
         last_modified=rows.moment(row.changed),
