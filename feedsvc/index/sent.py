@@ -30,7 +30,7 @@ def write(
     connection: Connection, path: str, slug: str, document: Document, *, view: str, asked: datetime
 ) -> None:
     """Put a document in the place of the one kept at `path`."""
-    # The body itself is not among them if it can be had from its codings: it is the half of it all.
+    # The body itself is not among them if it can be had from its codings: it is half of all.
     parts = dict(document.encoded) or {_IDENTITY: document.body}
     table = schema.documents
     connection.execute(table.delete().where(table.c.path == path))
