@@ -28,13 +28,14 @@ class _Giving:
     def soon(self) -> None:
         """Give back at once, or when the pause after the last time is over."""
         with self._lock:
+            if self._due:
+                return
             left = self._last + _PAUSE - time.monotonic()
-            if self._due or left > 0:
-                if not self._due:
-                    self._due = True
-                    later = threading.Timer(left, self._now)
-                    later.daemon = True
-                    later.start()
+            if left > 0:
+                self._due = True
+                later = threading.Timer(left, self._now)
+                later.daemon = True
+                later.start()
                 return
         self._now()
 

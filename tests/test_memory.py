@@ -2,7 +2,6 @@
 
 import os
 import queue
-import sys
 import threading
 from pathlib import Path
 
@@ -38,7 +37,6 @@ def test_what_is_asked_for_too_soon_is_done_once_and_later(monkeypatch: pytest.M
     assert allocator.told.empty()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_is_given_back_for_real() -> None:
     def resident() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")

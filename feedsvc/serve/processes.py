@@ -37,8 +37,10 @@ _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 class Task:
     """What a child does: `run` is called there, and calls what it is given once it is ready.
 
-    The signal `farewell` asks it to end, and so does SIGTERM. Where these are two, both are blocked
-    in all threads, to be waited for. Of its parent's sockets, it has only `listens`.
+    The signal `farewell` asks it to end, and so does SIGTERM; both are blocked in all its threads,
+    to be waited for: a handler runs only when the main thread wakes up, and it does not when the
+    system has told another thread of the signal, as it may. Of its parent's sockets, it has only
+    `listens`.
     """
 
     name: str
@@ -261,8 +263,7 @@ def _child(
     # blocked, because granian 2.8 installs a handler of its own later, and a worker that gets both
     # SIGINT and SIGTERM may never end (tried: one time in four).
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    waited_for = {task.farewell, signal.SIGTERM} if task.farewell != signal.SIGTERM else set()
-    signal.pthread_sigmask(signal.SIG_SETMASK, {signal.SIGINT} | waited_for)
+    signal.pthread_sigmask(signal.SIG_SETMASK, {signal.SIGINT, signal.SIGTERM, task.farewell})
     memory.keep_together()
     end_with = threading.Thread(
         target=_end_with, args=(life, task.farewell), name="feedsvc-parent", daemon=True

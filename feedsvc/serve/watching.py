@@ -94,14 +94,12 @@ class SoleWatcher:
 def watch(config: Config, showing: Showing, ready: Callable[[], None]) -> None:
     """Run the watcher in this process, until SIGTERM."""
     log_to_stderr()
-    stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     step_back(_NICE, apart=True)
     republisher = open_republisher(config, owner=True)
     watcher = SoleWatcher(config, republisher, showing)
     watcher.start()
     ready()
-    stopping.wait()
+    signal.sigwait({signal.SIGTERM})
     watcher.stop()
     republisher.close()
 

@@ -71,11 +71,7 @@ def work(config: Config, listens: socket.socket, workers: int, ready: Callable[[
 
 
 def _leave(listens: socket.socket) -> None:
-    """Wait to be told; then accept no more connections, and end when those there are have answers.
-
-    In a thread that waits for the signal: a handler runs only when the main thread wakes up, and it
-    does not when the system has told another thread of the signal, as it may.
-    """
+    """Wait to be told; then accept no more connections, and end when those made have answers."""
     if signal.sigwait({FAREWELL, signal.SIGTERM}) == signal.SIGTERM and sys.platform == "linux":
         # Who stops a service may tell all of its processes (as systemd does), and the parent first
         # sees to it that nobody waits for us any more.
