@@ -5,14 +5,22 @@ each, and ends when nobody sends any more, so also when its parent has died.
 """
 
 import os
+import resource
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+from feedsvc.errors import ChildError
+
+_KILLED_SECONDS = (
+    5.0  # for the system to end a process; one that waits for a dead disk may never end
+)
 
 _AUTOGROUP = Path("/proc/self/autogroup")  # sched(7); only Linux, and not every one
 # Not `python -m`: what a module that is run so makes is not what others know by its name.
@@ -37,11 +45,40 @@ class Child:
             )
         self.connection = Connection(ours.detach())
 
+    def send(self, job: Any) -> None:
+        """Give it a job. Raises ChildError when it has ended."""
+        try:
+            self.connection.send(job)
+        except OSError as error:
+            raise self._ended() from error
+
+    def receive(self, seconds: float) -> bytes:
+        """Return its next answer.
+
+        Raises ChildError when there is none for so many seconds, or when the process has ended.
+        """
+        try:
+            if not self.connection.poll(seconds):
+                raise ChildError(f"takes more than {seconds:.0f} seconds", late=True)
+            return self.connection.recv_bytes()
+        except (EOFError, OSError) as error:
+            raise self._ended() from error
+
+    def _ended(self) -> ChildError:
+        try:
+            status = self._process.wait(_KILLED_SECONDS)
+        except subprocess.TimeoutExpired:
+            status = 0
+        if status == -signal.SIGXCPU:
+            return ChildError("takes too much of the processor's time", late=True)
+        return ChildError("ended the process that did it", late=False)
+
     def kill(self) -> None:
         """End it, whatever it is doing."""
         self.connection.close()
         self._process.kill()
-        self._process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_KILLED_SECONDS)
 
 
 def step_back(niceness: int, *, apart: bool = False) -> None:
@@ -61,14 +98,32 @@ def step_back(niceness: int, *, apart: bool = False) -> None:
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
-def work(descriptor: int, answer: Callable[[Any], bytes | None], *, niceness: int) -> None:
-    """Be a child: answer what comes in through the socket `descriptor`, until nobody asks.
+def limit_memory(size: int) -> None:
+    """Limit the address space of this process to `size` bytes, where the system can."""
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
-    Where `answer` returns None, there is none.
+
+def limit_time(seconds: int) -> None:
+    """Have the system end this process when it has worked for so many more seconds (SIGXCPU).
+
+    Only time on the processor counts, so a busy machine makes nobody late. Called again, the limit
+    begins anew.
+    """
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    soft = int(used.ru_utime + used.ru_stime) + 1 + seconds
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+
+
+def work(descriptor: int, answers: Callable[[Any], Iterable[bytes]], *, niceness: int) -> None:
+    """Be a child: answer each job that comes in through the socket `descriptor`, until it closes.
+
+    `answers` makes the answers to one job: none, one or several. Each is sent when it is made.
     """
     step_back(niceness)
     with Connection(descriptor) as connection, suppress(EOFError, OSError):
         while True:
-            said = answer(connection.recv())
-            if said is not None:
-                connection.send_bytes(said)
+            for answer in answers(connection.recv()):
+                connection.send_bytes(answer)

@@ -6,13 +6,12 @@ case some input is found that is worse than all that were tried; it may also die
 """
 
 import json
-import resource
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
 from typing import Any
 
 from feedsvc import content
-from feedsvc.children import Child, work
+from feedsvc.children import Child, limit_memory, work
 from feedsvc.errors import CleaningError
 from feedsvc.model import Markup, SafeHTML
 
@@ -20,6 +19,11 @@ _SHORT = 64 * 1024  # characters: at the worst that were found, a fifth of a sec
 _SECONDS = 10.0
 _SECONDS_PER_MILLION = 4.0  # characters; twice what the worst inputs take
 _MEMORY = 2 * 1024**3  # bytes of address space
+
+
+def is_costly(body: str, markup: Markup) -> bool:  # noqa: ARG001 - both will count
+    """Tell whether cleaning may take so long that nobody should wait for it."""
+    return len(body) > _SHORT
 
 
 class Cleaner:
@@ -77,17 +81,16 @@ def _answer(child: Child, job: Any, seconds: float) -> content.Cleaned:
     )
 
 
-def _clean(job: Any) -> bytes:
+def _clean(job: Any) -> Iterator[bytes]:
     try:
         cleaned = content.clean(*job)
         answer = {"html": cleaned.html, "summary": cleaned.summary, "removed": cleaned.removed}
     except MemoryError:
         answer = {}
-    return json.dumps(answer).encode()
+    yield json.dumps(answer).encode()
 
 
 def main(descriptor: int, memory: int) -> None:
     """Clean what comes in, until nobody sends any more."""
-    with suppress(OSError, ValueError):  # a system that has no such limit
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    limit_memory(memory)
     work(descriptor, _clean, niceness=5)

@@ -4,6 +4,7 @@ FeedsvcError
 ├── ConfigError      config.yaml is wrong; carries every mistake found
 ├── ArticleError     one article file cannot be read; the others go on
 ├── CleaningError    one article's HTML cannot be cleaned within its limits
+├── ChildError       a process that reads or cleans articles ended, or takes too long
 ├── ScanError        the articles directory itself cannot be read
 ├── StateError       the index cannot be opened, read or written
 │   └── StateDamagedError   it is damaged, and can be set aside and made anew
@@ -58,6 +59,14 @@ class ArticleError(FeedsvcError):
 
 class CleaningError(FeedsvcError):
     """An article's HTML cannot be cleaned within the limits of time and memory."""
+
+
+class ChildError(FeedsvcError):
+    """A process that reads or cleans articles has ended, or takes too long (`late`)."""
+
+    def __init__(self, reason: str, *, late: bool) -> None:
+        super().__init__(reason)
+        self.late = late
 
 
 class ScanError(FeedsvcError):

@@ -303,7 +303,8 @@ class Refresh:
 
     `articles` is how many are published now; a pass over some paths alone does not count them.
     `pending` files may still be being written, and were left for later. `again_in` is the number of
-    seconds after which there will be something to do even if no file changes.
+    seconds after which there will be something to do even if no file changes. `failures` are the
+    steps of the pass that failed for a reason nobody foresaw.
     """
 
     changes: Changes
@@ -312,3 +313,4 @@ class Refresh:
     problems: tuple[Problem, ...] = ()  # all that are open, not only this pass's
     pending: tuple[str, ...] = ()
     again_in: float | None = None
+    failures: tuple[str, ...] = ()

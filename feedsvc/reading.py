@@ -1,48 +1,48 @@
-"""Reading articles: files in, what they say out; a great many of them on all cores.
+"""Reading articles: files in, what they say out, within limits of time and memory.
 
-Many are shared out to child processes, in parts, and come back in the order that was asked for, so
-what is made of them does not depend on how many processes there are.
+What strangers wrote is read in child processes, which can be killed: a file that takes too long, or
+that ends the process that reads it, costs no more than itself. A few files go to one child, very
+many to all. They come back in the order that was asked for, so what is made of them does not depend
+on how many processes there are. Where there are to be no child processes, this process reads.
 """
 
 import hashlib
+import json
 import logging
-import pickle
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from feedsvc import articles, feeds, identity, xmltext
-from feedsvc.children import Child, work
+from feedsvc import articles, feeds, identity, outcome, xmltext
+from feedsvc.children import Child, limit_memory, limit_time, work
 from feedsvc.config import Config
-from feedsvc.errors import ArticleError
+from feedsvc.errors import ArticleError, ChildError
 from feedsvc.model import Problem, Signature
+from feedsvc.outcome import Outcome
 from feedsvc.scan import Directory
 
 logger = logging.getLogger(__name__)
 
-_PART = 200  # articles in memory at a time, in each process
+File = tuple[str, Signature]
+
+_MODULE = __name__  # what a child runs the `main` of
+
+PART = 200  # articles in memory at a time, in each process
 _GLANCES = 2000  # at a time
-# From so many files on, other processes are started for it.
+# From so many files on, more than one process is asked.
 _MANY, _MANY_GLANCES = 2000, 20_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What reading one file came to.
-
-    `found` is None where it could not be read; `again` says to try again although the file is
-    unchanged.
-    """
-
-    source: str
-    found: identity.Found | None
-    problems: tuple[Problem, ...]
-    again: bool = False
+# The median article takes a millisecond, the longest that may be read some 300.
+_CPU_SECONDS = 5  # of one file
+_SECONDS = 20.0  # of one file, should its disk not answer
+_START_SECONDS = 60.0  # until a child has imported what it needs
+_MEMORY = 2 * 1024**3  # bytes of address space of a child
 
 
 class Reading:
-    """Reads the articles of one configuration, with so many processes beside where it helps."""
+    """Reads the articles of one configuration, in so many processes beside this one."""
 
     def __init__(self, config: Config, *, processes: int = 0) -> None:
         self._config = config
@@ -52,7 +52,12 @@ class Reading:
         self._children: list[Child] = []
 
     def rest(self) -> None:
-        """End the other processes, until there is much to read again."""
+        """End the processes but for the first, which waits for the next file."""
+        while len(self._children) > 1:
+            self._children.pop().kill()
+
+    def close(self) -> None:
+        """End all processes; the next file starts another."""
         while self._children:
             self._children.pop().kill()
 
@@ -64,7 +69,17 @@ class Reading:
         return self._config.site.timezone
 
     def read(self, source: str, signature: Signature) -> Outcome | None:
-        """Read one article; None when it has gone since the scan."""
+        """Read one article in this process; None when it has gone since the scan."""
+        try:
+            return self._read(source, signature)
+        except Exception as error:  # noqa: BLE001 - whatever one file causes stays with that file
+            return failure(
+                source,
+                f"reading it failed ({type(error).__name__})",
+                trace=traceback.format_exc(),
+            )
+
+    def _read(self, source: str, signature: Signature) -> Outcome | None:
         most = self._config.articles.max_bytes
         if signature.size > most:
             reason = f"the file is longer than articles.max_bytes ({signature.size} > {most})"
@@ -87,19 +102,19 @@ class Reading:
         )
         return Outcome(source=source, found=found, problems=article.problems)
 
-    def all(self, files: Sequence[tuple[str, Signature]]) -> Iterator[list[Outcome]]:
+    def all(self, files: Sequence[File]) -> Generator[list[Outcome], None, None]:
         """Read these articles and yield what they came to, in parts, in this order."""
-        for outcomes in self._parts("read", files, _PART, shared=len(files) >= _MANY):
-            yield [one for one in outcomes if one is not None]
+        with closing(self._parts(_READ, files, PART, shared=len(files) >= _MANY)) as parts:
+            for answers in parts:
+                outcomes = [outcome for outcome in answers if outcome is not None]
+                for outcome in outcomes:
+                    if outcome.trace:
+                        logger.error("%s could not be read\n%s", outcome.source, outcome.trace)
+                yield outcomes
 
-    def alone(self, files: Sequence[tuple[str, Signature]]) -> Iterator[list[Outcome]]:
-        """Do the same in this process, even while it is done in others."""
-        for outcomes in self._parts("read", files, _PART, shared=False):
-            yield [one for one in outcomes if one is not None]
-
-    def newest_first(self, files: Sequence[tuple[str, Signature]]) -> list[tuple[str, Signature]]:
+    def newest_first(self, files: Sequence[File]) -> list[File]:
         """Return these files by the dates that they probably have, the newest first."""
-        parts = self._parts("glance", files, _GLANCES, shared=len(files) >= _MANY_GLANCES)
+        parts = self._parts(_GLANCE, files, _GLANCES, shared=len(files) >= _MANY_GLANCES)
         guessed = [guess for part in parts for guess in part]
         order = sorted(range(len(files)), key=lambda n: (-guessed[n], files[n][0]))
         return [files[n] for n in order]
@@ -114,45 +129,97 @@ class Reading:
         return signature.mtime_ns // 10**9 if guess is None else int(guess.timestamp())
 
     def _parts(
-        self, what: str, files: Sequence[tuple[str, Signature]], size: int, *, shared: bool
-    ) -> Iterator[list[Any]]:
+        self, task: "_Task", files: Sequence[File], size: int, *, shared: bool
+    ) -> Generator[list[Any], None, None]:
         parts = [files[start : start + size] for start in range(0, len(files), size)]
         done = 0
-        if shared and self._processes:
+        if self._processes and parts:
+            number = min(self._processes, len(parts)) if shared else 1
+            answered = self._answered(task, parts, number)
             try:
-                for result in self._shared_out(what, parts):
+                for result in answered:
                     yield result
                     done += 1
-            except (EOFError, OSError) as error:
-                logger.warning("reading goes on in one process, because another ended (%r)", error)
-                self.rest()
+            except OSError as error:
+                logger.warning(
+                    "reading goes on in this process: no other can be started (%r)", error
+                )
+            finally:
+                answered.close()
         for part in parts[done:]:
-            yield self.each(what, part)
+            yield [task.do(self, *file) for file in part]
 
-    def each(self, what: str, part: Sequence[tuple[str, Signature]]) -> list[Any]:
-        """Do `what`, a method of this class, with each of these files."""
-        do = getattr(self, what)
-        return [do(*file) for file in part]
+    def _answered(
+        self, task: "_Task", parts: Sequence[Sequence[File]], number: int
+    ) -> Generator[list[Any], None, None]:
+        """Have `number` children do the task; raises OSError when one cannot be started."""
+        for slot, part in enumerate(parts[:number]):
+            self._send(slot, task, part)
+        try:
+            for turn, part in enumerate(parts):
+                slot = turn % number
+                result: list[Any] = []
+                while len(result) < len(part):
+                    result.append(self._answer(slot, task, part, len(result)))
+                # Only to a child whose answers have all come: two that send would wait for ever.
+                if turn + number < len(parts):
+                    self._send(slot, task, parts[turn + number])
+                yield result
+        except BaseException:
+            # Answers that nobody waits for are under way.
+            self.close()
+            raise
 
-    def _shared_out(
-        self, what: str, parts: Sequence[Sequence[tuple[str, Signature]]]
-    ) -> Iterator[list[Any]]:
-        children = self._started(min(self._processes, len(parts)))
-        for child, part in zip(children, parts, strict=False):
-            child.connection.send((None, what, part))
-        for number in range(len(parts)):
-            connection = children[number % len(children)].connection
-            result = pickle.loads(connection.recv_bytes())  # noqa: S301 - our own process
-            # Sent only to a child that waits for it: two that send would wait for ever.
-            if number + len(children) < len(parts):
-                connection.send((None, what, parts[number + len(children)]))
-            yield result
+    def _answer(self, slot: int, task: "_Task", part: Sequence[File], place: int) -> Any:
+        """Return the answer for one file of a part, of which those after it are under way."""
+        source, signature = file = part[place]
+        for attempt in (1, 2):
+            try:
+                return task.load(source, self._children[slot].receive(_SECONDS))
+            except (ChildError, ValueError) as error:
+                late = isinstance(error, ChildError) and error.late
+                self._children[slot].kill()
+                self._children[slot] = self._started()
+                # The system may have ended the process for a reason of its own, so the file has a
+                # second chance; not where it has used up its time.
+                if attempt == 1 and not late:
+                    self._send(slot, task, part[place:])
+                    continue
+                if part[place + 1 :]:
+                    self._send(slot, task, part[place + 1 :])
+                return task.give_up(source, signature, f"reading it {_reason(error)}")
+        raise AssertionError(file)
 
-    def _started(self, number: int) -> list[Child]:
-        while len(self._children) < number:
-            self._children.append(Child(__name__))
-            self._children[-1].connection.send((self._config, "", ()))
-        return self._children[:number]
+    def _send(self, slot: int, task: "_Task", part: Sequence[File]) -> None:
+        while len(self._children) <= slot:
+            self._children.append(self._started())
+        try:
+            self._children[slot].send((task.name, part))
+        except ChildError:  # it has ended since it was asked last
+            self._children[slot].kill()
+            self._children[slot] = self._started()
+            self._children[slot].send((task.name, part))
+
+    def _started(self) -> Child:
+        child = Child(_MODULE, _MEMORY, _CPU_SECONDS)
+        try:
+            child.send(self._config)
+            child.receive(_START_SECONDS)
+        except ChildError as error:
+            child.kill()
+            raise OSError(str(error)) from error
+        return child
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    """What children do with each file, and what is made of their answers."""
+
+    name: str
+    do: Callable[[Reading, str, Signature], Any]
+    dump: Callable[[Any], bytes]
+    load: Callable[[str, bytes], Any]
+    give_up: Callable[[str, Signature, str], Any]
 
 
 def _failed(problem: Problem, *, again: bool = False) -> Outcome:
@@ -177,15 +244,64 @@ def _refused(source: str, error: ArticleError) -> Problem:
     )
 
 
-def main(descriptor: int) -> None:
-    """Read what comes in, by the configuration that comes first, until nobody asks any more."""
+def failure(source: str, reason: str, trace: str | None = None) -> Outcome:
+    """Return the outcome of a file that fails for a reason nobody foresaw."""
+    problem = Problem(
+        source=source, reason=reason, cure="write it more simply; it is read again when it changes"
+    )
+    return Outcome(source=source, found=None, problems=(problem,), trace=trace)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, ChildError) else "made the process answer nonsense"
+
+
+def _dump_seconds(seconds: int) -> bytes:
+    return json.dumps(seconds).encode()
+
+
+def _load_seconds(_source: str, data: bytes) -> int:
+    seconds = json.loads(data)
+    if type(seconds) is not int:
+        raise ValueError("the answer is no number of seconds")
+    return seconds
+
+
+def _seconds_of(_source: str, signature: Signature, _reason: str) -> int:
+    return signature.mtime_ns // 10**9
+
+
+_READ = _Task(
+    name="read",
+    do=Reading.read,
+    dump=outcome.dump,
+    load=outcome.load,
+    give_up=lambda source, _signature, reason: failure(source, reason),
+)
+_GLANCE = _Task(
+    name="glance",
+    do=Reading.glance,
+    dump=_dump_seconds,
+    load=_load_seconds,
+    give_up=_seconds_of,
+)
+_TASKS = {task.name: task for task in (_READ, _GLANCE)}
+
+
+def main(descriptor: int, memory: int, cpu_seconds: int) -> None:
+    """Be a child: read what comes in, by the configuration that comes first."""
     reading: list[Reading] = []
 
-    def answer(job: tuple[Config | None, str, Sequence[tuple[str, Signature]]]) -> bytes | None:
-        config, what, part = job
-        if config is not None:
-            reading.append(Reading(config))
-            return None
-        return pickle.dumps(reading[0].each(what, part), pickle.HIGHEST_PROTOCOL)
+    def answers(job: Config | tuple[str, Sequence[File]]) -> Iterator[bytes]:
+        if isinstance(job, Config):
+            reading.append(Reading(job))
+            yield b"ready"
+            return
+        name, files = job
+        task = _TASKS[name]
+        for file in files:
+            limit_time(cpu_seconds)
+            yield task.dump(task.do(reading[0], *file))
 
-    work(descriptor, answer, niceness=10)
+    limit_memory(memory)
+    work(descriptor, answers, niceness=10)

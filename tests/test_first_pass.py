@@ -35,8 +35,9 @@ class Power(BaseException):
 @pytest.fixture
 def many(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Tree:
     """Make articles whose names tell nothing of their dates, and stages that are small."""
-    monkeypatch.setattr(refresh, "_STAGED", 10)
-    monkeypatch.setattr(reading, "_PART", 5)
+    monkeypatch.setattr(refresh, "_STAGE", 10)
+    monkeypatch.setattr(reading, "PART", 5)
+    monkeypatch.setattr(refresh, "PART", 5)
     for n in range(ARTICLES):
         term = "even" if n % 2 == 0 else "odd"
         date = datetime(2022, 1, 1, tzinfo=UTC) + timedelta(hours=n)
@@ -103,7 +104,7 @@ def test_the_stages_come_to_what_one_transaction_comes_to(
 ) -> None:
     staged = open_site(**SECTIONS)
     staged.refresh()
-    monkeypatch.setattr(refresh, "_STAGED", 1000)
+    monkeypatch.setattr(refresh, "_STAGE", 1000)
     whole = open_site(state={"url": "sqlite:///state/other.db"}, **SECTIONS)
     whole.refresh()
     for path in [*PATHS, "/feeds/rare.json", "/opml.xml"]:
@@ -129,7 +130,7 @@ def test_after_a_crash_at_any_stage_the_next_start_goes_on(
             site.document("/feeds/rare.atom")
     many.write("new.html", "---\ntitle: New\ndate: 2023-01-01\ntags: [rare]\n---\nnew")
     report = site.refresh()
-    assert len(report.changes.added) == ARTICLES + 1 - (0 if at <= 10 else 10 if at <= 20 else 20)
+    assert len(report.changes.added) == ARTICLES + 1 - (0 if at <= 10 else (at - 1) // 10 * 10)
     assert titles(site)[:2] == ["New", "A39"]
     assert titles(site, "rare") == ["New", "A30", "A3"]
 
@@ -190,7 +191,7 @@ def shared(many: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch) -> Iter
     many.write("bad.html", "---\ntitle: [\n")
     found = Reading(open_site(**SECTIONS).config, processes=2)
     yield found
-    found.rest()
+    found.close()
 
 
 def test_other_processes_read_what_one_reads(shared: Reading) -> None:
@@ -199,31 +200,33 @@ def test_other_processes_read_what_one_reads(shared: Reading) -> None:
     assert len(shared._children) == 2
     assert files == alone.newest_first(files[::-1])
     assert list(shared.all(files)) == list(alone.all(files))
-    children = list(shared._children)
+    first, second = shared._children
     shared.rest()
-    assert all(child._process.returncode is not None for child in children)
+    assert shared._children == [first]
+    assert second._process.returncode is not None
+    shared.close()
+    assert first._process.returncode is not None
 
 
-def test_when_a_process_that_reads_ends_the_others_work_is_done_here(
-    shared: Reading, caplog: pytest.LogCaptureFixture
+def test_when_a_process_that_reads_is_killed_another_reads_the_rest(shared: Reading) -> None:
+    files = list(shared.directory.scan().signatures.items())
+    expected = [outcome for part in Reading(shared._config).all(files) for outcome in part]
+    parts = shared.all(files)
+    outcomes = [*next(parts)]
+    os.kill(shared._children[1]._process.pid, signal.SIGKILL)
+    outcomes += [outcome for part in parts for outcome in part]
+    assert outcomes == expected
+
+
+def test_where_no_process_can_be_started_this_one_reads(
+    shared: Reading, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(reading, "_MODULE", "no_such_module")
     files = list(shared.directory.scan().signatures.items())
-    parts = shared.all(files)
-    outcomes = [*next(parts)]
-    os.kill(shared._children[0]._process.pid, signal.SIGKILL)
     with caplog.at_level(logging.WARNING):
-        outcomes += [one for part in parts for one in part]
-    assert "another ended" in caplog.text
-    assert [one.source for one in outcomes] == [source for source, _ in files]
-
-
-def test_what_is_read_alone_meanwhile_does_not_get_between(shared: Reading) -> None:
-    files = list(shared.directory.scan().signatures.items())
-    parts = shared.all(files)
-    outcomes = [*next(parts)]
-    again = [one for part in shared.alone(files) for one in part]
-    outcomes += [one for part in parts for one in part]
-    assert outcomes == again
+        outcomes = [outcome for part in shared.all(files) for outcome in part]
+    assert "no other can be started" in caplog.text
+    assert [outcome.source for outcome in outcomes] == [source for source, _ in files]
 
 
 def test_a_first_pass_that_failed_goes_on_everywhere_whatever_an_event_tells(

@@ -9,6 +9,16 @@ from typing import Any
 
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import URL, Engine, make_url
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    NotSupportedError,
+    ProgrammingError,
+)
+
+from feedsvc.errors import StateError
 
 BUSY_SECONDS = 30
 _RETRY_SECONDS = 0.01
@@ -31,6 +41,15 @@ def is_damage(error: BaseException) -> bool:
     """Tell whether a database error means that the file itself is damaged, or is no database."""
     code = getattr(getattr(error, "orig", error), "sqlite_errorcode", None)
     return code is not None and code & 0xFF in _DAMAGE
+
+
+def is_of_state(error: BaseException) -> bool:
+    """Tell whether an error comes from the database and not from what is written to it."""
+    if isinstance(error, StateError):
+        return True
+    # PEP 249: these are of the values, and of what the tables demand of them.
+    of_values = IntegrityError, DataError, InterfaceError, NotSupportedError, ProgrammingError
+    return isinstance(error, DBAPIError) and not isinstance(error, of_values)
 
 
 def words(url: URL, error: Exception) -> str:

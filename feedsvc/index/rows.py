@@ -101,6 +101,19 @@ def problem(row: Any) -> Problem:
     )
 
 
+def of_problem(problem: Problem, ordinal: int) -> dict[str, Any]:
+    """Return the row of problems for one."""
+    return {
+        "source": problem.source,
+        "ordinal": ordinal,
+        "line": problem.line,
+        "field": problem.field,
+        "reason": problem.reason,
+        "cure": problem.cure,
+        "published": problem.published,
+    }
+
+
 def uncleaned(source: str, reason: str) -> Problem:
     """Return the problem of an article of which only the summary is published."""
     return Problem(

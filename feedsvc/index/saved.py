@@ -15,7 +15,8 @@ from feedsvc.errors import StateDamagedError
 from feedsvc.index import schema, sent
 from feedsvc.index.database import Database
 from feedsvc.index.kept import Kept, write_contents
-from feedsvc.model import Document
+from feedsvc.index.writer import write_problem
+from feedsvc.model import Document, Problem
 
 _PATIENCE = 0.05  # seconds: as long as others that save work may take, and no refresh does
 
@@ -48,6 +49,10 @@ class SavedWork(Database):
         Keeping only saves work: while a refresh holds the database, nothing is kept.
         """
         self._work_saved(lambda connection: write_contents(connection, kept))
+
+    def keep_problem(self, problem: Problem) -> None:
+        """Remember why an article that was read cannot be shown, until its file is read again."""
+        self._work_saved(lambda connection: write_problem(connection, problem))
 
     def document(self, path: str, view: str) -> tuple[Document, datetime] | None:
         """Return the document kept at `path`, of whatever version, and when it was asked for."""

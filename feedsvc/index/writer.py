@@ -1,6 +1,8 @@
 """What a refresh writes, inside its one transaction."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 
 from sqlalchemy import Connection, literal, select
 
@@ -10,6 +12,18 @@ from feedsvc.index.feedstates import FeedStates
 from feedsvc.index.kept import Kept, write_contents
 from feedsvc.index.lookup import chunks, copies, identities, without_speaker
 from feedsvc.model import Identity, Problem, Published, Signature
+
+_SHOWING = 1000
+"""The ordinal of what is wrong with showing an article; reading it makes fewer problems."""
+
+
+def write_problem(connection: Connection, problem: Problem) -> None:
+    """Put `problem` in the place of what was wrong with showing its article."""
+    table = schema.problems
+    connection.execute(
+        table.delete().where(table.c.source == problem.source, table.c.ordinal == _SHOWING)
+    )
+    connection.execute(table.insert().values(rows.of_problem(problem, _SHOWING)))
 
 
 class Writer(FeedStates):
@@ -21,6 +35,12 @@ class Writer(FeedStates):
         self._touched_ids: set[str] = set()
         self._orphans: set[str] = set()  # ids whose own file went in this refresh
         self._asked: set[str] = set()  # those of them whose copies have been named
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Undo what the block has written if it raises; the transaction goes on."""
+        with self._connection.begin_nested():
+            yield
 
     def meta(self, key: str) -> str | None:
         """Return one remembered value."""
@@ -46,21 +66,17 @@ class Writer(FeedStates):
             ],
         )
 
+    def forget_signatures(self) -> None:
+        """Have every file read again."""
+        self._connection.execute(schema.files.update().values(mtime_ns=-1, size=-1))
+
     def write_problems(self, found: Mapping[str, Sequence[Problem]]) -> None:
         """Put `found` in the place of the problems of these sources."""
         self._delete(schema.problems, schema.problems.c.source, found)
         self._insert(
             schema.problems,
             [
-                {
-                    "source": source,
-                    "ordinal": ordinal,
-                    "line": problem.line,
-                    "field": problem.field,
-                    "reason": problem.reason,
-                    "cure": problem.cure,
-                    "published": problem.published,
-                }
+                rows.of_problem(replace(problem, source=source), ordinal)
                 for source, problems in found.items()
                 for ordinal, problem in enumerate(problems)
             ],

@@ -65,6 +65,7 @@ class Republisher:
 
     def close(self) -> None:
         """Let go of the index, and of the process that cleans long articles."""
+        self._refresher.close()
         self._cleaner.close()
         self._index.close()
 

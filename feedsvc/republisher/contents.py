@@ -5,6 +5,7 @@ enough to be served until it has been cleaned again, in the background and newes
 another version is not.
 """
 
+import logging
 import posixpath
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -17,8 +18,10 @@ from feedsvc.cleaning import Cleaner
 from feedsvc.config import Config
 from feedsvc.errors import CleaningError
 from feedsvc.index import Index, Kept
-from feedsvc.model import Article, Cleaning, Published, SafeHTML
+from feedsvc.model import Article, Cleaning, Problem, Published, SafeHTML
 from feedsvc.republisher.policies import stamp
+
+logger = logging.getLogger(__name__)
 
 IMAGE_KEY = "image_key"
 """Under which the index remembers the key of our image proxy, in hexadecimal."""
@@ -56,13 +59,35 @@ class Contents:
         """Clean these articles, which come without their bodies; return them by source."""
         found = list(found)
         bodies = self._index.bodies([one.article.source for one in found])
-        return {
-            one.article.source: self._kept(
-                replace(one, article=replace(one.article, body=bodies[one.article.source]))
-            )
+        return self.cleaned_of(
+            replace(one, article=replace(one.article, body=bodies[one.article.source]))
             for one in found
             if one.article.source in bodies
-        }
+        )
+
+    def cleaned_of(self, found: Iterable[Published]) -> dict[str, Kept]:
+        """Clean these articles, which have their bodies; return them by source.
+
+        One that fails for a reason nobody foresaw is left out, and named.
+        """
+        kept: dict[str, Kept] = {}
+        for one in found:
+            try:
+                kept[one.article.source] = self._kept(one)
+            except Exception as error:  # noqa: BLE001 - whatever one article causes stays with it
+                self.failed(one.article.source, "cleaning it", error)
+        return kept
+
+    def failed(self, source: str, what: str, error: Exception) -> None:
+        """Log why an article cannot be shown, and have the index name it as a problem."""
+        logger.error("%s: %s failed", source, what, exc_info=error)
+        self._index.keep_problem(
+            Problem(
+                source=source,
+                reason=f"{what} failed ({type(error).__name__}), so no feed shows it",
+                cure="write it more simply, and report what the log says of it",
+            )
+        )
 
     def clean(self, article: Article, key: str) -> content.Cleaned:
         """Clean one article. Raises CleaningError where that cannot be done within limits."""

@@ -1,24 +1,28 @@
 """From feeds to what is sent: rendered, compressed, kept; made once while nothing changes."""
 
 import hashlib
+import logging
 import math
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from feedsvc import feeds, memory
 from feedsvc.codings import encoded
 from feedsvc.config import Config
-from feedsvc.errors import NotFoundError, NotReadyError
-from feedsvc.formats import FORMATS, opml
+from feedsvc.errors import NotFoundError, NotReadyError, StateError
+from feedsvc.formats import FORMATS, Format, opml
 from feedsvc.index import FeedState, Index
-from feedsvc.model import Document
+from feedsvc.model import Document, Entry, Feed
 from feedsvc.republisher.entries import Entries
 from feedsvc.republisher.policies import policies
 from feedsvc.republisher.refresh import LIST
+
+logger = logging.getLogger(__name__)
 
 _MOST_BYTES = 4 * 1024 * 1024  # of documents kept in memory: the index has them all
 _FEEDS = "/feeds/"
@@ -110,7 +114,7 @@ class Documents:
                     return
                 with suppress(NotReadyError), self._index.turn("document", path):
                     if state and self._current(path, state.fingerprint) is None:
-                        self._make(path, state, asked)
+                        self._make_alone(path, state, asked)
 
     def warm(self, now: datetime, seconds: float) -> bool:
         """Make anew what has changed of what was asked for lately, for so many seconds at most.
@@ -121,10 +125,7 @@ class Documents:
         outdated = self._index.outdated_documents(self._view, now - _LATELY)
         for number, (path, asked) in enumerate(outdated):
             self._index.note_backlog(len(outdated) - number)
-            try:
-                self._make(path, self._entries.state(_slug(path)), asked)
-            except NotFoundError:
-                self._index.drop_document(path)
+            self._make_alone(path, self._entries.state(_slug(path)), asked)
             elapsed = time.monotonic()
             if elapsed >= told + _TELLING_SECONDS:
                 self._index.beat()
@@ -152,6 +153,18 @@ class Documents:
                 self._index.forget_documents(now - _LATELY)
         return found
 
+    def _make_alone(self, path: str, state: FeedState | None, asked: datetime) -> None:
+        """Make a document; where that fails, the others are made all the same."""
+        try:
+            self._make(path, state, asked)
+        except (NotReadyError, StateError):
+            raise
+        except NotFoundError:
+            self._index.drop_document(path)
+        except Exception:
+            logger.exception("%s could not be made", path)
+            self._index.drop_document(path)  # or each pass would try it again
+
     def _make(self, path: str, state: FeedState | None, asked: datetime) -> Document:
         """Render the document at `path`, and have the index keep it."""
         slug = _slug(path)
@@ -162,7 +175,7 @@ class Documents:
             format = FORMATS.get(path.rpartition(".")[2])
             if format is None or not path.startswith(_FEEDS):
                 raise NotFoundError(f"There is nothing at {path}.")
-            body = format.render(self._entries.built(slug, state))
+            body = self._rendered(format, self._entries.built(slug, state))
             media_type = format.media_type
         if state is None:
             return _document(body, media_type, feeds.EPOCH, "")
@@ -170,6 +183,27 @@ class Documents:
         self._index.keep_document(path, slug, made, view=self._view, asked=asked)
         memory.give_back()
         return made
+
+    def _rendered(self, format: Format, feed: Feed) -> bytes:
+        """Render a feed; an entry that makes this fail is left out and named."""
+        try:
+            return format.render(feed)
+        except Exception as error:
+            sound = [entry for entry in feed.entries if self._renders(format, feed, entry)]
+            if len(sound) == len(feed.entries):
+                raise
+            logger.info(
+                "%s of %s is rendered without some entries: %r", format.label, feed.slug, error
+            )
+            return format.render(replace(feed, entries=tuple(sound)))
+
+    def _renders(self, format: Format, feed: Feed, entry: Entry) -> bool:
+        try:
+            format.render(replace(feed, entries=(entry,)))
+        except Exception as error:  # noqa: BLE001 - whatever one entry causes stays with it
+            self._entries.failed(entry, f"writing it as {format.label}", error)
+            return False
+        return True
 
     def _opml(self) -> bytes:
         return opml.render(

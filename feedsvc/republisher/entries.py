@@ -137,11 +137,21 @@ class Entries:
     def _entries(self, found: tuple[Published, ...], *, full: bool) -> list[Entry]:
         kept = self._contents.of(found)
         # What was withdrawn since it was found has no content any more.
-        return [
-            self._entry(one, kept[one.article.source], full=full)
-            for one in found
-            if one.article.source in kept
-        ]
+        entries: list[Entry] = []
+        for one in found:
+            if one.article.source not in kept:
+                continue
+            try:
+                entries.append(self._entry(one, kept[one.article.source], full=full))
+            except Exception as error:  # noqa: BLE001 - whatever one article causes stays with it
+                self._contents.failed(one.article.source, "making an entry of it", error)
+        return entries
+
+    def failed(self, entry: Entry, what: str, error: Exception) -> None:
+        """Log why an entry cannot be shown, and have its file named as a problem."""
+        article = self._index.article(entry.key)
+        if article is not None:
+            self._contents.failed(article.article.source, what, error)
 
     def _entry(self, one: Published, kept: Kept, *, full: bool) -> Entry:
         article, policy = one.article, self._contents.policy(one.article, one.key)

@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from feedsvc import feeds, identity
 from feedsvc.config import Config
-from feedsvc.index import Writer
+from feedsvc.index import Index, Writer
 from feedsvc.model import Identity, Problem, Published, Signature
-from feedsvc.reading import Outcome
+from feedsvc.outcome import Outcome
 from feedsvc.republisher.policies import digest
 
 T = TypeVar("T")
@@ -63,35 +63,44 @@ class Ingest:
         while batch := list(islice(some, _BATCH)):
             writer.write_memberships([(one, self._memberships.of(one.article)) for one in batch])
 
+    def preview(self, index: Index, found: identity.Found) -> Published:
+        """Return what an article would be published as now."""
+        known = index.identities(identity.candidates([found], self._config.site.id))
+        assigned = self._assign([found], known)
+        return self._published(found, assigned[found.article.source])
+
+    def _assign(
+        self, found: Sequence[identity.Found], known: Sequence[Identity]
+    ) -> dict[str, Identity]:
+        return identity.assign(found, known, site_id=self._config.site.id, now=self._now)
+
+    def _published(self, found: identity.Found, settled: Identity) -> Published:
+        article = found.article
+        moment = article.published or settled.first_seen
+        hold = self._config.articles.future == "hold" and moment > self._now
+        return Published(
+            article=article,
+            id=settled.id,
+            key=settled.key,
+            published=moment,
+            updated=settled.updated,
+            version=_version(settled, moment, article.source),
+            held_until=moment if hold else None,
+        )
+
     def _publish(
         self, writer: Writer, found: Sequence[identity.Found]
     ) -> Iterator[tuple[str, Problem]]:
         """Write these articles, and yield what there is to say of them."""
-        site_id = self._config.site.id
-        known = writer.identities(identity.candidates(found, site_id))
-        assigned = identity.assign(found, known, site_id=site_id, now=self._now)
+        known = writer.identities(identity.candidates(found, self._config.site.id))
+        assigned = self._assign(found, known)
         before = {one.id: one.file_digest for one in known}
         self.edited |= {
             one.id
             for one in assigned.values()
             if before.get(one.id, one.file_digest) != one.file_digest
         }
-        published = []
-        for one in found:
-            settled = assigned[one.article.source]
-            moment = one.article.published or settled.first_seen
-            hold = self._config.articles.future == "hold" and moment > self._now
-            published.append(
-                Published(
-                    article=one.article,
-                    id=settled.id,
-                    key=settled.key,
-                    published=moment,
-                    updated=settled.updated,
-                    version=_version(settled, moment, one.article.source),
-                    held_until=moment if hold else None,
-                )
-            )
+        published = [self._published(one, assigned[one.article.source]) for one in found]
         joined = [(one, self._memberships.of(one.article)) for one in published]
         writer.write_articles(joined)
         for shown, slugs in joined:

@@ -1,22 +1,29 @@
 """One pass over the articles directory: gather, decide, apply."""
 
+import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from feedsvc import feeds
+from feedsvc import feeds, identity
 from feedsvc.changes import diff
+from feedsvc.cleaning import is_costly
 from feedsvc.config import Config
-from feedsvc.index import Index, Writer
-from feedsvc.model import Changes, Refresh
-from feedsvc.reading import Outcome, Reading
+from feedsvc.index import Index, Kept, Writer, is_of_state
+from feedsvc.model import Changes, Markup, Refresh, Signature
+from feedsvc.outcome import Outcome
+from feedsvc.reading import PART, File, Reading, failure
+from feedsvc.republisher.backlog import Backlog
 from feedsvc.republisher.checking import unlisted
 from feedsvc.republisher.contents import IMAGE_KEY, Contents
 from feedsvc.republisher.ingest import Ingest
 from feedsvc.republisher.policies import digest, needs_image_key, policies
 from feedsvc.republisher.survey import Paths, Survey, Surveyor
+
+logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 """Called with how many files are done, and of how many."""
@@ -30,8 +37,8 @@ _CLEANED_AT_ONCE = 50  # articles
 _CLEANING_SECONDS = 1.0  # of a pass
 _PATIENCE = 5  # first passes that wait for files being written before anything is served
 _MANY = 100  # articles: what a first pass over fewer publishes is soon made
-_STAGED = 1000  # articles: a first pass over more is published in stages
-_MOST_AT_FIRST = 10_000  # articles in the first stage, should a category have too few
+_STAGE = 2000  # files: a pass over more is made in stages of so many
+_MOST_AT_FIRST = 10_000  # files in the first stage of all, should a category have too few
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,20 +46,15 @@ class _Pass:
     """What is known of the pass under way."""
 
     now: datetime  # a whole second
-    changes: Changes
     survey: Survey
     ingest: Ingest
     stale: set[str]  # of `policies`
     due: Sequence[str]  # sources of held articles whose time has come
-    ready: bool  # what is known when it, or its first stage, is done may be served at last
-    partial: bool  # an earlier pass has left off before the oldest articles
-    staged: bool  # readers are waiting, and there is much to read
+    ready: bool  # what is known when its first stage is done may be served for the first time
+    partial: bool  # the oldest articles have never been read yet
     progress: Progress | None
-    done: int = 0  # files
-    total: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.total = len(self.changes.added) + len(self.changes.modified)
+    changes: list[Changes] = field(default_factory=list)  # of each stage
+    failures: list[str] = field(default_factory=list)
 
 
 class Refresher:
@@ -78,8 +80,14 @@ class Refresher:
         self._reading = Reading(config, processes=processes)
         self._policies = policies(config)
         self._surveyor = Surveyor(config, index, self._reading.directory)
+        self._backlog = Backlog()
         self._passes = 0
+        self._interrupted = False
         self._counted: tuple[bytes, int] | None = None
+
+    def close(self) -> None:
+        """End the processes that read."""
+        self._reading.close()
 
     def refresh(
         self,
@@ -88,52 +96,67 @@ class Refresher:
         *,
         paths: Paths | None = None,
         accept_empty: bool = False,
+        one_stage: bool = False,
     ) -> Refresh:
-        """Make one pass, at the time `now`: over these paths, or over everything."""
+        """Make one pass, at the time `now`: over these paths, or over everything.
+
+        With `one_stage`, of very many changes only some are read, and the report asks for another
+        pass at once: what comes meanwhile is read before the others then.
+        """
         started = time.perf_counter()
         known = self._index.metas()
         stale = {name for name, policy in self._policies.items() if known.get(name) != policy}
         first, partial = "ready" not in known, known.get(PARTIAL) == "yes"
+        if self._interrupted:
+            paths = None  # what it was about to read is not known any more
+        if "articles" in stale:
+            # The same bytes would be read as other articles now. An index that knows no file as
+            # it is has all of them read, whatever happens to this process meanwhile.
+            with self._index.writing() as writer:
+                writer.forget_signatures()
+                writer.set_meta("articles", self._policies["articles"])
+            stale.discard("articles")
+            paths = None
         survey = self._surveyor.survey(
             now,
-            None if partial else paths,  # what is still to be read may be anywhere
+            # What is still to be read may be anywhere, unless this process knows where.
+            None if partial and not self._backlog.has_files else paths,
             first=first,
-            anew="articles" in stale,  # the same bytes would be read as other articles now
             accept_empty=accept_empty,
         )
         # The first feeds that anyone sees must not lack what is only a second too young.
         self._passes += 1
-        changes = diff(survey.known, survey.found)
-        staged = (first or partial) and len(changes.added) > _STAGED
+        self._put(survey, by_date=first or partial)
+        many = len(self._backlog) > _STAGE
         due, next_due = self._index.due(now)
         second = now.replace(microsecond=0)
         one = _Pass(
             now=second,
-            changes=changes,
             survey=survey,
             ingest=Ingest(self._config, second),
             stale=stale,
             due=due,
-            ready=first and (staged or not survey.pending or self._passes > _PATIENCE),
-            partial=partial,
-            staged=staged,
+            ready=first and (many or not survey.pending or self._passes > _PATIENCE),
+            partial=partial or (first and many),
             progress=progress,
         )
         unkeyed = needs_image_key(self._config) and IMAGE_KEY not in known
-        if one.changes or stale or due or one.ready or one.partial or unkeyed:
+        if self._backlog.has_work or stale or due or one.ready or one.partial or unkeyed:
+            self._interrupted = True
             try:
-                self._apply(one)
+                self._apply(one, one_stage=one_stage, first=first)
             finally:
                 self._reading.rest()
+            self._interrupted = False
             _, next_due = self._index.due(now)
-        more = known.get("content") != self._contents.stamp and self._clean_again(one.now)
+        more = known.get("content") != self._contents.stamp and self._clean_again(one)
         waits = [
             survey.wait,
             (next_due - now).total_seconds() if next_due else None,
-            0.0 if more else None,
+            0.0 if more or self._backlog.has_work else None,
         ]
         return Refresh(
-            changes=one.changes,
+            changes=_joined(one.changes),
             articles=self._count() if paths is None else None,
             seconds=time.perf_counter() - started,
             problems=(
@@ -142,91 +165,188 @@ class Refresher:
             ),
             pending=survey.pending,
             again_in=min((w for w in waits if w is not None), default=None),
+            failures=tuple(one.failures),
         )
 
-    def _apply(self, one: _Pass) -> None:
-        """Write what has changed: in one transaction, or a first pass in stages.
-
-        The first stage of these ends when each configured feed has all that it shows; the others
-        are as large as all before.
-        """
-        outcomes = self._outcomes(one)
-        stage, more = 0, True
-        while more:
-            with self._index.writing() as writer:
-                if stage == 0:
-                    self._begin(writer, one)
-                more = self._read(writer, one, outcomes, first=stage == 0)
-                self._finish(writer, one, partial=more)
-            if stage == 0 and (more or (one.ready and one.total > _MANY)):
-                self._served(one.now)
-            stage += 1
-
-    def _outcomes(self, one: _Pass) -> Iterator[list[Outcome]]:
-        """Read what was changed and added."""
-        changes, found = one.changes, one.survey.found
+    def _put(self, survey: Survey, *, by_date: bool) -> None:
+        """Put into the backlog what differs from what is known, in the order to read it."""
+        changes = diff(survey.known, survey.found)
         # What is known goes first, and what the ledger names: a new file may be a copy of it.
         named = self._index.named(changes.added)
-        first = [(source, found[source]) for source in changes.added if source in named]
-        last = [(source, found[source]) for source in changes.added if source not in named]
-        if one.staged:
-            first, last = self._reading.newest_first(first), self._reading.newest_first(last)
-        modified = [(source, found[source]) for source in changes.modified]
-        return self._reading.all([*modified, *first, *last])
+        groups = [
+            [(source, survey.found[source]) for source in sources]
+            for sources in (
+                changes.modified,
+                [source for source in changes.added if source in named],
+                [source for source in changes.added if source not in named],
+            )
+        ]
+        if len(changes.added) + len(changes.modified) > _STAGE:
+            newest_first = self._reading.newest_first if by_date else _last_written_first
+            groups = [newest_first(files) for files in groups]
+        files = [file for files in groups for file in files]
+        if survey.within is None:
+            self._backlog.replace(files, changes)
+        else:
+            self._backlog.put_first(files, changes, within=survey.within, found=survey.found)
+
+    def _apply(self, one: _Pass, *, one_stage: bool, first: bool) -> None:
+        """Write what has changed, in one transaction, or in one for each stage.
+
+        The first stage of a first pass ends when each configured feed has all that it shows.
+        """
+        until = time.monotonic() + _CLEANING_SECONDS
+        begun, partial = False, one.partial
+        while not begun or self._backlog.has_work:
+            if begun and one_stage and not (self._backlog.is_costly and time.monotonic() < until):
+                return
+            if self._backlog.is_costly:
+                self._publish_costly(one, begin=not begun)
+            else:
+                self._stage(one, begin=not begun, first=first and not begun)
+            if first and not begun and (partial or (one.ready and self._backlog.read > _MANY)):
+                self._served(one.now)
+            begun = True
+
+    def _stage(self, one: _Pass, *, begin: bool, first: bool) -> None:
+        """Read the first files of the backlog, and publish what they say in one transaction."""
+        until_full = first and one.partial
+        files = self._backlog.take(_MOST_AT_FIRST if until_full else _STAGE)
+        signatures = dict(files)
+        removed = self._backlog.take_removed()
+        read = 0
+        outcomes = self._reading.all(files)
+        with self._index.writing() as writer, closing(outcomes):
+            if begin:
+                self._begin(writer, one)
+            with self._step(writer, one, "taking out what is gone"):
+                writer.remove_files(removed)
+            costly: set[str] = set()
+            for part in outcomes:
+                costly.update(
+                    outcome.source for outcome in part if self._is_costly(writer, outcome)
+                )
+                cheap = [outcome for outcome in part if outcome.source not in costly]
+                self._publish(writer, one, cheap, signatures)
+                read = min(len(files), read + PART)
+                if one.progress:
+                    left = len(files) - read
+                    one.progress(self._backlog.read - left, self._backlog.total)
+                if until_full and read < len(files) and self._is_full(one):
+                    break
+            self._backlog.give_back(files[read:])
+            for source in sorted(costly):
+                self._backlog.set_aside((source, signatures[source]))
+            self._finish(writer, one)
+        published = [file for file in files[:read] if file[0] not in costly]
+        one.changes.append(self._backlog.changes(published, removed))
+
+    def _publish_costly(self, one: _Pass, *, begin: bool) -> None:
+        """Publish one article whose cleaning takes long, after it has been cleaned.
+
+        So no request waits for it, nor any other article: its last version is shown meanwhile.
+        """
+        files = self._backlog.take(1)
+        outcomes = [outcome for part in self._reading.all(files) for outcome in part]
+        kept: dict[str, Kept] = {}
+        for outcome in outcomes:
+            if outcome.found is not None:
+                preview = one.ingest.preview(self._index, outcome.found)
+                kept.update(self._contents.cleaned_of([preview]))
+        removed = self._backlog.take_removed()
+        with self._index.writing() as writer:
+            if begin:
+                self._begin(writer, one)
+            with self._step(writer, one, "taking out what is gone"):
+                writer.remove_files(removed)
+            self._publish(writer, one, outcomes, dict(files))
+            writer.keep_contents(kept)  # of a version that is published, or of none
+            self._finish(writer, one)
+        one.changes.append(self._backlog.changes(files, removed))
+        if one.progress:
+            one.progress(self._backlog.read, self._backlog.total)
+
+    def _is_costly(self, writer: Writer, outcome: Outcome) -> bool:
+        """Tell whether an article is to be cleaned before it is published."""
+        if outcome.found is None or not is_costly(*_raw(outcome.found)):
+            return False
+        # A file that has only been renamed must not leave the feeds for as long.
+        return not writer.identities({"file_digest": {outcome.found.file_digest}})
+
+    def _publish(
+        self,
+        writer: Writer,
+        one: _Pass,
+        outcomes: Sequence[Outcome],
+        signatures: Mapping[str, Signature],
+    ) -> None:
+        """Publish what these files say; one that makes this fail is named, and the others go on."""
+        try:
+            with writer.attempt():
+                one.ingest.take(writer, outcomes, signatures)
+        except Exception as error:  # whatever one file causes stays with that file
+            if is_of_state(error):
+                raise
+            if len(outcomes) > 1:
+                for outcome in outcomes:
+                    self._publish(writer, one, [outcome], signatures)
+                return
+            logger.exception("%s could not be published", outcomes[0].source)
+            failed = failure(outcomes[0].source, f"publishing it failed ({type(error).__name__})")
+            one.ingest.take(writer, [failed], signatures)
+
+    @contextmanager
+    def _step(self, writer: Writer, one: _Pass, what: str) -> Iterator[None]:
+        """Undo a step that fails for a reason nobody foresaw, and go on with the pass."""
+        try:
+            with writer.attempt():
+                yield
+        except Exception as error:  # the other steps do not depend on this one
+            if is_of_state(error):
+                raise
+            logger.exception("%s failed; the pass goes on", what)
+            one.failures.append(f"{what} failed ({type(error).__name__})")
 
     def _begin(self, writer: Writer, one: _Pass) -> None:
         if needs_image_key(self._config) and writer.meta(IMAGE_KEY) is None:
             writer.set_meta(IMAGE_KEY, secrets.token_hex(32))
-        writer.remove_files(one.changes.removed)
         if "memberships" in one.stale:
-            one.ingest.rejoin(writer, writer.all_articles())
+            with self._step(writer, one, "putting all articles into their feeds"):
+                one.ingest.rejoin(writer, writer.all_articles())
         if one.due:
-            writer.release(one.due)
-            one.ingest.rejoin(writer, writer.all_articles(one.due))
+            with self._step(writer, one, "publishing the articles whose time has come"):
+                writer.release(one.due)
+                one.ingest.rejoin(writer, writer.all_articles(one.due))
         writer.set_meta("root", one.survey.root)
 
-    def _read(
-        self, writer: Writer, one: _Pass, outcomes: Iterator[list[Outcome]], *, first: bool
-    ) -> bool:
-        """Publish all articles, or one stage of them; tell whether there are more."""
-        most = _MOST_AT_FIRST if first else one.done
-        end = one.done + most if one.staged else one.total
-        for part in outcomes:
-            one.ingest.take(writer, part, one.survey.found)
-            one.done = min(one.total, one.done + len(part))
-            if one.progress:
-                one.progress(one.done, one.total)
-            full = one.staged and first and self._full(one)
-            if one.done < one.total and (one.done >= end or full):
-                return True
-        return False
-
-    def _full(self, one: _Pass) -> bool:
+    def _is_full(self, one: _Pass) -> bool:
         slugs = (feeds.ALL, *(category.slug for category in self._config.categories))
         return all(one.ingest.members[slug] >= self._config.feeds.limit for slug in slugs)
 
-    def _finish(self, writer: Writer, one: _Pass, *, partial: bool) -> None:
+    def _finish(self, writer: Writer, one: _Pass) -> None:
         """Settle what follows from the articles that were published."""
-        self._reread(writer, one, writer.copies(one.ingest.edited))
+        with self._step(writer, one, "reading the copies of changed articles"):
+            self._reread(writer, one, writer.copies(one.ingest.edited))
         one.ingest.edited.clear()
-        while heirs := writer.heirs():
-            self._reread(writer, one, heirs)
-        writer.appoint()
-        self._settle_feeds(writer, one.now, everything=bool(one.stale))
+        with self._step(writer, one, "choosing another file for an entry whose file is gone"):
+            while heirs := writer.heirs():
+                self._reread(writer, one, heirs)
+            writer.appoint()
+        with self._step(writer, one, "noting which feeds have changed"):
+            self._settle_feeds(writer, one.now, everything=bool(one.stale))
         for name in one.stale:
             writer.set_meta(name, self._policies[name])
         one.stale.clear()
-        if partial or one.partial:
-            writer.set_meta(PARTIAL, "yes" if partial else "no")
-            one.partial = partial
+        if one.partial:
+            one.partial = self._backlog.has_files
+            writer.set_meta(PARTIAL, "yes" if one.partial else "no")
         if one.ready:
             writer.set_meta("ready", "yes")
 
     def _reread(self, writer: Writer, one: _Pass, sources: Sequence[str]) -> None:
         there = self._surveyor.elsewhere(sources, one.survey)
-        # Not by other processes: these may be in the middle of what is read after this.
-        for part in self._reading.alone(sorted(there.items())):
-            one.ingest.take(writer, part, there)
+        for part in self._reading.all(sorted(there.items())):
+            self._publish(writer, one, part, there)
 
     def _count(self) -> int:
         """Return how many articles are published; counted again only when something has changed."""
@@ -235,7 +355,7 @@ class Refresher:
             self._counted = pulse, self._index.count()
         return self._counted[1]
 
-    def _clean_again(self, now: datetime) -> bool:
+    def _clean_again(self, one: _Pass) -> bool:
         """Clean some of what is kept by an older policy, newest first; tell whether more is.
 
         What was kept is served meanwhile. A pass does no more than a second's worth, or new
@@ -248,7 +368,7 @@ class Refresher:
             fresh = self._contents.cleaned(outdated)
             with self._index.writing() as writer:
                 writer.keep_contents(fresh)
-                self._settle_feeds(writer, now, everything=False)
+                self._settle_feeds(writer, one.now, everything=False)
                 if not fresh:
                     writer.set_meta("content", stamp)
             if not fresh:
@@ -275,3 +395,20 @@ class Refresher:
         listed = (f"{slug}\n{term}" for slug, term in writer.term_slugs())
         fingerprints[LIST] = digest(view, *configured.values(), *listed)
         writer.settle_feeds(fingerprints, now)
+
+
+def _raw(found: identity.Found) -> tuple[str, Markup]:
+    return found.article.body, found.article.markup
+
+
+def _last_written_first(files: Sequence[File]) -> list[File]:
+    return sorted(files, key=lambda file: (-file[1].mtime_ns, file[0]))
+
+
+def _joined(changes: Sequence[Changes]) -> Changes:
+    """Return the changes of all stages."""
+    return Changes(
+        added=tuple(sorted({source for stage in changes for source in stage.added})),
+        modified=tuple(sorted({source for stage in changes for source in stage.modified})),
+        removed=tuple(sorted({source for stage in changes for source in stage.removed})),
+    )

@@ -17,7 +17,6 @@ Paths = Collection[str | Path]
 
 _MOST_PLACES = 1000  # from here on, a walk over everything is as quick
 _MOST_FOLDERS = 100  # that are looked at again
-_NEVER = Signature(mtime_ns=-1, size=-1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,17 +56,15 @@ class Surveyor:
         paths: Paths | None,
         *,
         first: bool,
-        anew: bool,
         accept_empty: bool,
     ) -> Survey:
         """Look at what is at and below these absolute paths, or, without any, at everything.
 
-        The `first` pass over a state looks at everything; with `anew`, nothing counts as known.
-        Raises ScanError.
+        The `first` pass over a state looks at everything. Raises ScanError.
         """
         look = None
         # A state that was made anew knows nothing of the other places.
-        if not anew and not first:
+        if not first:
             look = None if paths is None else self._look(paths)
             if look is None:
                 look = self._look_where_it_differs()
@@ -83,8 +80,6 @@ class Surveyor:
             known = part(self._index.signatures(within), within)
             root = self._directory.last_root
             scan = Scan(signatures=look.signatures, unreadable=look.unreadable, root=root)
-        if anew:
-            known = dict.fromkeys(known, _NEVER)
         settled = self._settling.settle(scan, known, now)
         self._pending = settled.pending
         return Survey(

@@ -20,8 +20,7 @@ logger = logging.getLogger(__name__)
 def open_republisher(config: Config, *, owner: bool = False) -> Republisher:
     """Open the index that `config` names, as its `owner` in order to refresh. Raises StateError."""
     index = Index.open(config.state.url, owner=owner)
-    # On one core, more processes would only get in each other's way.
-    processes = available_cores() if owner and available_cores() > 1 else 0
+    processes = available_cores() if owner else 0
     return Republisher(config, index, lambda: datetime.now(UTC), processes=processes)
 
 

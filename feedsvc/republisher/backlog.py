@@ -1,0 +1,125 @@
+"""Changed files that are still to be read, in the order in which to read them.
+
+A pass over very many changes is made in stages, each with its own transaction, and what comes
+meanwhile is taken first. So the files that a stage leaves are remembered here until the next one;
+the index knows nothing of them, and a process that starts finds them by its first scan.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from feedsvc.changes import part
+from feedsvc.model import Changes, Signature
+
+File = tuple[str, Signature]
+
+
+class Backlog:
+    """The files to be read, those whose cleaning takes long, and the files that are gone.
+
+    Files that are gone are taken out of the feeds when nothing is left to be read: one of those
+    that are read may be the same article under another name. Where files were deleted and nothing
+    else has changed, that happens at once.
+    """
+
+    def __init__(self) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
+        self._files: dict[str, Signature] = {}
+        self._costly: dict[str, Signature] = {}
+        self._modified: set[str] = set()
+        self._removed: set[str] = set()
+        self._deleted: set[str] = set()
+        self.read = 0  # files, since the backlog was empty
+
+    def __len__(self) -> int:
+        return len(self._files) + len(self._costly)
+
+    @property
+    def total(self) -> int:
+        """How many files there were to be read since the backlog was empty."""
+        return self.read + len(self)
+
+    def replace(self, files: Sequence[File], changes: Changes) -> None:
+        """Take these files, in this order, for all that there is to be read."""
+        self._clear()
+        self._add(dict(files), changes)
+
+    def put_first(
+        self,
+        files: Sequence[File],
+        changes: Changes,
+        *,
+        within: Iterable[str],
+        found: Mapping[str, Signature],
+    ) -> None:
+        """Put these files before all others.
+
+        They are what has changed at some places: `found` is all that there is `within` them.
+        """
+        for queue in (self._files, self._costly):
+            for source in part(queue, within):
+                if source not in found:
+                    del queue[source]
+        self._removed -= found.keys()
+        if not len(self):
+            self.read = 0
+        self._add(dict(files), changes)
+
+    def _add(self, files: dict[str, Signature], changes: Changes) -> None:
+        for queue in (self._files, self._costly):
+            for source in files.keys() & queue.keys():
+                del queue[source]
+        self._files = {**files, **self._files}
+        self._modified.difference_update(changes.added)
+        self._modified.update(changes.modified)
+        (self._removed if files else self._deleted).update(changes.removed)
+
+    def take(self, most: int) -> list[File]:
+        """Take away the first files, so many at most; after all others, a costly one at a time."""
+        queue, number = (self._files, most) if self._files else (self._costly, 1)
+        files = [(source, queue.pop(source)) for source in list(queue)[:number]]
+        self.read += len(files)
+        return files
+
+    def give_back(self, files: Sequence[File]) -> None:
+        """Put back files that were taken and not read."""
+        self.read -= len(files)
+        self._files = {**dict(files), **self._files}
+
+    def set_aside(self, file: File) -> None:
+        """Put back a file whose cleaning takes long; it comes after all others."""
+        self.read -= 1
+        self._costly[file[0]] = file[1]
+
+    @property
+    def is_costly(self) -> bool:
+        """Whether only files are left whose cleaning takes long."""
+        return bool(self._costly) and not self._files
+
+    @property
+    def has_files(self) -> bool:
+        """Whether files are left but for those whose cleaning takes long."""
+        return bool(self._files)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether anything is left to be read or to be taken out."""
+        return bool(self._files or self._costly or self._removed or self._deleted)
+
+    def take_removed(self) -> tuple[str, ...]:
+        """Take away the files that are gone and need not wait for others to be read, sorted."""
+        removed, self._deleted = self._deleted, set()
+        if not len(self):
+            removed |= self._removed
+            self._removed = set()
+        return tuple(sorted(removed))
+
+    def changes(self, files: Iterable[File], removed: tuple[str, ...]) -> Changes:
+        """Return what has changed with these files that were taken, and with those removed."""
+        sources = [source for source, _ in files]
+        return Changes(
+            added=tuple(sorted(s for s in sources if s not in self._modified)),
+            modified=tuple(sorted(s for s in sources if s in self._modified)),
+            removed=removed,
+        )

@@ -1,0 +1,130 @@
+"""Reading within limits: whatever one file causes stays with that file."""
+
+import json
+import logging
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Tree
+
+from feedsvc import outcome, reading
+from feedsvc.outcome import Outcome
+from feedsvc.reading import Reading
+from feedsvc.republisher import Republisher
+
+Open = Callable[..., Republisher]
+
+
+@pytest.fixture
+def strange(
+    tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[], dict[str, Outcome]]]:
+    """Read, in a child in which some names are trouble, all that is in the tree."""
+    monkeypatch.setattr(reading, "_MODULE", "reading_child")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setattr(reading, "_CPU_SECONDS", 1)
+    reader = Reading(open_site().config, processes=1)
+
+    def read() -> dict[str, Outcome]:
+        files = list(reader.directory.scan().signatures.items())
+        return {one.source: one for part in reader.all(files) for one in part}
+
+    yield read
+    reader.close()
+
+
+def write(tree: Tree, *names: str) -> None:
+    for name in names:
+        tree.write(f"{name}.md", f"---\ntitle: {name}\n---\nIt tells of {name}.")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        ("loop", "reading it takes too much of the processor's time"),
+        ("end", "reading it ended the process that did it"),
+        ("raise", "reading it failed (KeyError)"),
+        ("memory", "reading it failed (MemoryError)"),
+    ],
+)
+def test_a_file_that_cannot_be_read_within_limits_is_named_and_the_others_are_read(
+    tree: Tree, strange: Callable[[], dict[str, Outcome]], trouble: str, reason: str
+) -> None:
+    write(tree, "a", trouble, "z")
+    outcomes = strange()
+    assert [source for source, one in outcomes.items() if one.found] == ["a.md", "z.md"]
+    (problem,) = outcomes[f"{trouble}.md"].problems
+    assert problem.reason == reason
+    assert not outcomes[f"{trouble}.md"].again, "it would take as long at the next pass"
+
+
+def test_a_failure_that_nobody_foresaw_is_logged_once_with_its_traceback(
+    tree: Tree, strange: Callable[[], dict[str, Outcome]], caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tree, "raise")
+    with caplog.at_level(logging.ERROR):
+        strange()
+    (record,) = caplog.records
+    assert "raise.md could not be read" in record.getMessage()
+    assert "KeyError: 'what nobody foresaw'" in record.getMessage()
+
+
+def test_a_file_during_which_the_process_ended_once_has_a_second_chance(
+    tree: Tree, strange: Callable[[], dict[str, Outcome]]
+) -> None:
+    write(tree, "a", "once", "z")
+    assert all(one.found for one in strange().values())
+
+
+def test_a_process_that_does_not_answer_is_given_up(
+    tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tree, "a")
+    reader = Reading(open_site().config, processes=1)
+    files = list(reader.directory.scan().signatures.items())
+    assert [one.found is not None for part in reader.all(files) for one in part] == [True]
+    os.kill(reader._children[0]._process.pid, signal.SIGSTOP)
+    monkeypatch.setattr(reading, "_SECONDS", 0.0)
+    (given_up,) = [one for part in reader.all(files) for one in part]
+    assert given_up.problems[0].reason == "reading it takes more than 0 seconds"
+    monkeypatch.setattr(reading, "_SECONDS", 60.0)
+    assert [one.found is not None for part in reader.all(files) for one in part] == [True]
+    reader.close()
+
+
+def test_what_a_child_says_is_what_was_read_in_this_process(tree: Tree, open_site: Open) -> None:
+    tree.write(
+        "all.html",
+        "---\ntitle: 全部\nid: x\nauthors: [{name: A, url: 'https://a.example/'}, B]\n"
+        "date: 1955-02-03\nupdated: 2022-01-02\nlink: https://x.example/a\nlang: zh\n"
+        "thumbnail: a.png\nsummary: s\ntags: [one, 二]\nfoo: [\n---\n<p>\U0001f600</p>",
+    )
+    tree.write("bad.md", b"\0\0\0")
+    site = open_site()
+    here = Reading(site.config)
+    files = list(here.directory.scan().signatures.items())
+    for source, signature in files:
+        read = here.read(source, signature)
+        assert outcome.load(source, outcome.dump(read)) == read
+    assert outcome.load("gone.md", outcome.dump(None)) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"found": []},
+        {"found": {}},
+        {"problems": [{"reason": "x", "cure": 1, "published": True}]},
+        {"problems": None},
+        {"again": "yes"},
+        {"trace": 1},
+    ],
+)
+def test_an_answer_of_another_shape_is_refused(change: dict[str, object]) -> None:
+    right = {"found": None, "problems": [], "again": False, "trace": None}
+    assert outcome.load("a", json.dumps(right).encode()) is not None
+    with pytest.raises(ValueError):
+        outcome.load("a", json.dumps({**right, **change}).encode())
