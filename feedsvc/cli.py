@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
@@ -132,7 +133,9 @@ def check(config_file: Path | None, as_json: bool) -> None:
         config = _load(config_file)
         trigger(config.articles.rescan, config.site.timezone)
         with _progress() as progress:
-            problems = check_articles(config, progress)
+            problems = check_articles(
+                config, datetime.now(UTC), progress, processes=available_cores()
+            )
     if as_json:
         click.echo(json.dumps([asdict(one) for one in problems], ensure_ascii=False))
     else:

@@ -11,7 +11,7 @@ from typing import Any
 import feedparser
 import pytest
 import time_machine
-from conftest import items
+from conftest import NOW, items
 
 from feedsvc.republisher import Republisher, check
 from feedsvc.web import build_app
@@ -43,7 +43,7 @@ with time_machine.travel(sys.argv[3], tick=True):
 
 
 def test_no_sample_has_a_problem(samples: Republisher) -> None:
-    assert check(samples.config) == ()
+    assert check(samples.config, NOW) == ()
     assert samples.articles() >= 12
 
 

@@ -4,7 +4,7 @@
 refresh. Not inside: what to write, and why.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -189,6 +189,21 @@ class Index(SavedWork):
         )
         with self._reading() as connection:
             return tuple(rows.published(row) for row in connection.execute(query))
+
+    def all_published(self, size: int) -> Iterator[tuple[Published, ...]]:
+        """Yield every article that is published, without its body, so many at a time."""
+        source = schema.articles.c.source
+        query = _published_query().order_by(source).limit(size)
+        last = ""
+        while True:
+            with self._reading() as connection:
+                batch = tuple(
+                    rows.published(row) for row in connection.execute(query.where(source > last))
+                )
+            if not batch:
+                return
+            yield batch
+            last = batch[-1].article.source
 
     def article(self, key: str) -> Published | None:
         """Return the article of one key without its body, None where none is published."""

@@ -79,11 +79,15 @@ class Republisher:
         *,
         paths: Paths | None = None,
         accept_empty: bool = False,
+        one_stage: bool = False,
     ) -> Refresh:
-        """Bring the index up to date with the articles directory, in one transaction.
+        """Bring the index up to date with the articles directory.
 
         With `paths`, absolute ones, only what is at them and below them is looked at, and files
         that were still being written.
+
+        With `one_stage`, some of very many changes are left for the next pass, which is to be made
+        at once (`again_in`): what comes meanwhile is published first then.
 
         With `accept_empty`, an empty directory at the place of another one means that all is gone.
 
@@ -100,7 +104,9 @@ class Republisher:
         self._index.mend()
         try:
             try:
-                report = self._refresher.refresh(now, note, paths=paths, accept_empty=accept_empty)
+                report = self._refresher.refresh(
+                    now, note, paths=paths, accept_empty=accept_empty, one_stage=one_stage
+                )
             except StateDamagedError:
                 self._index.repair()
                 report = self._refresher.refresh(now, note, accept_empty=accept_empty)

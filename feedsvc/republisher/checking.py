@@ -1,33 +1,68 @@
-"""What is wrong with files and folders, for the operator; nothing is written anywhere."""
+"""What is wrong with files and folders, for the operator.
 
-from collections.abc import Callable
+The articles are read, put into feeds, cleaned and written in every format by the code that serves
+them, in a state that is thrown away: so whatever the service would stumble over is found.
+"""
 
+import tempfile
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from feedsvc.cleaning import Cleaner
 from feedsvc.config import Config
+from feedsvc.index import Index
 from feedsvc.model import Problem
-from feedsvc.reading import Reading
+from feedsvc.republisher.contents import Contents
+from feedsvc.republisher.documents import Documents
+from feedsvc.republisher.entries import Entries
+from feedsvc.republisher.refresh import Progress, Refresher
+
+_BATCH = 50  # articles cleaned at a time
 
 
 def check(
-    config: Config, progress: Callable[[int, int], None] | None = None
+    config: Config, now: datetime, progress: Progress | None = None, *, processes: int = 0
 ) -> tuple[Problem, ...]:
-    """Read every article and return what is wrong, worst first."""
-    reading = Reading(config)
-    scan = reading.directory.scan()
-    problems = [unlisted(folder, reason) for folder, reason in scan.unreadable]
-    for done, file in enumerate(scan.signatures.items(), start=1):
-        outcome = reading.read(*file)
-        problems += outcome.problems if outcome else ()
-        if progress:
-            progress(done, len(scan.signatures))
-    return tuple(sorted(problems, key=lambda one: (one.published, one.source, one.line or 0)))
+    """Return what is wrong with the articles, worst first; read in so many other processes.
+
+    Raises ScanError when the directory cannot be read, StateError when there is no room for a
+    state in the system's directory for temporary files.
+    """
+    settled = replace(config, articles=replace(config.articles, settle=timedelta()))
+    with tempfile.TemporaryDirectory(prefix="feedsvc-check-") as folder:
+        index = Index.open(f"sqlite:///{Path(folder) / 'check.db'}")
+        with closing(index), closing(Cleaner()) as cleaner:
+            return _checked(settled, index, cleaner, now, progress=progress, processes=processes)
 
 
-def unlisted(place: str, reason: str) -> Problem:
-    """Return the problem of a folder (with a slash at its end) or file that cannot be looked at."""
-    file = place and not place.endswith("/")
-    what = "it cannot be looked at" if file else "the folder cannot be listed"
-    return Problem(
-        source=place,
-        reason=f"{what} ({reason}); what was published of it stays",
-        cure="check its owner, its permissions and its disk",
+def _checked(
+    config: Config,
+    index: Index,
+    cleaner: Cleaner,
+    now: datetime,
+    *,
+    progress: Progress | None,
+    processes: int,
+) -> tuple[Problem, ...]:
+    contents = Contents(config, index, cleaner)
+    entries = Entries(config, index, contents)
+    documents = Documents(config, index, entries, lambda: now)
+    refresher = Refresher(config, index, contents, served=lambda _now: None, processes=processes)
+    with closing(refresher):
+        report = refresher.refresh(now, progress)
+    for batch in index.all_published(_BATCH):
+        documents.try_formats(entries.entries(batch))
+    problems = {*report.problems, *index.problems()}
+    return tuple(
+        sorted(
+            problems,
+            key=lambda problem: (
+                problem.published,
+                problem.source,
+                problem.line or 0,
+                str(problem),
+            ),
+        )
     )

@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -196,6 +196,13 @@ class Documents:
                 "%s of %s is rendered without some entries: %r", format.label, feed.slug, error
             )
             return format.render(replace(feed, entries=tuple(sound)))
+
+    def try_formats(self, entries: Iterable[Entry]) -> None:
+        """Write each of these entries in every format; what fails is named."""
+        feed = self._entries.feed(feeds.ALL)
+        for entry in entries:
+            for format in FORMATS.values():
+                self._renders(format, feed, entry)
 
     def _renders(self, format: Format, feed: Feed, entry: Entry) -> bool:
         try:

@@ -66,6 +66,10 @@ class Entries:
             raise GoneError("This article has been withdrawn.")
         return entries[0]
 
+    def entries(self, found: tuple[Published, ...]) -> list[Entry]:
+        """Return these articles as readers see them, in full; what fails is left out and named."""
+        return self._entries(found, full=True)
+
     def listings(self) -> tuple[Listing, ...]:
         """Return every feed worth listing; see Republisher.listings."""
         self.check_ready()

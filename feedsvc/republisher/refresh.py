@@ -17,11 +17,10 @@ from feedsvc.model import Changes, Markup, Refresh, Signature
 from feedsvc.outcome import Outcome
 from feedsvc.reading import PART, File, Reading, failure
 from feedsvc.republisher.backlog import Backlog
-from feedsvc.republisher.checking import unlisted
 from feedsvc.republisher.contents import IMAGE_KEY, Contents
 from feedsvc.republisher.ingest import Ingest
 from feedsvc.republisher.policies import digest, needs_image_key, policies
-from feedsvc.republisher.survey import Paths, Survey, Surveyor
+from feedsvc.republisher.survey import Paths, Survey, Surveyor, unlisted
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from feedsvc.changes import part
 from feedsvc.config import Config
 from feedsvc.errors import ScanError
 from feedsvc.index import Index
-from feedsvc.model import Look, Scan, Signature
+from feedsvc.model import Look, Problem, Scan, Signature
 from feedsvc.republisher.settling import Settling
 from feedsvc.scan import Directory, tallies
 
@@ -149,3 +149,14 @@ class Surveyor:
                 f" {len(known)} articles: is a disk not mounted? All that was published stays."
                 " If it is meant to be empty, run `feedsvc refresh --accept-empty`"
             )
+
+
+def unlisted(place: str, reason: str) -> Problem:
+    """Return the problem of a folder (with a slash at its end) or file that cannot be looked at."""
+    file = place and not place.endswith("/")
+    what = "it cannot be looked at" if file else "the folder cannot be listed"
+    return Problem(
+        source=place,
+        reason=f"{what} ({reason}); what was published of it stays",
+        cure="check its owner, its permissions and its disk",
+    )

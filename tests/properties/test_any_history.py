@@ -475,7 +475,8 @@ class InStages(History):
     def __init__(self) -> None:
         self.small = ExitStack()
         for module, name, size in (
-            (refresh, "_STAGED", 0), (refresh, "_MOST_AT_FIRST", 1), (reading, "_PART", 1)
+            (refresh, "_STAGE", 1), (refresh, "_MOST_AT_FIRST", 1),
+            (reading, "PART", 1), (refresh, "PART", 1),
         ):  # fmt: skip
             self.small.enter_context(mock.patch.object(module, name, size))
         super().__init__()

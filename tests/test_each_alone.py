@@ -1,0 +1,242 @@
+"""Between parse and bytes each article stands alone: one that fails is left out and named."""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from conftest import NOW, Clock, Tree, items, titles
+from lxml import etree
+
+from feedsvc import content, feeds
+from feedsvc.cleaning import Cleaner
+from feedsvc.formats import FORMATS, atom, jsonfeed, rss
+from feedsvc.index import Writer
+from feedsvc.model import Article, Entry
+from feedsvc.republisher import Republisher, check, refresh
+from feedsvc.web import build_app
+
+Open = Callable[..., Republisher]
+GOOD = "---\ntitle: Good {n}\ndate: 2022-01-0{n}\ntags: [news]\n---\n<p>It is {n}.</p>"
+BAD = "---\ntitle: Bad\ndate: 2022-01-02\ntags: [news]\n---\n<p>It is bad.</p>"
+FEEDS = [f"/feeds/{slug}.{suffix}" for slug in ("all", "news") for suffix in FORMATS]
+
+
+class UnforeseenError(Exception):
+    """Nobody foresaw it."""
+
+
+def fail_for_bad(what: Callable[..., str], original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `original`, but that it fails for the bad article, which `what` finds."""
+
+    def fail(*given: Any, **named: Any) -> Any:
+        if "Bad" in what(*given, **named):
+            raise UnforeseenError
+        return original(*given, **named)
+
+    return fail
+
+
+def title_of_article(_self: object, article: Article) -> str:
+    return article.title
+
+
+def title_of_entry(entry: Entry) -> str:
+    return entry.title
+
+
+# What fails, and whether the article is published all the same with its summary, or at all.
+FAILURES = {
+    "choosing its feeds": (feeds.Memberships, "of", title_of_article),
+    "its clean HTML": (content, "clean", lambda _body, _markup, policy: policy.title),
+    "an entry of it": (feeds, "entry", lambda published, **_: published.article.title),
+    "its lead image": (content, "converted", lambda title, _policy: title),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_an_article_that_makes_a_step_fail_is_left_out_and_named(
+    tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch, name: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    owner, function, what = FAILURES[name]
+    monkeypatch.setattr(owner, function, fail_for_bad(what, getattr(owner, function)))
+    for n in (1, 3):
+        tree.write(f"{n}.html", GOOD.format(n=n))
+    tree.write("bad.html", BAD)
+    site = open_site()
+    with caplog.at_level(logging.ERROR):
+        site.refresh()
+        client = build_app(site).test_client()
+        assert {client.get(path).status_code for path in (*FEEDS, "/", "/opml.xml")} == {200}
+    assert [title for title in titles(site) if title != "Bad"] == ["Good 3", "Good 1"]
+    assert any("UnforeseenError" in problem.reason for problem in site.problems())
+    assert {problem.source for problem in site.problems()} == {"bad.html"}
+    assert any(record.exc_info for record in caplog.records), "with its traceback"
+    found = check(site.config, NOW)
+    assert any(problem.source == "bad.html" and problem.reason for problem in found)
+    assert {problem.source for problem in found} == {"bad.html"}
+
+
+@pytest.mark.parametrize(("suffix", "module"), [("atom", atom), ("rss", rss), ("json", jsonfeed)])
+def test_an_entry_that_a_format_cannot_write_is_left_out_of_that_format(
+    tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch, suffix: str, module: Any
+) -> None:
+    format = FORMATS[suffix]
+    fragment = fail_for_bad(title_of_entry, format.fragment)
+    failing = {**FORMATS, suffix: replace(format, fragment=fragment)}
+    monkeypatch.setattr("feedsvc.republisher.documents.FORMATS", failing)
+    tree.write("1.html", GOOD.format(n=1))
+    site = open_site()
+    site.refresh()
+    expected = {path: entries(site.document(path).body) for path in FEEDS}
+    tree.write("bad.html", BAD)
+    site.refresh()
+    for path in FEEDS:
+        found = entries(site.document(path).body)
+        assert len(found) == (1 if path.endswith(suffix) else 2)
+        assert expected[path][0] in found
+    (problem,) = site.problems()
+    assert (problem.source, "UnforeseenError" in problem.reason) == ("bad.html", True)
+    assert [one.source for one in check(site.config, NOW)] == ["bad.html"]
+
+
+def entries(body: bytes) -> list[str]:
+    if body.startswith(b"{"):
+        return [json.dumps(item) for item in json.loads(body)["items"]]
+    root = etree.fromstring(body)
+    return [etree.tostring(element).decode() for element in root.iter("{*}entry", "item")]
+
+
+def test_a_published_article_that_fails_keeps_its_last_good_version(
+    tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.write("bad.html", GOOD.format(n=1))
+    tree.write("2.html", GOOD.format(n=2))
+    site = open_site()
+    site.refresh()
+    before = items(site)
+    monkeypatch.setattr(
+        feeds.Memberships, "of", fail_for_bad(title_of_article, feeds.Memberships.of)
+    )
+    tree.write("bad.html", BAD)
+    site.refresh()
+    assert items(site) == before
+    (problem,) = site.problems()
+    assert problem.published
+    monkeypatch.undo()
+    tree.write("bad.html", BAD.replace("bad", "good again"))
+    site.refresh()
+    assert titles(site) == ["Good 2", "Bad"]
+    assert site.problems() == ()
+
+
+def test_a_document_that_cannot_be_made_after_a_pass_holds_up_no_other(
+    tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tree.write("1.html", GOOD.format(n=1))
+    site = open_site()
+    site.refresh()
+    for path in FEEDS:
+        site.document(path)
+    tree.write("2.html", GOOD.format(n=2))
+    built = site._entries.built
+    monkeypatch.setattr(
+        site._entries, "built", fail_for_bad(lambda slug, _: "Bad" * (slug == "all"), built)
+    )
+    with caplog.at_level(logging.ERROR):
+        site.refresh()
+    assert "/feeds/all.atom could not be made" in caplog.text
+    view = site._documents._view
+    kept = {path for path in FEEDS if site._index.document(path, view)}
+    assert kept == {path for path in FEEDS if "news" in path}
+
+
+@pytest.mark.parametrize("step", ["copies", "heirs", "appoint", "remove_files", "term_slugs"])
+def test_a_step_of_a_pass_that_fails_is_undone_said_and_made_up_for(
+    tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    tree.write("1.html", GOOD.format(n=1))
+    site = open_site()
+    site.refresh()
+
+    def fail(*_: object) -> None:
+        raise UnforeseenError
+
+    monkeypatch.setattr(Writer, step, fail)
+    tree.write("2.html", GOOD.format(n=2))
+    report = site.refresh()
+    assert [("UnforeseenError" in failure) for failure in report.failures] == [True]
+    monkeypatch.undo()
+    tree.write("3.html", GOOD.format(n=3))
+    assert site.refresh().failures == ()
+    assert titles(site) == ["Good 3", "Good 2", "Good 1"]
+
+
+@pytest.fixture
+def costly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the cleaning of long articles costly."""
+    monkeypatch.setattr(refresh, "is_costly", lambda body, _markup: len(body) > 1000)
+
+
+LONG = "<p>long</p>" * 200
+
+
+def test_a_costly_article_is_published_when_it_has_been_cleaned(
+    tree: Tree, open_site: Open, clock: Clock, costly: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.write("long.html", f"---\ntitle: Long\n---\n{LONG}")
+    tree.write("1.html", GOOD.format(n=1))
+    cleaner = Cleaner()
+    site = open_site(cleaner=cleaner)
+    cleaned: list[list[str]] = []
+    clean = cleaner.clean
+
+    def note(body: str, *more: Any) -> content.Cleaned:
+        if len(body) > 1000:
+            cleaned.append(titles(site))
+        return clean(body, *more)
+
+    monkeypatch.setattr(cleaner, "clean", note)
+    site.refresh()
+    assert cleaned == [["Good 1"]], "the others are served before it is cleaned, once"
+    assert titles(site) == ["Long", "Good 1"]
+    clock.advance(hours=1)
+    tree.write("long.html", f"---\ntitle: Longer\n---\n{LONG}{LONG}")
+    site.refresh()
+    assert cleaned[1:] == [["Long", "Good 1"]], "its last version is served meanwhile"
+    assert titles(site) == ["Longer", "Good 1"]
+
+
+def test_a_costly_article_under_another_name_never_leaves_the_feeds(
+    tree: Tree, open_site: Open, costly: None
+) -> None:
+    tree.write("long.html", f"---\ntitle: Long\n---\n{LONG}")
+    site = open_site()
+    site.refresh()
+    (before,) = items(site)
+    tree.rename("long.html", "renamed.html")
+    site.refresh(one_stage=True)
+    (after,) = items(site)
+    assert after["id"] == before["id"]
+
+
+def test_costly_articles_wait_for_each_other_and_nobody_waits_for_them(
+    tree: Tree, open_site: Open, costly: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refresh, "_CLEANING_SECONDS", 0.0)
+    site = open_site()
+    site.refresh()
+    for n in range(3):
+        tree.write(f"long{n}.html", f"---\ntitle: Long {n}\n---\n{LONG}{n}")
+    assert site.refresh(one_stage=True).again_in == 0.0
+    new = tree.write("new.html", "---\ntitle: New\n---\nnew")
+    site.refresh(paths=[new], one_stage=True)
+    assert titles(site) == ["New"]
+    passes = 0
+    while site.refresh(paths=(), one_stage=True).again_in == 0.0:
+        passes += 1
+    assert passes == 2
+    assert sorted(titles(site)) == ["Long 0", "Long 1", "Long 2", "New"]

@@ -1,0 +1,147 @@
+"""A pass over very many changes is made in stages, and what comes meanwhile is published first."""
+
+from collections.abc import Callable
+
+import pytest
+from conftest import Clock, Tree, items, titles
+
+from feedsvc import reading
+from feedsvc.changes import diff
+from feedsvc.model import Changes, Signature
+from feedsvc.republisher import Republisher, refresh
+from feedsvc.republisher.backlog import Backlog
+
+Open = Callable[..., Republisher]
+MANY = 45
+
+
+@pytest.fixture
+def running(tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch) -> Republisher:
+    """Return a site that has made its first pass, whose stages are of ten files."""
+    monkeypatch.setattr(refresh, "_STAGE", 10)
+    monkeypatch.setattr(reading, "PART", 5)
+    monkeypatch.setattr(refresh, "PART", 5)
+    tree.write("first.md", "---\ntitle: First\n---\nIt was there.")
+    site = open_site(feeds={"limit": 1000})
+    site.refresh()
+    return site
+
+
+def drop(tree: Tree, clock: Clock, number: int, folder: str = "many") -> None:
+    for n in range(number):
+        clock.advance(seconds=1)
+        tree.write(f"{folder}/{n:02}.md", f"---\ntitle: T{n:02}\n---\nIt is {n}.")
+
+
+def finish(site: Republisher) -> int:
+    """Make passes until there is nothing more to do, and return how many."""
+    for passes in range(1, 100):
+        if site.refresh(paths=(), one_stage=True).again_in is None:
+            return passes
+    raise AssertionError("it does not end")
+
+
+def test_a_file_that_comes_while_very_many_are_read_is_published_next(
+    tree: Tree, clock: Clock, running: Republisher
+) -> None:
+    drop(tree, clock, MANY)
+    report = running.refresh(one_stage=True)
+    assert report.again_in == 0.0
+    assert titles(running) == [*(f"T{n:02}" for n in range(44, 34, -1)), "First"]
+    clock.advance(seconds=1)
+    new = tree.write("new.md", "---\ntitle: New\n---\nIt is new.")
+    running.refresh(paths=[new], one_stage=True)
+    assert titles(running)[:2] == ["New", "T44"]
+    assert len(titles(running)) == 21, "nine others are in its stage of ten"
+    assert finish(running) == 3
+    assert len(titles(running)) == MANY + 2
+
+
+def test_a_change_or_a_deletion_of_a_file_that_waits_counts(
+    tree: Tree, clock: Clock, running: Republisher
+) -> None:
+    drop(tree, clock, MANY)
+    running.refresh(one_stage=True)
+    clock.advance(seconds=1)
+    changed = tree.write("many/00.md", "---\ntitle: Changed\n---\nIt is another.")
+    tree.remove("many/01.md")
+    running.refresh(paths=[changed, tree.root / "many/01.md"], one_stage=True)
+    assert titles(running)[0] == "Changed"
+    finish(running)
+    assert len(titles(running)) == MANY
+    assert not {"T00", "T01"} & set(titles(running))
+    assert running.problems() == ()
+
+
+def test_a_deletion_alone_does_not_wait_for_the_others(
+    tree: Tree, clock: Clock, running: Republisher
+) -> None:
+    drop(tree, clock, MANY)
+    running.refresh(one_stage=True)
+    tree.remove("first.md")
+    running.refresh(paths=[tree.root / "first.md"], one_stage=True)
+    assert "First" not in titles(running)
+
+
+def test_while_very_many_files_are_renamed_every_entry_stays_with_its_id(
+    tree: Tree, clock: Clock, running: Republisher
+) -> None:
+    drop(tree, clock, MANY)
+    running.refresh()
+    before = {item["title"]: item["id"] for item in items(running)}
+    for n in range(MANY):
+        tree.rename(f"many/{n:02}.md", f"moved/{n:02}.md")
+    report = running.refresh(one_stage=True)
+    while report.again_in is not None:
+        assert {item["title"]: item["id"] for item in items(running)} == before
+        clock.advance(seconds=1)
+        report = running.refresh(paths=(), one_stage=True)
+    assert {item["title"]: item["id"] for item in items(running)} == before
+
+
+def test_a_rescan_in_between_and_a_restart_lose_nothing(
+    tree: Tree, clock: Clock, running: Republisher, open_site: Open
+) -> None:
+    drop(tree, clock, MANY)
+    tree.remove("first.md")
+    running.refresh(one_stage=True)
+    running.refresh(one_stage=True)  # a scheduled one, over everything
+    again = open_site(feeds={"limit": 1000})
+    again.refresh(one_stage=True)
+    assert "First" in titles(again), "it may be one of those that wait, under another name"
+    finish(again)
+    assert titles(again) == [f"T{n:02}" for n in range(MANY - 1, -1, -1)]
+
+
+def test_when_the_way_of_reading_changes_all_files_are_read_again_whatever_happens_meanwhile(
+    tree: Tree, clock: Clock, running: Republisher, open_site: Open
+) -> None:
+    drop(tree, clock, MANY)
+    running.refresh()
+    other = {"site": {"title": "Test", "base_url": "https://feeds.example.org",
+                      "timezone": "America/New_York"}, "feeds": {"limit": 1000}}  # fmt: skip
+    read = open_site(**other).refresh(one_stage=True).changes.modified
+    site = open_site(**other)  # after a crash
+    while (report := site.refresh(one_stage=True)).again_in == 0.0:
+        read += report.changes.modified
+    read += report.changes.modified
+    assert sorted(read) == sorted(["first.md", *(f"many/{n:02}.md" for n in range(MANY))])
+
+
+SIGNATURES = {name: Signature(mtime_ns=n, size=n) for n, name in enumerate("abcdef")}
+
+
+def test_a_backlog_gives_each_file_once() -> None:
+    backlog = Backlog()
+    files = list(SIGNATURES.items())
+    backlog.replace(files, diff({}, SIGNATURES))
+    assert [source for source, _ in backlog.take(2)] == ["a", "b"]
+    backlog.set_aside(files[0])
+    backlog.give_back(files[1:2])
+    again = Signature(mtime_ns=9, size=9)
+    backlog.put_first([("e", again)], Changes(added=("e",)), within=("e", "f"), found={"e": again})
+    assert backlog.take(9) == [("e", again), *files[1:4]]
+    assert backlog.is_costly
+    assert backlog.take(9) == files[:1]
+    assert not backlog.has_work
+    assert backlog.total == backlog.read == 5
