@@ -6,6 +6,7 @@ the index knows nothing of them, and a process that starts finds them by its fir
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice, takewhile
 
 from feedsvc.changes import part
 from feedsvc.model import Changes, Signature
@@ -30,6 +31,7 @@ class Backlog:
         self._modified: set[str] = set()
         self._removed: set[str] = set()
         self._deleted: set[str] = set()
+        self._urgent: set[str] = set()  # what came last; it stands first
         self.read = 0  # files, since the backlog was empty
 
     def __len__(self) -> int:
@@ -65,6 +67,7 @@ class Backlog:
         if not len(self):
             self.read = 0
         self._add(dict(files), changes)
+        self._urgent.update(source for source, _ in files)
 
     def _add(self, files: dict[str, Signature], changes: Changes) -> None:
         for queue in (self._files, self._costly):
@@ -76,9 +79,17 @@ class Backlog:
         (self._removed if files else self._deleted).update(changes.removed)
 
     def take(self, most: int) -> list[File]:
-        """Take away the first files, so many at most; after all others, a costly one at a time."""
+        """Take away the first files, so many at most.
+
+        What came last comes alone, so that it need not wait for more; and after all others, costly
+        files one at a time.
+        """
         queue, number = (self._files, most) if self._files else (self._costly, 1)
-        files = [(source, queue.pop(source)) for source in list(queue)[:number]]
+        sources = list(islice(queue, number))
+        if self._urgent:
+            sources = list(takewhile(self._urgent.__contains__, sources)) or sources
+        files = [(source, queue.pop(source)) for source in sources]
+        self._urgent.difference_update(sources)
         self.read += len(files)
         return files
 

@@ -36,7 +36,7 @@ _CLEANED_AT_ONCE = 50  # articles
 _CLEANING_SECONDS = 1.0  # of a pass
 _PATIENCE = 5  # first passes that wait for files being written before anything is served
 _MANY = 100  # articles: what a first pass over fewer publishes is soon made
-_STAGE = 2000  # files: a pass over more is made in stages of so many
+_STAGE = 1000  # files, read in about a second: a pass over more is made in stages of so many
 _MOST_AT_FIRST = 10_000  # files in the first stage of all, should a category have too few
 
 

@@ -55,7 +55,7 @@ class SoleWatcher:
     ) -> None:
         def refresh(paths: Paths | None) -> Refresh:
             with showing() as progress:
-                return republisher.refresh(progress, paths=paths)
+                return republisher.refresh(progress, paths=paths, one_stage=True)
 
         articles = config.articles
         self._watcher = Watcher(
