@@ -64,10 +64,11 @@ class Backlog:
                 if source not in found:
                     del queue[source]
         self._removed -= found.keys()
-        if not len(self):
+        if len(self):
+            self._urgent.update(source for source, _ in files)
+        else:
             self.read = 0
         self._add(dict(files), changes)
-        self._urgent.update(source for source, _ in files)
 
     def _add(self, files: dict[str, Signature], changes: Changes) -> None:
         for queue in (self._files, self._costly):
