@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from feedsvc import chinese, content, html5, patterns
-from feedsvc.content import addresses, allowed, styles, text
+from feedsvc.content import addresses, allowed, styles, text, vocabulary
 from feedsvc.content.anchors import Anchors
 from feedsvc.content.sanitize import sanitize
 from feedsvc.model import Cleaning, ImageRoute, Markup, SafeHTML
@@ -293,3 +293,85 @@ def test_a_pattern_that_is_none_is_explained(
 def test_a_selector_that_is_none_is_explained() -> None:
     assert html5.mistake_in("p.x > a[href]") is None
     assert html5.mistake_in("p..x")
+
+
+# Mistakes in the list that the tidier goes by: elements, attributes, and what they would let in.
+MISTAKES = {
+    "onclick": ((), ("a", "onclick"), '<a href="https://e.example/" onclick="x()">c</a>'),
+    "onerror": ((), ("img", "onerror"), '<img src="https://e.example/a" onerror="x()">'),
+    "onload on a frame": ((), ("iframe", "onload"), '<iframe onload="x()"></iframe>'),
+    "ontoggle": ((), ("details", "ontoggle"), '<details open ontoggle="x()">a</details>'),
+    "onbegin in MathML": ((), ("mi", "onclick"), '<math><mi onclick="x()">a</mi></math>'),
+    "javascript link": ((), ("a", "href"), '<a href="javascript:x()">c</a>'),
+    "javascript as a port": ((), ("a", "href"), '<a href="javascript:1">c</a>'),
+    "javascript with a tab": ((), ("a", "href"), '<a href="java\tscript:x()">c</a>'),
+    "vbscript link": ((), ("a", "href"), '<a href="vbscript:x">c</a>'),
+    "data link": ((), ("a", "href"), '<a href="data:text/html,x">c</a>'),
+    "relative link": ((), ("a", "href"), '<a href="//evil.example">c</a>'),
+    "xlink": ((), ("mi", "xlink:href"), '<math><mi xlink:href="javascript:x()">a</mi></math>'),
+    "ping": ((), ("a", "ping"), '<a href="https://e.example/" ping="https://evil.example">c</a>'),
+    "target": ((), ("a", "target"), '<a href="https://e.example/" target="evil">c</a>'),
+    "javascript image": ((), ("img", "src"), '<img src="javascript:x()">'),
+    "SVG as data": ((), ("img", "src"), '<img src="data:image/svg+xml;base64,AAAA">'),
+    "javascript in srcset": ((), ("img", "srcset"), '<img srcset="javascript:x() 2x">'),
+    "data as video": ((), ("video", "src"), '<video src="data:image/png;base64,AA"></video>'),
+    "javascript poster": ((), ("video", "poster"), '<video poster="javascript:x()"></video>'),
+    "javascript cite": ((), ("q", "cite"), '<q cite="javascript:x()">q</q>'),
+    "frame from anywhere": ((), ("iframe", "src"), '<iframe src="https://evil.example/"></iframe>'),
+    "frame from a like name": (
+        (), ("iframe", "src"), '<iframe src="https://youtube.com.evil.example/"></iframe>',
+    ),
+    "srcdoc": ((), ("iframe", "srcdoc"), '<iframe srcdoc="<script>x()</script>"></iframe>'),
+    "frame that navigates": (
+        (), ("iframe", "sandbox"), '<iframe sandbox="allow-scripts allow-top-navigation"></iframe>',
+    ),
+    "url in a style": ((), ("p", "style"), '<p style="background:url(https://e.example)">a</p>'),
+    "url in an allowed style": ((), ("p", "style"), '<p style="list-style-type: url(x)">a</p>'),
+    "escape in a style": ((), ("p", "style"), '<p style="text-align: u\\72l(x)">a</p>'),
+    "position": ((), ("p", "style"), '<p style="position: fixed; top: 0">a</p>'),
+    "class": ((), ("p", "form"), '<p formaction="https://evil.example">a</p>'),
+    "script": (("script",), None, "<script>x()</script>"),
+    "style": (("style",), None, "<style>p { color: red }</style>"),
+    "base": (("base",), ("base", "href"), '<base href="https://evil.example/">'),
+    "form": (("form",), ("form", "action"), '<form action="https://evil.example/">f</form>'),
+    "input": (("input",), ("input", "name"), '<input name="password">'),
+    "button": (("button",), ("button", "formaction"), '<button formaction="evil">b</button>'),
+    "object": (("object",), ("object", "data"), '<object data="https://evil.example/x"></object>'),
+    "embed": (("embed",), ("embed", "src"), '<embed src="https://evil.example/x">'),
+    "applet": (("applet",), ("applet", "code"), '<applet code="x"></applet>'),
+    "meta": (("meta",), ("meta", "content"), '<meta http-equiv="refresh" content="0;url=x">'),
+    "link": (("link",), ("link", "href"), '<link rel="stylesheet" href="https://evil.example/">'),
+    "use": (("svg", "use"), ("use", "href"), '<svg><use href="data:image/svg+xml,x"/></svg>'),
+    "animate": (("svg", "animate"), ("animate", "to"), '<svg><animate to="javascript:x"/></svg>'),
+    "foreignObject": (("svg", "foreignobject"), None, "<svg><foreignObject>x"),
+    "annotation-xml": (("annotation-xml",), None, "<math><annotation-xml>x"),
+    "template": (("template",), None, "<template><img src=x></template>"),
+    "portal": (("portal",), ("portal", "src"), '<portal src="https://evil.example/"></portal>'),
+    "textarea": (("textarea",), None, "<textarea>t</textarea>"),
+}  # fmt: skip
+
+
+HARM = re.compile(r"^on|evil|script:|\(|svg|navigation|fixed|data:|[\\]")
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_bleach_alone_stops_what_a_mistake_in_the_first_list_would_let_in(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tags, attribute, html = MISTAKES[name]
+    monkeypatch.setattr(allowed, "TAGS", allowed.TAGS | set(tags))
+    monkeypatch.setattr(allowed, "allows", lambda *_: True)
+    if attribute is not None:
+        tag, called = attribute
+        names = (*allowed.ATTRIBUTES.get(tag, ()), called)
+        monkeypatch.setitem(allowed.ATTRIBUTES, tag, names)
+    for one in tags:
+        monkeypatch.delitem(vocabulary.GONE, one, raising=False)
+    for cleaned in (sanitize(html5.parse(html)), content.clean(html, "html", POLICY).html):
+        for written in html5.parse(cleaned).select("*"):
+            assert written.tag not in tags
+            for called in written.attrs:
+                value = written.attr(called) or ""
+                # What stands for a frame is a plain link.
+                if not (written.tag == "a" and value.startswith("https://")):
+                    assert not HARM.search(f"{called}={value}"), cleaned
