@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Literal
 from urllib.parse import quote
 
-from feedsvc import mediatypes, xmltext
+from feedsvc import mediatypes, patterns, xmltext
 from feedsvc.model import Article, Category, Enclosure, Entry, Feed, Person, Published, SafeHTML
 
 POLICY = "1"
@@ -81,8 +81,8 @@ def verdict(
     if not terms.isdisjoint(_folded(category.terms)):
         return True, "terms", _first(category.terms, terms)
     pattern = category.title_matches
-    if pattern is not None and (found := pattern.search(title)):
-        return True, "title_matches", found[0]
+    if pattern is not None and (match := patterns.compiled(pattern).search(title)):
+        return True, "title_matches", match.group()
     return False, None, ""
 
 

@@ -6,7 +6,6 @@
 Sequences are tuples. Datetimes are aware, in UTC and in whole seconds, from the door on.
 """
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, NewType
@@ -265,15 +264,16 @@ class Category:
     """A feed and the rule that says which articles belong to it.
 
     Which kind of rule: `everything`, else `term` (exactly that one, from the articles themselves),
-    else the operator's own (`terms`, `title_matches`, `exclude_terms`). `timezone` is for the dates
-    of its articles that name none; `cleaning` pairs fields of Cleaning with values that differ.
+    else the operator's own (`terms`; `title_matches`, a pattern of RE2; `exclude_terms`).
+    `timezone` is for the dates of its articles that name none; `cleaning` pairs fields of Cleaning
+    with values that differ.
     """
 
     slug: str
     title: str
     description: str = ""
     terms: tuple[str, ...] = ()
-    title_matches: re.Pattern[str] | None = None
+    title_matches: str | None = None
     exclude_terms: tuple[str, ...] = ()
     timezone: ZoneInfo | None = None
     everything: bool = False

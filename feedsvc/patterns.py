@@ -15,6 +15,16 @@ class Pattern(Protocol):
     def sub(self, replacement: str, text: str) -> str:
         """Return `text` with each match replaced; `\\1` stands for a group."""
 
+    def search(self, text: str) -> "Match | None":
+        """Return the first match in `text`, None where there is none."""
+
+
+class Match(Protocol):
+    """What is used of a match."""
+
+    def group(self, number: int = 0) -> str:
+        """Return what the pattern, or a group of it, has matched."""
+
 
 @lru_cache(maxsize=256)
 def compiled(pattern: str) -> Pattern:
