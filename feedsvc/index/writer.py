@@ -9,7 +9,7 @@ from feedsvc.index import rows, schema
 from feedsvc.index.feedstates import FeedStates
 from feedsvc.index.kept import Kept, write_contents
 from feedsvc.index.lookup import chunks, copies, identities, without_speaker
-from feedsvc.model import Identity, Problem, Published, Signature
+from feedsvc.model import UNREAD, Identity, Problem, Published, Signature
 
 
 class Writer(FeedStates):
@@ -40,10 +40,7 @@ class Writer(FeedStates):
         self._replace(
             schema.files,
             schema.files.c.source,
-            [
-                {"source": source, "mtime_ns": one.mtime_ns, "size": one.size}
-                for source, one in signatures.items()
-            ],
+            [{"source": source, **one._asdict()} for source, one in signatures.items()],
         )
 
     def write_problems(self, found: Mapping[str, Sequence[Problem]]) -> None:
@@ -80,11 +77,11 @@ class Writer(FeedStates):
         self._delete(schema.ledger, schema.ledger.c.source, sources)
         self._delete(schema.ledger, schema.ledger.c.key, [identity.key for identity in new])
         self.write_identities(new)
-        # Unlike any real signature: read again if the file is there, removed if it is not.
+        # Read again if the file is there, removed if it is not.
         table = schema.files
         for chunk in chunks(sources):
             self._connection.execute(
-                table.update().where(table.c.source.in_(chunk)).values(mtime_ns=-1, size=-1)
+                table.update().where(table.c.source.in_(chunk)).values(UNREAD._asdict())
             )
 
     def write_articles(self, found: Sequence[tuple[Published, Mapping[str, str | None]]]) -> None:
