@@ -74,7 +74,7 @@ class Surveyor:
         if not anew and not first:
             look = None if paths is None else self._look(paths)
             if look is None:
-                look = self._look_where_it_differs()
+                look = self._look_where_it_differs(named)
         if look is None:
             within = None
             known = self._index.signatures()
@@ -105,11 +105,14 @@ class Surveyor:
             wait=settled.wait,
         )
 
-    def _look_where_it_differs(self) -> Look | None:
+    def _look_where_it_differs(self, named: set[str]) -> Look | None:
         """Walk over everything, and look again at the folders that are not as the index knows them.
 
-        None where that would be most of it, or the files beside all folders.
+        And at the `named` files. None where that would be most of it, or the files beside all
+        folders.
         """
+        if len(named) > _MOST_PLACES:
+            return None
         pulse = self._index.pulse()
         tally = self._directory.tally()
         known, there = self._known_by(pulse), tally.folders
@@ -125,7 +128,7 @@ class Surveyor:
         }
         if len(differing) > _MOST_FOLDERS:
             return None
-        return self._directory.look(differing.union(self._pending))
+        return self._directory.look(differing | named)
 
     def _known_by(self, pulse: bytes) -> Mapping[str, int]:
         if self._known is None or self._known[0] != pulse:
