@@ -25,11 +25,27 @@ ReferrerPolicy = Literal[
 class Signature(NamedTuple):
     """What tells a changed file from an unchanged one without opening it.
 
-    A tuple, because there are as many as there are files, and those are compared in C.
+    `ctime_ns` moves with each change of a file, also where a program sets `mtime_ns` back (rsync
+    -t, cp -p); `inode` tells a file from another one that took its name. Each fits into 64 bits
+    with a sign. A tuple, because there are as many as there are files, and those are compared in C.
     """
 
     mtime_ns: int
     size: int
+    ctime_ns: int = 0
+    inode: int = 0
+
+    @property
+    def can_date(self) -> bool:
+        """Tell whether the file's time is one that an article can have: from 1970 to 2262."""
+        return 0 <= self.mtime_ns < LATEST_NS
+
+
+LATEST_NS = 2**63 - 1
+"""The latest time of a file that a signature can have, in the year 2262; later ones become it."""
+
+UNREAD = Signature(mtime_ns=-1, size=-1, ctime_ns=-1, inode=-1)
+"""Unlike the signature of any file: a file that is known by it is read by the next pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

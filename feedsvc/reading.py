@@ -82,11 +82,12 @@ class Reading:
     def _read(self, source: str, signature: Signature) -> Outcome | None:
         most = self._config.articles.max_bytes
         if signature.size > most:
-            reason = f"the file is longer than articles.max_bytes ({signature.size} > {most})"
-            cure = "shorten it, or raise articles.max_bytes"
-            return _failed(Problem(source=source, reason=reason, cure=cure))
+            return _failed(_too_long(source, f"{signature.size} > {most}"))
         try:
-            data = self.directory.read(source)
+            # It may have grown since the scan, or be another file by now.
+            data = self.directory.read(source, most + 1)
+            if len(data) > most:
+                return _failed(_too_long(source, f"more than {most}"))
             article = articles.parse(source, data, zone_of=self.zone_of)
         except FileNotFoundError:
             return None
@@ -100,7 +101,8 @@ class Reading:
             seen_digest=identity.seen_digest(article),
             mtime=datetime.fromtimestamp(max(0, signature.mtime_ns // 10**9), tz=UTC),
         )
-        return Outcome(source=source, found=found, problems=article.problems)
+        odd_time = () if signature.can_date else (_odd_time(source),)
+        return Outcome(source=source, found=found, problems=(*article.problems, *odd_time))
 
     def all(self, files: Sequence[File]) -> Generator[list[Outcome], None, None]:
         """Read these articles and yield what they came to, in parts, in this order."""
@@ -224,6 +226,24 @@ class _Task:
 
 def _failed(problem: Problem, *, again: bool = False) -> Outcome:
     return Outcome(source=problem.source, found=None, problems=(problem,), again=again)
+
+
+def _too_long(source: str, size: str) -> Problem:
+    return Problem(
+        source=source,
+        reason=f"the file is longer than articles.max_bytes ({size})",
+        cure="shorten it, or raise articles.max_bytes",
+    )
+
+
+def _odd_time(source: str) -> Problem:
+    return Problem(
+        source=source,
+        reason="the file's time is not a time that an article can have: it is before 1970, or after"
+        " 2261",
+        cure="touch it, so that it has the time of now",
+        published=True,
+    )
 
 
 def _unreadable(source: str, error: OSError) -> Problem:

@@ -66,7 +66,7 @@ class Index(SavedWork):
         `within` some places: of the files at and below them, and perhaps of others.
         """
         files = schema.files.c
-        query = select(files.source, files.mtime_ns, files.size)
+        query = select(files.source, files.mtime_ns, files.size, files.ctime_ns, files.inode)
         # Only where text is compared by its bytes is what is below a folder one range of it.
         if within is None or self._engine.dialect.name != "sqlite" or len(within) > _MOST_RANGES:
             parts = [query]
@@ -83,9 +83,9 @@ class Index(SavedWork):
             ]
         with self._reading() as connection:
             return {
-                source: Signature(mtime_ns=mtime_ns, size=size)
+                source: Signature(*signature)
                 for part in parts
-                for source, mtime_ns, size in connection.execute(part)
+                for source, *signature in connection.execute(part)
             }
 
     def named(self, sources: Sequence[str]) -> set[str]:

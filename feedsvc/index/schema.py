@@ -34,6 +34,8 @@ files = Table(
     Column("source", Text, primary_key=True),
     Column("mtime_ns", BigInteger),
     Column("size", BigInteger),
+    Column("ctime_ns", BigInteger),
+    Column("inode", BigInteger),
 )
 
 problems = Table(
@@ -184,6 +186,11 @@ STEPS: Sequence[Sequence[str]] = (
         "CREATE INDEX memberships_newest ON memberships (slug, published DESC, id)",
     ),
     ("ALTER TABLE bodies ADD COLUMN packed {blob}",),
+    (
+        # No file has -1, so each that was known before is read once more.
+        "ALTER TABLE files ADD COLUMN ctime_ns BIGINT NOT NULL DEFAULT -1",
+        "ALTER TABLE files ADD COLUMN inode BIGINT NOT NULL DEFAULT -1",
+    ),
 )
 
 

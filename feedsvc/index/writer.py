@@ -11,7 +11,7 @@ from feedsvc.index import rows, schema
 from feedsvc.index.feedstates import FeedStates
 from feedsvc.index.kept import Kept, write_contents
 from feedsvc.index.lookup import chunks, copies, identities, without_speaker
-from feedsvc.model import Identity, Problem, Published, Signature
+from feedsvc.model import UNREAD, Identity, Problem, Published, Signature
 
 _SHOWING = 1000
 """The ordinal of what is wrong with showing an article; reading it makes fewer problems."""
@@ -60,15 +60,12 @@ class Writer(FeedStates):
         self._replace(
             schema.files,
             schema.files.c.source,
-            [
-                {"source": source, "mtime_ns": one.mtime_ns, "size": one.size}
-                for source, one in signatures.items()
-            ],
+            [{"source": source, **one._asdict()} for source, one in signatures.items()],
         )
 
     def forget_signatures(self) -> None:
         """Have every file read again."""
-        self._connection.execute(schema.files.update().values(mtime_ns=-1, size=-1))
+        self._connection.execute(schema.files.update().values(UNREAD._asdict()))
 
     def write_problems(self, found: Mapping[str, Sequence[Problem]]) -> None:
         """Put `found` in the place of the problems of these sources."""
@@ -96,11 +93,11 @@ class Writer(FeedStates):
         self._delete(schema.ledger, schema.ledger.c.source, sources)
         self._delete(schema.ledger, schema.ledger.c.key, [identity.key for identity in new])
         self.write_identities(new)
-        # Unlike any real signature: read again if the file is there, removed if it is not.
+        # Read again if the file is there, removed if it is not.
         table = schema.files
         for chunk in chunks(sources):
             self._connection.execute(
-                table.update().where(table.c.source.in_(chunk)).values(mtime_ns=-1, size=-1)
+                table.update().where(table.c.source.in_(chunk)).values(UNREAD._asdict())
             )
 
     def write_articles(self, found: Sequence[tuple[Published, Mapping[str, str | None]]]) -> None:

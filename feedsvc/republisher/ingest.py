@@ -11,7 +11,7 @@ from typing import TypeVar
 from feedsvc import feeds, identity
 from feedsvc.config import Config
 from feedsvc.index import Index, Writer
-from feedsvc.model import Identity, Problem, Published, Signature
+from feedsvc.model import UNREAD, Identity, Problem, Published, Signature
 from feedsvc.outcome import Outcome
 from feedsvc.republisher.policies import digest
 
@@ -44,8 +44,7 @@ class Ingest:
         drafts: list[str] = []
         for one in outcomes:
             problems[one.source] = list(one.problems)
-            if not one.again:
-                settled[one.source] = signatures[one.source]
+            settled[one.source] = UNREAD if one.again else signatures[one.source]
             if one.found is not None:
                 if one.found.article.draft:
                     drafts.append(one.source)

@@ -2,7 +2,7 @@
 but for remembering from one pass to the next which files had a time later than ours.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,10 +13,14 @@ _SHORTEST_WAIT = 0.05  # seconds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What to go by; which files may still be being written; how many seconds they need."""
+    """What to go by; which files may still be being written; how many seconds they need.
+
+    `unseen` are the files that were known and cannot be looked at now.
+    """
 
     signatures: Mapping[str, Signature]
     pending: tuple[str, ...]
+    unseen: frozenset[str]
     wait: float | None
 
 
@@ -31,17 +35,32 @@ class Settling:
         self._period = period
         self._noticed: dict[str, tuple[Signature, datetime]] = {}
 
-    def settle(self, scan: Scan, known: Mapping[str, Signature], now: datetime) -> Settled:
-        """Take what is not settled, and what cannot be looked at, as it was."""
+    def settle(
+        self,
+        scan: Scan,
+        known: Mapping[str, Signature],
+        now: datetime,
+        *,
+        named: Collection[str] = (),
+    ) -> Settled:
+        """Take what is not settled, and what cannot be looked at, as it was.
+
+        The `named` files have changed, even where they look as they did.
+        """
         found = dict(scan.signatures)
         noticed: dict[str, tuple[Signature, datetime]] = {}
         waits: dict[str, float] = {}
-        new = ((s, one) for s, one in scan.signatures.items() if known.get(s) != one)
+        new = (
+            (source, signature)
+            for source, signature in scan.signatures.items()
+            if known.get(source) != signature or source in named
+        )
         for source, signature in new if self._period else ():
             age = timedelta(seconds=now.timestamp() - signature.mtime_ns / 1e9)
             if age < timedelta():
                 before = self._noticed.get(source)
-                since = before[1] if before and before[0] == signature else now
+                # A clock that was set back must not make it wait for the time that was noticed.
+                since = min(before[1], now) if before and before[0] == signature else now
                 noticed[source] = (signature, since)
                 age = now - since
             if age < self._period:
@@ -50,14 +69,17 @@ class Settling:
                 if source in known:
                     found[source] = known[source]
         self._noticed = noticed
+        unseen: set[str] = set()
         if scan.unreadable:
-            unseen = {place for place, _ in scan.unreadable}
-            below = tuple(place if place.endswith("/") else f"{place}/" for place in unseen)
+            places = {place for place, _ in scan.unreadable}
+            below = tuple(place if place.endswith("/") else f"{place}/" for place in places)
             for source, signature in known.items():
-                if source in unseen or source.startswith(below):
-                    found.setdefault(source, signature)
+                if source not in found and (source in places or source.startswith(below)):
+                    found[source] = signature
+                    unseen.add(source)
         return Settled(
             signatures=found,
             pending=tuple(waits),
+            unseen=frozenset(unseen),
             wait=min(waits.values(), default=None),
         )

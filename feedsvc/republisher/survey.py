@@ -1,7 +1,7 @@
 """What is there, and what was known of it: in the whole directory, or where something changed."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from feedsvc.changes import part
 from feedsvc.config import Config
 from feedsvc.errors import ScanError
 from feedsvc.index import Index
-from feedsvc.model import Look, Problem, Scan, Signature
+from feedsvc.model import UNREAD, Look, Problem, Scan, Signature
 from feedsvc.republisher.settling import Settling
 from feedsvc.scan import Directory, tallies
 
@@ -17,14 +17,16 @@ Paths = Collection[str | Path]
 
 _MOST_PLACES = 1000  # from here on, a walk over everything is as quick
 _MOST_FOLDERS = 100  # that are looked at again
+_MOST_RENUMBERED = 100  # files that another one replaced with the same times and size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
     """What to go by in a pass, by source.
 
-    `within` are the places that were looked at, None where all was. `root` tells which directory it
-    was. `pending` files may still be being written, and need so many seconds (`wait`).
+    What is `known` as UNREAD is to be read, though it looks as it did. `within` are the places that
+    were looked at, None where all was. `root` tells which directory it was. `pending` files may
+    still be being written, and need so many seconds (`wait`).
     """
 
     known: Mapping[str, Signature]
@@ -62,12 +64,15 @@ class Surveyor:
 
         The `first` pass over a state looks at everything. Raises ScanError.
         """
+        # An event is reason enough to read a file again: the file system's clock may not have moved
+        # between two changes. Nobody repeats an event, so files that must wait stay named.
+        named = self._directory.named(paths or ()).union(self._pending)
         look = None
         # A state that was made anew knows nothing of the other places.
         if not first:
             look = None if paths is None else self._look(paths)
             if look is None:
-                look = self._look_where_it_differs()
+                look = self._look_where_it_differs(named)
         if look is None:
             within = None
             known = self._index.signatures()
@@ -80,8 +85,14 @@ class Surveyor:
             known = part(self._index.signatures(within), within)
             root = self._directory.last_root
             scan = Scan(signatures=look.signatures, unreadable=look.unreadable, root=root)
-        settled = self._settling.settle(scan, known, now)
+        known, signatures = self._without_changing_inodes(known, scan.signatures)
+        scan = replace(scan, signatures=signatures)
+        settled = self._settling.settle(scan, known, now, named=named)
         self._pending = settled.pending
+        as_before = settled.unseen.union(settled.pending)
+        unread = (known.keys() & named) - as_before
+        if unread:
+            known = {**known, **dict.fromkeys(unread, UNREAD)}
         return Survey(
             known=known,
             found=settled.signatures,
@@ -92,11 +103,14 @@ class Surveyor:
             wait=settled.wait,
         )
 
-    def _look_where_it_differs(self) -> Look | None:
+    def _look_where_it_differs(self, named: set[str]) -> Look | None:
         """Walk over everything, and look again at the folders that are not as the index knows them.
 
-        None where that would be most of it, or the files beside all folders.
+        And at the `named` files. None where that would be most of it, or the files beside all
+        folders.
         """
+        if len(named) > _MOST_PLACES:
+            return None
         pulse = self._index.pulse()
         tally = self._directory.tally()
         known, there = self._known_by(pulse), tally.folders
@@ -112,16 +126,38 @@ class Surveyor:
         }
         if len(differing) > _MOST_FOLDERS:
             return None
-        return self._directory.look(differing)
+        return self._directory.look(differing | named)
 
     def _known_by(self, pulse: bytes) -> Mapping[str, int]:
         if self._known is None or self._known[0] != pulse:
-            known = self._index.signatures().items()
-            self._known = (
-                pulse,
-                tallies((source, (one.mtime_ns, one.size)) for source, one in known),
-            )
+            known = self._index.signatures()
+            if not self._directory.inodes:
+                known = _without_inodes(known)
+            self._known = pulse, tallies(known.items())
         return self._known[1]
+
+    def _without_changing_inodes(
+        self, known: dict[str, Signature], found: dict[str, Signature]
+    ) -> tuple[dict[str, Signature], dict[str, Signature]]:
+        """Leave the inodes out of both where the file system does not keep them.
+
+        Some that come over a network or by FUSE number a file anew whenever they have forgotten it:
+        then all files would be read again in each pass. A file that was really replaced has another
+        ctime too, but for those that were made within one tick of the clock, and these are few. So
+        inodes count until they alone tell very many files from what was known.
+        """
+        if self._directory.inodes and known != found:
+            renumbered = sum(
+                signature.inode != before.inode and signature[:3] == before[:3]
+                for source, signature in found.items()
+                if (before := known.get(source)) is not None
+            )
+            if renumbered > _MOST_RENUMBERED:
+                self._directory.inodes = False
+                self._known = None
+        if self._directory.inodes:
+            return known, found
+        return _without_inodes(known), _without_inodes(found)
 
     def elsewhere(self, sources: Collection[str], survey: Survey) -> dict[str, Signature]:
         """Return those of these sources that are there, wherever the survey has looked."""
@@ -160,3 +196,7 @@ def unlisted(place: str, reason: str) -> Problem:
         reason=f"{what} ({reason}); what was published of it stays",
         cure="check its owner, its permissions and its disk",
     )
+
+
+def _without_inodes(signatures: Mapping[str, Signature]) -> dict[str, Signature]:
+    return {source: Signature(*one[:3], inode=0) for source, one in signatures.items()}

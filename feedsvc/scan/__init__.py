@@ -1,7 +1,8 @@
 r"""The articles directory: the only code that walks it and reads from it.
 
 A scan opens no file: names come from `scandir`, times and sizes from `stat`. Hidden files and
-folders, and whatever an editor or a download leaves beside the real file, are passed over.
+folders, and whatever an editor or a download leaves beside the real file, are passed over. What is
+opened later may be another file than the scan met, so it is checked then (`opening`).
 
 A look sees what a scan would see of a few places, for passes that a file event causes. What it
 cannot know is where links lead: a change in one place shows in another when a link leads there. So
@@ -16,11 +17,12 @@ from pathlib import Path
 
 from feedsvc.errors import ScanError
 from feedsvc.model import Look, Scan
+from feedsvc.scan.opening import Links, open_file, read
 from feedsvc.scan.tally import tallies
 from feedsvc.scan.walk import (
     ESCAPED,
     PASSED_OVER,
-    Links,
+    LeavingOutWalk,
     TallyingWalk,
     Walk,
     Wanted,
@@ -48,7 +50,8 @@ class Directory:
 
     A source is the file's POSIX path relative to `root`; bytes that are not UTF-8 stand in it as
     `\xNN` (of two files with one source, the one that is really called so counts). In a pattern `*`
-    stays within a folder and `**/` is any number of folders, none included. Symbolic links are
+    stays within a folder and `**/` is any number of folders, none included; the extension counts
+    without regard to case. Symbolic links are
     followed where they lead `inside` the directory, `anywhere`, or `never`; each folder is walked
     once, so circles end.
     """
@@ -60,6 +63,8 @@ class Directory:
         self._links = links
         self._leads: list[str] | None = None  # where links led in the last walk over everything
         self.last_root = ""  # whose walk that was
+        # Whether the inode belongs to a signature; not where the file system changes them.
+        self.inodes = True
 
     def scan(self) -> Scan:
         """Return the signature of every article file, by source and in its order.
@@ -67,7 +72,7 @@ class Directory:
         A file that vanishes while it is looked at is left out. Raises ScanError when the directory
         itself cannot be listed.
         """
-        walk = Walk(self._wanted, self.root, self._links)
+        walk = Walk(self._wanted, self.root, self._links, inodes=self.inodes)
         self._walk_all(walk)
         return Scan(
             signatures=walk.signatures(), unreadable=tuple(walk.unreadable), root=self.last_root
@@ -78,9 +83,25 @@ class Directory:
 
         Raises ScanError as `scan` does.
         """
-        walk = TallyingWalk(self._wanted, self.root, self._links)
+        walk = TallyingWalk(self._wanted, self.root, self._links, inodes=self.inodes)
         self._walk_all(walk)
         return Tally(folders=walk.tallies(), unreadable=tuple(walk.unreadable), root=self.last_root)
+
+    def left_out(self) -> tuple[list[str], list[str]]:
+        """Return the files that are no articles because of their names, as two sorted lists.
+
+        Those of the first match none of the patterns; those of the second, an editor or a download
+        has left. Hidden ones are in neither. Raises ScanError as `scan` does.
+        """
+        walk = LeavingOutWalk(self._wanted, self.root, self._links)
+        self._walk_all(walk)
+        unmatched: list[str] = []
+        left_behind: list[str] = []
+        for source in sorted(walk.left_out):
+            name = source.rpartition("/")[2]
+            if not name.startswith("."):
+                (left_behind if PASSED_OVER.search(name) else unmatched).append(source)
+        return unmatched, left_behind
 
     def _walk_all(self, walk: Walk) -> None:
         try:
@@ -100,7 +121,7 @@ class Directory:
         places = _topmost(sources)
         if self._leads is None or "" in places:
             return None
-        walk = Walk(self._wanted, self.root, self._links)
+        walk = Walk(self._wanted, self.root, self._links, inodes=self.inodes)
         try:
             if _identity(self.root) != self.last_root:
                 return None
@@ -135,26 +156,41 @@ class Directory:
             return "" if leads else None
         return "/".join(map(said, names))
 
+    def named(self, paths: Iterable[str | Path]) -> set[str]:
+        """Return the sources of what lies below the directory by these absolute paths."""
+        # Events name it by the path that was given, or by the real one.
+        tops = {
+            os.path.join(top, "")  # noqa: PTH118 - for its slash
+            for top in (os.path.abspath(self._folder), os.path.realpath(self._folder))  # noqa: PTH100
+        }
+        return {
+            said(str(path)[len(top) :])
+            for path in paths
+            for top in tops
+            if str(path).startswith(top)
+        }
+
     def read(self, source: str, most: int = -1) -> bytes:
-        """Return the bytes of one article, or so many of the first; raises OSError."""
+        """Return the bytes of one article, or so many of the first; raises as `open` does."""
+        descriptor = self.open(source)
         try:
-            return self._read(source, most)
+            return read(descriptor, most)
+        finally:
+            os.close(descriptor)
+
+    def open(self, source: str) -> int:
+        """Open one file, an article or one beside it, and return its descriptor.
+
+        Raises FileNotFoundError where there is no regular file that links may lead to, and other
+        OSErrors where it cannot be opened. It never waits for the writer of a pipe.
+        """
+        try:
+            return open_file(self._folder, source, self._links)
         except FileNotFoundError:
             name = ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), source.encode())
             if name == source.encode():
                 raise
-            return self._read(os.fsdecode(name), most)
-
-    def _read(self, name: str, most: int) -> bytes:
-        path = os.path.join(self._folder, name)  # noqa: PTH118 - quicker, and there are many
-        if most < 0:
-            with open(path, "rb", buffering=0) as file:  # noqa: PTH123
-                return file.read()
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            return os.read(descriptor, most)
-        finally:
-            os.close(descriptor)
+            return open_file(self._folder, os.fsdecode(name), self._links)
 
 
 def _topmost(sources: Iterable[str]) -> tuple[str, ...]:

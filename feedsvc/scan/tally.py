@@ -6,8 +6,7 @@ hashes, so they need no order, have 64 bits, and mean nothing outside of this pr
 
 from collections.abc import Iterable, Mapping
 
-File = tuple[int, int]
-"""The time (nanoseconds since 1970) and the size of a file, as in Signature."""
+from feedsvc.scan.files import File
 
 
 def tally(files: Mapping[str, File]) -> int:
@@ -18,7 +17,7 @@ def tally(files: Mapping[str, File]) -> int:
 def tallies(files: Iterable[tuple[str, File]]) -> dict[str, int]:
     """Return the number for each folder that has files, by its source; the files come by theirs.
 
-    >>> tallies([("a/b.md", (1, 2)), ("c.md", (3, 4))]).keys()
+    >>> tallies([("a/b.md", (1, 2, 3, 4)), ("c.md", (5, 6, 7, 8))]).keys()
     dict_keys(['a', ''])
     """
     sums: dict[str, int] = {}

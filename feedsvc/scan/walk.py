@@ -6,40 +6,69 @@ import stat as modes
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 from wcmatch import glob
 
 from feedsvc.model import Signature
-from feedsvc.scan.tally import File, tallies, tally
+from feedsvc.scan.files import File, file_of, file_without_inode
+from feedsvc.scan.opening import Links
+from feedsvc.scan.tally import tallies, tally
 
-Links = Literal["inside", "anywhere", "never"]
+PASSED_OVER = re.compile(
+    r"^[.#]|^~\$|~$|\.(?:sw[nopx]|part|partial|filepart|tmp|crdownload)$", re.IGNORECASE
+)
+"""The names of what an editor or a download leaves beside the real file, and of what is hidden.
 
-PASSED_OVER = re.compile(r"^[.#]|~$|\.(?:swp|swx|part|partial|tmp|crdownload)$", re.IGNORECASE)
-"""The names of what an editor or a download leaves beside the real file, and of what is hidden."""
+Of files and of folders: Vim's 4913, with which it tries whether it may write, is not among them,
+because folders have such names, and it is gone before it is old enough to be read.
+"""
 
-ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
-"""How a byte that is not UTF-8 stands in a source."""
+ESCAPED = re.compile(rb"\\x([89a-f][0-9a-f])")
+"""How a byte that is not UTF-8 stands in a source; no ASCII does, so no dot and no slash."""
 
 _ANY_WITH_SUFFIX = re.compile(r"\*\*/\*((?:\.[A-Za-z0-9]+)+)")
 _LISTED = os.O_RDONLY | os.O_DIRECTORY
 
 
 class Wanted:
-    """Which sources are articles' by their name; for most, the end of the name tells."""
+    """Which sources are articles' by their name; for most, the end of the name tells.
+
+    The extension counts without regard to case: cameras and old systems write `REPORT.HTM`. The
+    rest of a pattern does not, because `News/` and `news/` may be two folders.
+    """
 
     def __init__(self, include: tuple[str, ...]) -> None:
-        patterns, _ = glob.translate(list(include), flags=glob.GLOBSTAR | glob.FORCEUNIX)
+        patterns, _ = glob.translate(
+            list(map(_with_extension_in_any_case, include)), flags=glob.GLOBSTAR | glob.FORCEUNIX
+        )
         self.matches = re.compile("|".join(patterns) if patterns else r"(?!)").match
         suffixes = (found[1] for found in map(_ANY_WITH_SUFFIX.fullmatch, include) if found)
         # A name that ends so is only passed over for how it begins.
         self.suffixes = tuple(one for one in suffixes if not PASSED_OVER.search("x" + one))
 
 
+def _with_extension_in_any_case(pattern: str) -> str:
+    r"""Return a pattern whose extension matches in upper and lower case.
+
+    >>> _with_extension_in_any_case("News/**/*.md")
+    'News/**/*.[mM][dD]'
+    """
+    before, dot, extension = pattern.rpartition(".")
+    # What has sets or escapes of its own says what it wants.
+    if not dot or set(extension) & set("/[]\\"):
+        return pattern
+    letters = (
+        f"[{char.lower()}{char.upper()}]" if char.isascii() and char.isalpha() else char
+        for char in extension
+    )
+    return f"{before}.{''.join(letters)}"
+
+
 class Walk:
     """One walk: what it has found, which folders it has been in, which links are left to follow."""
 
-    def __init__(self, wanted: Wanted, root: Path, links: Links) -> None:
+    def __init__(self, wanted: Wanted, root: Path, links: Links, *, inodes: bool = True) -> None:
+        self._file_of = file_of if inodes else file_without_inode
         self._suffixes = wanted.suffixes
         self._matches = wanted.matches
         self._links = links
@@ -57,10 +86,7 @@ class Walk:
         found = dict(self._linked)
         for prefix, files in reversed(self._folders):
             found.update((prefix + name, file) for name, file in files.items())
-        return {
-            source: Signature(mtime_ns=found[source][0], size=found[source][1])
-            for source in sorted(found)
-        }
+        return {source: Signature(*found[source]) for source in sorted(found)}
 
     def folder(self, path: str, prefix: str) -> None:
         """Walk one folder and all below it; raises OSError when it cannot be listed itself."""
@@ -140,7 +166,7 @@ class Walk:
         files: dict[str, File],
         folders: list[str],
     ) -> None:
-        suffixes = self._suffixes
+        suffixes, remembered = self._suffixes, self._file_of
         with os.scandir(descriptor) as entries:
             for entry in entries:
                 name = entry.name
@@ -148,20 +174,22 @@ class Walk:
                     # These lines run 100,000 times; the others, for what is left.
                     if (
                         name.endswith(suffixes)
-                        and name[0] not in ".#"
+                        and name[0] not in ".#~"
                         and entry.is_file(follow_symlinks=False)
                     ):
-                        stat = entry.stat()
-                        files[name] = (stat.st_mtime_ns, stat.st_size)
+                        files[name] = remembered(entry.stat(follow_symlinks=False))
                     elif PASSED_OVER.search(name):
-                        continue
+                        if entry.is_file(follow_symlinks=False):
+                            self._leave_out(prefix + said(name))
                     elif entry.is_symlink():
                         self._link(f"{path}/{name}", prefix + said(name))
                     elif entry.is_dir():
                         folders.append(name)
-                    elif self._matches(prefix + said(name)) and entry.is_file():
-                        stat = entry.stat()
-                        files[name] = (stat.st_mtime_ns, stat.st_size)
+                    elif entry.is_file(follow_symlinks=False):
+                        if self._matches(prefix + said(name)):
+                            files[name] = remembered(entry.stat(follow_symlinks=False))
+                        else:
+                            self._leave_out(prefix + said(name))
                 except FileNotFoundError:
                     continue  # it went while it was looked at
                 except OSError as error:
@@ -176,8 +204,15 @@ class Walk:
             self.to_follow.append((path, source))
 
     def _file(self, source: str, stat: os.stat_result) -> None:
-        if modes.S_ISREG(stat.st_mode) and self._matches(source):
-            self._linked.setdefault(source, (stat.st_mtime_ns, stat.st_size))
+        if not modes.S_ISREG(stat.st_mode):
+            return
+        if self._matches(source):
+            self._linked.setdefault(source, self._file_of(stat))
+        else:
+            self._leave_out(source)
+
+    def _leave_out(self, source: str) -> None:
+        """Take note of a file that is no article because of its name."""
 
     def _note(self, place: str, error: OSError) -> None:
         # What cannot be looked at must not look like what has gone.
@@ -196,8 +231,8 @@ class Walk:
 class TallyingWalk(Walk):
     """A walk that holds the files of one folder at a time, and remembers numbers."""
 
-    def __init__(self, wanted: Wanted, root: Path, links: Links) -> None:
-        super().__init__(wanted, root, links)
+    def __init__(self, wanted: Wanted, root: Path, links: Links, *, inodes: bool = True) -> None:
+        super().__init__(wanted, root, links, inodes=inodes)
         self._tallies: dict[str, int] = {}
 
     def tallies(self) -> dict[str, int]:
@@ -211,6 +246,17 @@ class TallyingWalk(Walk):
         if files:
             folder = prefix[:-1]
             self._tallies[folder] = self._tallies.get(folder, 0) + tally(files)
+
+
+class LeavingOutWalk(Walk):
+    """A walk that also remembers which files are no articles because of their names."""
+
+    def __init__(self, wanted: Wanted, root: Path, links: Links) -> None:
+        super().__init__(wanted, root, links)
+        self.left_out: list[str] = []
+
+    def _leave_out(self, source: str) -> None:
+        self.left_out.append(source)
 
 
 def _named(files: dict[str, File]) -> dict[str, File]:

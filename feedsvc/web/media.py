@@ -1,12 +1,16 @@
 """Images, sound and video that lie beside the articles."""
 
-from pathlib import Path
+import os
+from datetime import UTC, datetime
+from typing import BinaryIO
 
-from flask import Blueprint, Response, send_file
+from flask import Blueprint, Response, request, send_file
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from feedsvc import mediatypes
 from feedsvc.errors import NotFoundError
 from feedsvc.republisher import Republisher
+from feedsvc.scan import Directory
 from feedsvc.web.http import page_headers
 
 _MAX_AGE = 24 * 3600
@@ -15,30 +19,50 @@ _MAX_AGE = 24 * 3600
 def blueprint(republisher: Republisher) -> Blueprint:
     """Return the route of the files beside the articles."""
     routes = Blueprint("media", __name__)
-    root = republisher.config.articles.directory
+    articles = republisher.config.articles
+    directory = Directory(articles.directory, (), articles.links)
 
     @routes.get("/media/<path:source>")
     def media(source: str) -> Response:
-        file = _inside(root, source)
+        media_type = _media_type(directory, source)
+        file = _open(directory, source)
+        status = os.fstat(file.fileno())
+        # No name for saving it: it would be a header, and a file's name may have any character.
         response = send_file(
-            file, mimetype=mediatypes.TYPES[file.suffix.lower()], conditional=True, max_age=_MAX_AGE
+            file, mimetype=media_type, conditional=False, etag=False, max_age=_MAX_AGE
         )
+        response.content_length = status.st_size
+        # ctime, because programs that copy files can set mtime back.
+        response.set_etag(f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ctime_ns:x}")
+        # RFC 9110 8.8.2.1: never later than our own clock. Before 1970, it is nobody's real time.
+        if 0 <= status.st_mtime <= republisher.now().timestamp():
+            response.last_modified = datetime.fromtimestamp(int(status.st_mtime), tz=UTC)
+        try:
+            response.make_conditional(request, accept_ranges=True, complete_length=status.st_size)
+        except RequestedRangeNotSatisfiable:
+            response.close()
+            raise
         response.headers["Access-Control-Allow-Origin"] = "*"
         return page_headers(response)
 
     return routes
 
 
-def _inside(root: Path, source: str) -> Path:
-    """Return the file, if it is of these types, not hidden, and really inside `root`."""
-    parts = source.split("/")
+def _media_type(directory: Directory, source: str) -> str:
+    """Return the media type of a file that is not hidden; raises NotFoundError for all others."""
+    hidden = any(part.startswith(".") or not part for part in source.split("/"))
     try:
-        file = root.joinpath(source).resolve(strict=True)
-        inside = file.is_file() and file.is_relative_to(root.resolve())
+        real = os.path.realpath(directory.root / source)  # of a link, what it leads to counts
     except (OSError, ValueError):  # ValueError: a NUL in the name
-        inside = False
-    if not inside or any(p.startswith(".") or not p for p in parts):
+        hidden, real = True, source
+    media_type = mediatypes.TYPES.get(os.path.splitext(real)[1].lower())  # noqa: PTH122
+    if hidden or media_type is None:
         raise NotFoundError("There is no such file.")
-    if file.suffix.lower() not in mediatypes.TYPES:
-        raise NotFoundError("There is no such file.")
-    return file
+    return media_type
+
+
+def _open(directory: Directory, source: str) -> BinaryIO:
+    try:
+        return os.fdopen(directory.open(source), "rb")
+    except (OSError, ValueError) as error:
+        raise NotFoundError("There is no such file.") from error

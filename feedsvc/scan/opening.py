@@ -1,0 +1,118 @@
+"""Files of the articles directory, opened so that nothing else can be read in their place.
+
+Between a scan and the moment when a file is opened, its name, or that of a folder above it, may
+have been given to a pipe, a device, or a link to somewhere else. So a file is opened without
+waiting, and then what was opened is checked, not its name.
+"""
+
+import errno
+import os
+import stat as modes
+from typing import Literal
+
+Links = Literal["inside", "anywhere", "never"]
+
+# O_NONBLOCK: opening a pipe waits for a writer otherwise, for ever. It changes nothing for files.
+# O_NOCTTY: a terminal that is opened must not become ours.
+_READING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# A socket, a device without a driver, links (by Linux, by FreeBSD), a file in a folder's place.
+_NO_FILE = {errno.ENXIO, errno.ENODEV, errno.ELOOP, errno.EMLINK, errno.ENOTDIR}
+_CHUNK = 1 << 16
+_GONE = " (deleted)"  # what Linux writes behind the path of a file that has no name any more
+
+
+def open_file(root: str, name: str, links: Links) -> int:
+    """Open a file by its path below `root` for reading, and return its descriptor.
+
+    Raises FileNotFoundError where there is no regular file, or links lead to it that are not to be
+    followed; other OSErrors where it cannot be opened.
+    """
+    descriptor = _open(os.path.join(root, name))  # noqa: PTH118 - quicker, and there are many
+    try:
+        if links == "anywhere" or _is_where_it_should_be(descriptor, root, name, links):
+            _check_kind(descriptor)
+            return descriptor
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return _open_step_by_step(root, name, links)
+
+
+def read(descriptor: int, most: int = -1) -> bytes:
+    """Return the bytes of a file that was opened, or so many of the first."""
+    if most < 0:
+        with open(descriptor, "rb", buffering=0, closefd=False) as file:
+            return file.read()
+    parts = []
+    # One read takes all of a file that does not grow meanwhile, the next finds its end.
+    size = os.fstat(descriptor).st_size
+    while most > 0 and (part := os.read(descriptor, min(most, max(size + 1, _CHUNK)))):
+        parts.append(part)
+        most -= len(part)
+    return b"".join(parts)
+
+
+def _is_where_it_should_be(descriptor: int, root: str, name: str, links: Links) -> bool:
+    """Tell whether the system names a place for an open file that `links` allows.
+
+    False does not mean that it is elsewhere: only Linux tells, and it may write a name in another
+    case where the file system has none.
+    """
+    try:
+        place = os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - once for each file
+    except OSError:
+        return False
+    inside = os.path.join(os.path.realpath(root), "")  # noqa: PTH118 - for its slash
+    if links == "never":
+        return place in {inside + name, inside + name + _GONE}
+    return place.startswith(inside)
+
+
+def _open_step_by_step(root: str, name: str, links: Links) -> int:
+    """Open a file folder by folder from `root`, so that no link on the way is followed unseen."""
+    if links == "inside":
+        top = os.path.realpath(root)
+        place = os.path.realpath(os.path.join(root, name))  # noqa: PTH118
+        if not _holds(top, place):
+            raise _no_file(name)
+        name = os.path.relpath(place, top)
+    *folders, last = name.split("/")
+    folder = os.open(root, _FOLDER)
+    try:
+        for below in folders:
+            upper = folder
+            folder = _open(below, _FOLDER | os.O_NOFOLLOW, upper)
+            os.close(upper)
+        descriptor = _open(last, _READING | os.O_NOFOLLOW, folder)
+    finally:
+        os.close(folder)
+    try:
+        _check_kind(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _open(path: str, flags: int = _READING, folder: int | None = None) -> int:
+    try:
+        return os.open(path, flags, dir_fd=folder)
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            raise _no_file(path) from error
+        raise
+
+
+def _check_kind(descriptor: int) -> None:
+    if not modes.S_ISREG(os.fstat(descriptor).st_mode):
+        raise _no_file(str(descriptor))
+
+
+def _no_file(name: str) -> FileNotFoundError:
+    return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+
+
+def _holds(upper: str, lower: str) -> bool:
+    return lower.startswith(os.path.join(upper, ""))  # noqa: PTH118
