@@ -8,6 +8,7 @@ import pytest
 from werkzeug.test import Client
 
 from feedsvc.web.boundary import WHOLE_BYTES, Boundary
+from feedsvc.web.headers import ReadableHeaders
 
 
 class Pieces:
@@ -103,7 +104,7 @@ def test_the_path_of_a_failed_request_forges_no_line_of_the_log(
 
 def test_only_headers_that_are_used_and_valid_are_seen_inside() -> None:
     application = Application([])
-    Client(Boundary(application)).get(
+    Client(ReadableHeaders(application)).get(
         "/",
         headers={
             "Host": "evil.example",
@@ -121,6 +122,11 @@ def test_only_headers_that_are_used_and_valid_are_seen_inside() -> None:
     assert "CONTENT_LENGTH" not in application.seen
 
 
+def test_what_is_in_one_piece_already_is_handed_over_as_it_is() -> None:
+    body = [bytes(WHOLE_BYTES + 1)]
+    assert call(Boundary(Application(body, length=WHOLE_BYTES + 1))) is body
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 def test_health_is_answered_without_the_application(method: str) -> None:
     application = Application([])
@@ -129,4 +135,9 @@ def test_health_is_answered_without_the_application(method: str) -> None:
     expected = {"GET": (200, "ok\n"), "HEAD": (200, ""), "POST": (405, "405 Method Not Allowed\n")}
     assert (response.status_code, response.text) == expected[method]
     assert response.headers["Cache-Control"] == "no-store"
+    at_once = Boundary(application).at_once({"REQUEST_METHOD": method, "PATH_INFO": "/healthz"})
+    if method == "POST":
+        assert at_once is None
+    else:
+        assert at_once == (200, tuple(response.headers), response.data)
     assert response.headers.get("Allow") == ("GET, HEAD" if method == "POST" else None)

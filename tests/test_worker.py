@@ -1,7 +1,7 @@
 """A web worker: who answers what, and that nobody waits for another."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -46,7 +46,7 @@ class Application:
         self.running = self.most_running = 0
         self.counting = threading.Lock()
 
-    def __call__(self, environ: Any, start: Any) -> list[bytes]:
+    def __call__(self, environ: Any, start: Any) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if "/wait" in path:
             with self.counting:
@@ -60,7 +60,7 @@ class Application:
             raise RuntimeError("as it should")
         if path.endswith("/large"):
             start("200 OK", [("Content-Length", str(WHOLE_BYTES + 1))])
-            return [path.encode()]
+            return iter([path.encode()])
         environ[VERSION] = "1"
         start("200 OK", [("Content-Type", "text/plain")])
         return [path.encode()]

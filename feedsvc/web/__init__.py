@@ -11,6 +11,7 @@ from feedsvc.errors import GoneError, NotFoundError, NotReadyError, StateError
 from feedsvc.republisher import Republisher
 from feedsvc.web import feeds, imageproxy, media, ops, pages
 from feedsvc.web.boundary import Boundary
+from feedsvc.web.headers import ReadableHeaders
 from feedsvc.web.http import page_headers
 from feedsvc.web.replay import Replay
 
@@ -72,10 +73,11 @@ def build_app(republisher: Republisher, *, replay: bool = True) -> Flask:
     def http_error(error: HTTPException) -> Response:
         return sorry(error, error.code or 500, error.name)
 
+    inner = ReadableHeaders(app.wsgi_app)
     if replay:
-        cache = Replay(app.wsgi_app, pulse=republisher.pulse, holding=republisher.holding)
-        front = Boundary(cache, cache.at_once)
+        cache = Replay(inner, pulse=republisher.pulse, holding=republisher.holding)
+        boundary = Boundary(cache, cache.at_once)
     else:
-        front = Boundary(app.wsgi_app)
-    app.wsgi_app = front  # type: ignore[method-assign, assignment]  # Flask's own way
+        boundary = Boundary(inner)
+    app.wsgi_app = boundary  # type: ignore[method-assign, assignment]  # Flask's own way
     return app

@@ -1,8 +1,6 @@
 """The outermost WSGI application: whatever a request says or breaks, it harms that request alone.
 
-Of a request, the application inside sees its address, its method and the few headers that it uses,
-and of these only values that their own parsers accept. An exception that nobody foresaw becomes a
-plain 500 and one traceback in the log.
+An exception that nobody foresaw becomes a plain 500 and one traceback in the log.
 
 An answer is handed to the server whole, unless it is large: a server that is given pieces needs a
 thread until the reader has taken the last one, and readers may take as long as they like. Whether
@@ -15,13 +13,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from werkzeug.datastructures import Headers
-from werkzeug.http import (
-    parse_accept_header,
-    parse_date,
-    parse_etags,
-    parse_if_range_header,
-    parse_range_header,
-)
 
 from feedsvc.web.replay import Header, Response
 
@@ -42,33 +33,7 @@ episodes are larger.
 _METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
 )
-# The headers that are used inside, and what reads them there. RFC 9110 13.1.3 and 14.2: a value
-# that is not valid is as good as none.
-_PARSERS: dict[str, Callable[[str], object]] = {
-    "HTTP_ACCEPT_ENCODING": parse_accept_header,
-    "HTTP_IF_MATCH": parse_etags,
-    "HTTP_IF_MODIFIED_SINCE": parse_date,
-    "HTTP_IF_NONE_MATCH": parse_etags,
-    "HTTP_IF_RANGE": parse_if_range_header,
-    "HTTP_RANGE": parse_range_header,
-}
-_LONGEST_VALUE = 1000  # characters: some of these parsers take the square of the length
-_UNUSED = frozenset({"CONTENT_LENGTH", "CONTENT_TYPE"})  # nothing here takes a body
-
-
-_HEALTH = "/healthz"
-
-
-def _text(body: bytes) -> list[Header]:
-    return [
-        ("Content-Type", "text/plain; charset=utf-8"),
-        ("Content-Length", str(len(body))),
-        ("Cache-Control", "no-store"),
-        ("X-Content-Type-Options", "nosniff"),
-    ]
-
-
-_ALIVE: Response = 200, tuple(_text(b"ok\n")), b"ok\n"
+_HEALTH, _ALIVE = "/healthz", b"ok\n"
 
 
 class Boundary:
@@ -90,10 +55,9 @@ class Boundary:
         if environ["PATH_INFO"] == _HEALTH:
             if method not in {"GET", "HEAD"}:
                 return _plain(method, start, "405 Method Not Allowed", ("Allow", "GET, HEAD"))
-            return _plain(method, start, "200 OK", body=b"ok\n")
+            return _plain(method, start, "200 OK", body=_ALIVE)
         begun = _Begun()
         try:
-            _remove_headers(environ)
             body = _whole(begun, self._app(environ, begun))
         except Exception:
             logger.exception("%s %.200r failed", method, environ["PATH_INFO"])
@@ -103,8 +67,9 @@ class Boundary:
 
     def at_once(self, environ: "WSGIEnvironment") -> Response | None:
         """Return the answer to a request if that needs no waiting; else this is to be called."""
-        if environ["PATH_INFO"] == _HEALTH and environ["REQUEST_METHOD"] == "GET":
-            return _ALIVE
+        method = environ["REQUEST_METHOD"]
+        if environ["PATH_INFO"] == _HEALTH and method in {"GET", "HEAD"}:
+            return 200, tuple(_headers_of(_ALIVE)), _ALIVE if method == "GET" else b""
         return self._at_once(environ) if self._at_once else None
 
 
@@ -138,30 +103,10 @@ class _Pieces:
         return self._pieces
 
 
-def _remove_headers(environ: "WSGIEnvironment") -> None:
-    """Remove the headers that are not used inside, and those whose values are not valid."""
-    for name in list(environ):
-        parse = _PARSERS.get(name)
-        if parse is not None:
-            valid = _valid(environ[name], parse)
-        else:
-            valid = not name.startswith("HTTP_") and name not in _UNUSED
-        if not valid:
-            del environ[name]
-
-
-def _valid(value: str, parse: Callable[[str], object]) -> bool:
-    if len(value) > _LONGEST_VALUE:
-        return False
-    try:
-        parse(value)
-    except (ValueError, OverflowError):  # of a date, or of more digits than Python converts
-        return False
-    return True
-
-
 def _whole(begun: _Begun, parts: Iterable[bytes]) -> Iterable[bytes]:
     """Return a body in one piece, or in its own pieces if it is larger than `WHOLE_BYTES`."""
+    if isinstance(parts, list):  # from the response cache
+        return parts
     close: Callable[[], None] = getattr(parts, "close", lambda: None)
     try:
         rest = iter(parts)
@@ -194,5 +139,14 @@ def _plain(
 ) -> Iterable[bytes]:
     """Answer with a line of text, the status unless there is another."""
     body = body or f"{status}\n".encode()
-    start(status, [*_text(body), *more])
+    start(status, [*_headers_of(body), *more])
     return [] if method == "HEAD" else [body]
+
+
+def _headers_of(text: bytes) -> list[Header]:
+    return [
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Content-Length", str(len(text))),
+        ("Cache-Control", "no-store"),
+        ("X-Content-Type-Options", "nosniff"),
+    ]
