@@ -1,12 +1,11 @@
 """The image proxy: what it fetches, from whom, what of it is passed on, and what is kept."""
 
 import contextlib
-import io
 import logging
 import os
 import socket
-import socketserver
 import ssl
+import struct
 import sys
 import threading
 import time
@@ -16,9 +15,7 @@ from io import FileIO
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-import httpx
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -673,7 +670,7 @@ def test_a_slow_drip_is_cut_when_the_time_is_up(
     clock.let_all_through()
 
 
-def test_a_slow_drip_of_an_image_that_is_being_sent_breaks_off(proxy: Proxy, host: Host) -> None:
+def test_an_image_whose_end_drips_slowly_is_a_504(proxy: Proxy, host: Host) -> None:
     clock = Ticking()
 
     def drip(connection: socket.socket) -> None:
@@ -682,8 +679,7 @@ def test_a_slow_drip_of_an_image_that_is_being_sent_breaks_off(proxy: Proxy, hos
 
     host.answers["/x"] = drip
     proxy.start(clock=clock, timeout=timedelta(seconds=20))
-    with proxy.stream(host.address("/x")) as pieces, pytest.raises(ImageError):
-        list(pieces)
+    assert "too long" in refused(proxy.get(host.address("/x")), 504)
     assert proxy.files == []
     clock.let_all_through()
 
@@ -710,7 +706,7 @@ def test_a_name_server_that_says_nothing_holds_no_reader_for_ever(
     over.set()
 
 
-# ── Streaming
+# ── Whole images alone
 
 
 class Gate:
@@ -718,12 +714,18 @@ class Gate:
 
     def __init__(self, first: bytes, second: bytes) -> None:
         self._halves = first, second
+        self._asked = threading.Event()
         self._open = threading.Event()
 
     def __call__(self, connection: socket.socket) -> None:
         connection.sendall(self._halves[0])
+        self._asked.set()
         assert self._open.wait(LIMIT)
         connection.sendall(self._halves[1])
+
+    def wait(self) -> None:
+        """Return when the first half was sent."""
+        assert self._asked.wait(LIMIT)
 
     def open(self) -> None:
         self._open.set()
@@ -732,34 +734,41 @@ class Gate:
 LARGE = HEAD + os.urandom(900_000)
 
 
-def test_an_image_is_sent_while_it_comes_in(proxy: Proxy, host: Host) -> None:
+class Reader:
+    """Asks for an image in a thread of its own."""
+
+    def __init__(self, proxy: Proxy, address: str) -> None:
+        self._answers: list[TestResponse] = []
+        self._thread = threading.Thread(target=lambda: self._answers.append(proxy.get(address)))
+        self._thread.start()
+
+    @property
+    def waits(self) -> bool:
+        return not self._answers
+
+    def answer(self) -> TestResponse:
+        self._thread.join(LIMIT)
+        return self._answers[0]
+
+
+def test_an_image_is_answered_when_all_of_it_has_come(proxy: Proxy, host: Host) -> None:
     whole = response(LARGE)
     gate = host.answers["/x"] = Gate(whole[:500_000], whole[500_000:])
-    with proxy.stream(host.address("/x")) as pieces:
-        got = next(pieces)
-        assert LARGE.startswith(got), "the first bytes are here before the last were sent"
-        assert [name.rpartition(".")[2] for name in proxy.files] == ["part"]
-        gate.open()
-        for piece in pieces:
-            assert len(piece) <= 256 * 1024
-            got += piece
-    assert got == LARGE
+    reader = Reader(proxy, host.address("/x"))
+    gate.wait()
+    assert [name.rpartition(".")[2] for name in proxy.files] in ([], ["part"])
+    assert reader.waits
+    gate.open()
+    assert reader.answer().data == LARGE
     assert proxy.files == [name_of(host.address("/x"))]
 
 
-def test_those_who_ask_at_once_share_one_fetch(proxy: Proxy, host: Host) -> None:
-    whole = response(LARGE)
-    gate = host.answers["/x"] = Gate(whole[:500_000], whole[500_000:])
-    with (
-        proxy.stream(host.address("/x")) as one,
-        proxy.stream(host.address("/x")) as two,
-        proxy.stream(host.address("/x")) as three,
-    ):
-        first, second = next(one), next(two)
-        three.close()  # type: ignore[attr-defined]
-        gate.open()
-        assert first + b"".join(one) == second + b"".join(two) == LARGE
-    assert len(host.requests) == 1
+def test_an_image_is_read_in_pieces(proxy: Proxy, host: Host) -> None:
+    host.answers["/x"] = response(LARGE)
+    with proxy.stream(host.address("/x")) as pieces:
+        read = list(pieces)
+    assert b"".join(read) == LARGE
+    assert max(map(len, read)) <= 256 * 1024
 
 
 def test_those_who_wait_for_the_length_share_one_fetch(proxy: Proxy, host: Host) -> None:
@@ -779,16 +788,6 @@ def test_those_who_wait_for_the_length_share_one_fetch(proxy: Proxy, host: Host)
     assert len(host.requests) == 1
 
 
-def test_a_reader_who_leaves_does_not_stop_it(proxy: Proxy, host: Host) -> None:
-    whole = response(LARGE)
-    gate = host.answers["/x"] = Gate(whole[:500_000], whole[500_000:])
-    with proxy.stream(host.address("/x")) as pieces:
-        next(pieces)
-    gate.open()
-    assert proxy.get(host.address("/x")).data == LARGE
-    assert len(host.requests) == 1
-
-
 def test_an_image_without_a_length_is_sent_with_one(proxy: Proxy, host: Host) -> None:
     host.answers["/chunked"] = chunked(PNG[:7], PNG[7:8], PNG[8:])
     host.answers["/old"] = response(PNG, length=None)
@@ -799,50 +798,21 @@ def test_an_image_without_a_length_is_sent_with_one(proxy: Proxy, host: Host) ->
         assert answer.headers["Content-Length"] == str(len(PNG))
 
 
-class Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-    def get_stderr(self) -> Any:
-        return io.StringIO()
-
-
-class Server(socketserver.ThreadingMixIn, WSGIServer):
-    pass
-
-
-@contextlib.contextmanager
-def listening(app: Flask) -> Iterator[str]:
-    """Serve `app` over real sockets, in HTTP/1.0."""
-    with Server(("127.0.0.1", 0), Quiet) as server:
-        server.set_app(app)
-        thread = threading.Thread(target=server.serve_forever, args=[0.01])
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join(LIMIT)
-
-
 @pytest.mark.parametrize("tls", [False, True])
-def test_a_torn_image_arrives_torn_and_is_not_kept(
+def test_a_torn_image_is_a_502_and_not_kept(
     proxy: Proxy, host: Host, secure_host: Host, tls: bool
 ) -> None:
     host = secure_host if tls else host
     proxy.start(tls=trusting())
-    gate = host.answers["/x"] = Gate(response(LARGE)[:300_000], b"")
-    with listening(proxy.app) as url, httpx.Client(base_url=url, timeout=LIMIT) as client:
-        path = proxied(BASE, KEY, host.address("/x", "images.test")).removeprefix(BASE)
-        with client.stream("GET", path) as torn:
-            assert torn.status_code == 200
-            gate.open()
-            with pytest.raises(httpx.RemoteProtocolError):
-                torn.read()
+    address = host.address("/x", "images.test")
+    host.answers["/x"] = response(LARGE)[:300_000]
+    for _ in range(2):
+        refused(proxy.get(address))
         assert proxy.files == []
-        assert client.get(path).status_code == 502, "known for a minute"
-        proxy.now += 61
-        host.answers["/x"] = response(LARGE)
-        assert client.get(path).content == LARGE
-        assert client.get(path).content == LARGE
+    proxy.now += 61
+    host.answers["/x"] = response(LARGE)
+    assert proxy.get(address).data == LARGE
+    assert proxy.get(address).data == LARGE
     assert len(host.requests) == 2
 
 
@@ -887,13 +857,14 @@ def test_one_fetch_too_many_is_asked_to_come_back(proxy: Proxy, host: Host) -> N
     proxy.start(fetches=1, patience=0.0)
     whole = response(LARGE)
     gate = host.answers["/x"] = Gate(whole[:500_000], whole[500_000:])
-    with proxy.stream(host.address("/x")) as pieces:
-        answer = proxy.get(host.address())
-        refused(answer, 503)
-        assert answer.headers["Retry-After"] == "5"
-        with proxy.stream(host.address("/x")) as same:
-            gate.open()
-            assert b"".join(pieces) == b"".join(same) == LARGE
+    first = Reader(proxy, host.address("/x"))
+    gate.wait()
+    answer = proxy.get(host.address())
+    refused(answer, 503)
+    assert answer.headers["Retry-After"] == "5"
+    same = Reader(proxy, host.address("/x"))
+    gate.open()
+    assert first.answer().data == same.answer().data == LARGE
     proxy.start(fetches=1, patience=LIMIT)
     assert proxy.get(host.address()).status_code == 200, "that was not remembered"
 
@@ -902,14 +873,12 @@ def test_one_who_waits_has_a_turn(proxy: Proxy, host: Host) -> None:
     proxy.start(fetches=1, patience=LIMIT)
     whole = response(LARGE)
     gate = host.answers["/x"] = Gate(whole[:500_000], whole[500_000:])
-    got: list[bytes] = []
-    with proxy.stream(host.address("/x")) as pieces:
-        waiting = threading.Thread(target=lambda: got.append(proxy.get(host.address()).data))
-        waiting.start()
-        gate.open()
-        assert b"".join(pieces) == LARGE
-        waiting.join(LIMIT)
-    assert got == [PNG]
+    first = Reader(proxy, host.address("/x"))
+    gate.wait()
+    second = Reader(proxy, host.address())
+    gate.open()
+    assert first.answer().data == LARGE
+    assert second.answer().data == PNG
 
 
 def test_those_who_wait_are_bounded(
@@ -919,10 +888,121 @@ def test_those_who_wait_are_bounded(
     proxy.start(fetches=1, patience=LIMIT)
     whole = response(LARGE)
     gate = host.answers["/x"] = Gate(whole[:500_000], whole[500_000:])
-    with proxy.stream(host.address("/x")) as pieces:
-        refused(proxy.get(host.address()), 503)
-        gate.open()
-        assert b"".join(pieces) == LARGE
+    first = Reader(proxy, host.address("/x"))
+    gate.wait()
+    refused(proxy.get(host.address()), 503)
+    gate.open()
+    assert first.answer().data == LARGE
+
+
+def reset(connection: socket.socket) -> None:
+    """Close so that the other side is told of a broken connection (RST) instead of an end."""
+    linger = struct.pack("ii", 1, 0)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+
+def reset_in_the_middle(connection: socket.socket) -> None:
+    connection.sendall(response(LARGE)[:100_000])
+    reset(connection)
+
+
+def no_address(name: str, port: int) -> list[str]:
+    raise socket.gaierror(-2, "Name or service not known")
+
+
+def bug(name: str, port: int) -> list[str]:
+    raise RuntimeError("nobody foresaw this")
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"", "closes the connection without an answer"),
+        (reset, "breaks the connection"),
+        (reset_in_the_middle, "breaks the connection"),
+        (response(LARGE)[:100_000], "does not send all of the image"),
+        (chunked(PNG, end=b""), "does not send all of the image"),
+        (chunked(PNG, end=b"zz\r\n"), "does not send all of the image"),
+        (chunked(PNG, end=b"ff\r\nxxx"), "does not send all of the image"),
+        (b"garbage\r\n\r\n", "sends what is not HTTP"),
+        (response(PNG, length=10**9), "more than 1000000 bytes"),
+        (chunked(PNG, b"x" * 10**6), "more than 1000000 bytes"),
+        (response(b"<html>" + b" " * 100), "sends no image"),
+        (response(status="404 secret"), "answers 404"),
+        (redirect("/x?token=secret"), "more than 5 redirects"),
+        (redirect("http://[secret"), "redirects to what is no address"),
+    ],
+)  # fmt: skip
+def test_a_fetch_that_fails_is_one_line_in_the_log_without_a_traceback(
+    proxy: Proxy, host: Host, caplog: pytest.LogCaptureFixture, answer: bytes | Answer, reason: str
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="feedsvc")
+    host.answers["/x?token=secret"] = answer
+    for _ in range(2):
+        refused(proxy.get(host.address("/x?token=secret")))
+    (record,) = (record for record in caplog.records if record.name.startswith("feedsvc"))
+    assert record.getMessage() == f"no image from img.test: {reason}"
+    assert record.exc_info is None
+    assert proxy.files == []
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"resolve": no_address}, "images.test has no IP address"),
+        ({"allowed": lambda ip: False}, "images.test has no public IP address"),
+        ({}, "has a certificate that is not accepted"),
+    ],
+)
+def test_a_host_that_cannot_be_asked_is_one_line_in_the_log(
+    proxy: Proxy,
+    secure_host: Host,
+    caplog: pytest.LogCaptureFixture,
+    options: dict[str, Any],
+    reason: str,
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="feedsvc")
+    proxy.start(**options)
+    refused(proxy.get(secure_host.address(name="images.test")))
+    (record,) = (record for record in caplog.records if record.name.startswith("feedsvc"))
+    assert record.getMessage() == f"no image from images.test: {reason}"
+    assert record.exc_info is None
+
+
+def test_a_host_that_speaks_no_tls_or_refuses_the_connection_is_one_line_in_the_log(
+    proxy: Proxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="feedsvc")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer_without_tls() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        thread = threading.Thread(target=answer_without_tls)
+        thread.start()
+        refused(proxy.get(f"https://img.test:{listener.getsockname()[1]}/"))
+        thread.join(LIMIT)
+    with socket.socket() as taken:  # bound, so nobody listens there and nobody else will
+        taken.bind(("127.0.0.1", 0))
+        refused(proxy.get(f"http://img.test:{taken.getsockname()[1]}/"))
+    assert [record.getMessage() for record in caplog.records] == [
+        "no image from img.test: fails at TLS",
+        "no image from img.test: refuses the connection",
+    ]
+
+
+def test_a_failure_that_nobody_foresaw_ends_with_that_image(
+    proxy: Proxy, host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    proxy.start(resolve=bug)
+    refused(proxy.get(host.address()))
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    refused(proxy.get(host.address()))
+    assert len(caplog.records) == 1, "remembered like any other failure"
 
 
 def test_the_log_names_the_host_and_nothing_behind_it(

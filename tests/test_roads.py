@@ -14,6 +14,7 @@ from feedsvc.index import Index
 from feedsvc.republisher import Republisher
 from feedsvc.web import build_app, replay as road
 from feedsvc.web.bodies import Bodies
+from feedsvc.web.boundary import Boundary
 from feedsvc.web.replay import Replay
 
 Open = Callable[..., Republisher]
@@ -281,7 +282,8 @@ def test_a_pulse_that_was_lost_is_made_up_for(
 
 
 def held(app: Any) -> Any:
-    return app.wsgi_app._held
+    front = app.wsgi_app
+    return (front._app if isinstance(front, Boundary) else front)._held
 
 
 def small(monkeypatch: pytest.MonkeyPatch, *, answers: int = 10, bytes: int = 10**6) -> None:

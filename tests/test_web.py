@@ -47,7 +47,8 @@ def test_a_feed_has_the_headers_that_readers_need(client: FlaskClient, suffix: s
     assert response.status_code == 200
     headers = {name: response.headers.get(name) for name in (
         "Content-Type", "Cache-Control", "Vary", "Last-Modified", "X-Content-Type-Options",
-        "Access-Control-Allow-Origin", "Content-Encoding")}  # fmt: skip
+        "Access-Control-Allow-Origin", "Access-Control-Expose-Headers",
+        "Content-Encoding")}  # fmt: skip
     assert headers == {
         "Content-Type": TYPES[suffix],
         "Cache-Control": "public, max-age=900",
@@ -55,6 +56,7 @@ def test_a_feed_has_the_headers_that_readers_need(client: FlaskClient, suffix: s
         "Last-Modified": format_datetime(NOW, usegmt=True),
         "X-Content-Type-Options": "nosniff",
         "Access-Control-Allow-Origin": "*",
+        "Access-Control-Expose-Headers": "ETag, Last-Modified, Retry-After",
         "Content-Encoding": None,
     }
     assert re.fullmatch(r'"[0-9a-f]{32}"', response.headers["ETag"])
@@ -187,6 +189,52 @@ def test_what_is_not_there_is_a_404_in_plain_words(client: FlaskClient, path: st
 def test_a_name_in_a_request_is_escaped_in_the_answer(client: FlaskClient) -> None:
     text = client.get("/feeds/<script>alert(1)<%2fscript>.atom").text
     assert "<script" not in text
+
+
+def may_be_read_by_pages_of_other_sites(response: TestResponse) -> bool:
+    exposed = response.headers.get("Access-Control-Expose-Headers", "").split(", ")
+    return response.headers.get("Access-Control-Allow-Origin") == "*" and {
+        "ETag", "Last-Modified", "Retry-After",
+    } <= set(exposed)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["/opml.xml", *(f"/feeds/all.{suffix}" for suffix in TYPES)])
+def test_readers_in_browsers_can_poll(client: FlaskClient, path: str) -> None:
+    origin = {"Origin": "https://reader.example"}
+    preflight = client.options(
+        path,
+        headers={
+            **origin,
+            "Access-Control-Request-Method": "GET",
+            "Access-Control-Request-Headers": "if-none-match,if-modified-since",
+        },
+    )
+    assert (preflight.status_code, preflight.data) == (204, b"")
+    assert preflight.headers["Access-Control-Allow-Origin"] == "*"
+    assert preflight.headers["Access-Control-Allow-Methods"] == "GET, HEAD, OPTIONS"
+    allowed = preflight.headers["Access-Control-Allow-Headers"].split(", ")
+    assert {"If-None-Match", "If-Modified-Since", "Accept", "Cache-Control"} <= set(allowed)
+    assert int(preflight.headers["Access-Control-Max-Age"]) > 0
+    assert "Content-Type" not in preflight.headers
+    first = client.get(path, headers=origin)
+    assert may_be_read_by_pages_of_other_sites(first)
+    for _ in range(2):  # by the application, then from memory
+        again = client.get(path, headers={**origin, "If-None-Match": first.headers["ETag"]})
+        assert again.status_code == 304
+        assert may_be_read_by_pages_of_other_sites(again)
+
+
+def test_readers_in_browsers_see_why_there_is_no_feed(
+    client: FlaskClient, open_site: Callable[..., Republisher]
+) -> None:
+    missing = client.get("/feeds/none.atom")
+    assert missing.status_code == 404
+    assert may_be_read_by_pages_of_other_sites(missing)
+    empty = build_app(open_site(state={"url": "sqlite:///state/other.db"})).test_client()
+    for path in (FEED, "/opml.xml"):
+        early = empty.get(path)
+        assert early.status_code == 503
+        assert may_be_read_by_pages_of_other_sites(early)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])

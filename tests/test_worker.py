@@ -1,7 +1,7 @@
 """A web worker: who answers what, and that nobody waits for another."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from flask import Flask
 from feedsvc.serve import worker as worker_module
 from feedsvc.serve.worker import _answering
 from feedsvc.web import WAITING
+from feedsvc.web.boundary import WHOLE_BYTES, Boundary
 from feedsvc.web.replay import VERSION, Replay
 
 LIMIT = 20  # seconds that anything here may take before it has failed
@@ -20,6 +21,7 @@ class Asker:
 
     def __init__(self) -> None:
         self.told = threading.Event()
+        self.streamed, self.takes = threading.Event(), threading.Event()
         self.answer: tuple[int, list[tuple[str, str]], bytes] | None = None
         self.thread = ""
 
@@ -30,7 +32,10 @@ class Asker:
             self.told.set()
 
     def response_iter(self, status: int, headers: Any, body: Any) -> None:
-        self.response_bytes(status, headers, b"".join(iter(body.__next__, None)))
+        """Return, as granian does, when the reader has taken all of it."""
+        self.streamed.set()
+        assert self.takes.wait(LIMIT)
+        self.response_bytes(status, headers, b"".join(body.inner))
 
 
 class Application:
@@ -41,7 +46,7 @@ class Application:
         self.running = self.most_running = 0
         self.counting = threading.Lock()
 
-    def __call__(self, environ: Any, start: Any) -> list[bytes]:
+    def __call__(self, environ: Any, start: Any) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if "/wait" in path:
             with self.counting:
@@ -53,6 +58,9 @@ class Application:
                 self.running -= 1
         if path == "/fail":
             raise RuntimeError("as it should")
+        if path.endswith("/large"):
+            start("200 OK", [("Content-Length", str(WHOLE_BYTES + 1))])
+            return iter([path.encode()])
         environ[VERSION] = "1"
         start("200 OK", [("Content-Type", "text/plain")])
         return [path.encode()]
@@ -62,9 +70,8 @@ class Worker:
     def __init__(self) -> None:
         self.inner = Application()
         app = Flask("test")
-        app.wsgi_app = Replay(  # type: ignore[method-assign, assignment]
-            self.inner, pulse=lambda: b"1", holding=lambda versions: versions
-        )
+        cache = Replay(self.inner, pulse=lambda: b"1", holding=lambda versions: versions)
+        app.wsgi_app = Boundary(cache, cache.at_once)  # type: ignore[method-assign, assignment]
         self.callback = _answering(app, {})
 
     def ask(self, path: str) -> Asker:
@@ -122,13 +129,35 @@ def test_readers_and_hosts_that_take_long_hold_up_nothing_that_is_made(path: str
     assert all(one.told.wait(LIMIT) for one in asked)
 
 
+def test_readers_who_take_nothing_of_large_answers_hold_up_nobody() -> None:
+    worker = Worker()
+    readers = [worker.ask(f"{start}{n}/large") for start in (*WAITING, "/") for n in range(70)]
+    assert all(reader.streamed.wait(LIMIT) for reader in readers)
+    for path in (*WAITING, "/a"):
+        assert worker.ask(path).told.wait(LIMIT)
+    assert not any(reader.told.is_set() for reader in readers)
+    for reader in readers:
+        reader.takes.set()
+    assert all(reader.told.wait(LIMIT) for reader in readers)
+
+
+def test_health_is_answered_by_the_thread_that_was_asked() -> None:
+    worker = Worker()
+    asker = worker.ask("/healthz")
+    assert asker.told.is_set()
+    assert asker.answer is not None
+    assert asker.answer[::2] == (200, b"ok\n")
+
+
 def test_a_request_that_fails_is_answered_with_500_and_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     worker = Worker()
     asker = worker.ask("/fail")
     assert asker.told.wait(LIMIT)
-    assert asker.answer == (500, [], b"")
+    assert asker.answer is not None
+    assert asker.answer[::2] == (500, b"500 Internal Server Error\n")
     (record,) = caplog.records
     assert record.getMessage() == "GET '/fail' failed"
+    assert record.exc_info is not None
     assert worker.ask("/a").told.wait(LIMIT), "the thread goes on"

@@ -11,8 +11,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flask import Flask
@@ -26,8 +26,9 @@ from feedsvc.config import Config
 from feedsvc.serve.listening import BACKLOG
 from feedsvc.serve.state import log_to_stderr, open_republisher
 from feedsvc.web import WAITING, build_app
+from feedsvc.web.boundary import Boundary
 from feedsvc.web.imageproxy import MOST_FETCHES
-from feedsvc.web.replay import Header, Replay
+from feedsvc.web.replay import Header
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -39,9 +40,11 @@ _LAST_REQUEST_SECONDS = 0.2  # for the request of a connection that was accepted
 logger = logging.getLogger(__name__)
 
 # For what is not held in memory. Documents are made by few threads, which would otherwise take the
-# interpreter from the one that answers, and from each other. Those for what waits do nothing most
-# of the time: twice as many as images are fetched at once, so that others need not wait for these.
-_MAKING, _WAITING = 2, 2 * MOST_FETCHES
+# interpreter from the one that answers, and from each other. Those for what waits, for each of the
+# paths in WAITING, do nothing most of the time: twice as many as images are fetched at once, so
+# that others need not wait for these. What is too large to be handed over whole has a thread for
+# each reader, who may take it as slowly as he likes: as many as granian has connections.
+_MAKING, _WAITING, _STREAMING = 2, 2 * MOST_FETCHES, BACKLOG
 
 
 def work(config: Config, listens: socket.socket, workers: int, ready: Callable[[], None]) -> None:
@@ -94,30 +97,52 @@ class _Asker(Protocol):
 
     def response_bytes(self, status: int, headers: Sequence[Header], body: bytes) -> None: ...
 
+    def response_iter(
+        self, status: int, headers: Sequence[Header], body: Iterator[bytes]
+    ) -> None: ...
+
+
+class _StreamingAsker:
+    """The same; an answer in pieces is given by a thread that does nothing else meanwhile."""
+
+    def __init__(self, asker: _Asker, streaming: Executor) -> None:
+        self.response_bytes = asker.response_bytes
+        self._asker = asker
+        self._streaming = streaming
+
+    def response_iter(self, status: int, headers: Sequence[Header], body: Iterator[bytes]) -> None:
+        """Return at once, though granian's own returns when the reader has taken all of it."""
+        self._streaming.submit(self._asker.response_iter, status, headers, body)
+
 
 def _answering(app: Flask, *options: Any) -> Callable[[_Asker, "WSGIEnvironment"], None]:
     """Return what granian is to call with each request."""
-    replay = app.wsgi_app
-    assert isinstance(replay, Replay)
+    boundary = app.wsgi_app
+    assert isinstance(boundary, Boundary)
     slowly = as_wsgi(app, *options)
     making = ThreadPoolExecutor(_MAKING, "feedsvc-making")
-    waiting = ThreadPoolExecutor(_WAITING, "feedsvc-waiting")
+    waiting = {start: ThreadPoolExecutor(_WAITING, "feedsvc-waiting") for start in WAITING}
+    streaming = ThreadPoolExecutor(_STREAMING, "feedsvc-streaming")
 
     def slow(asker: _Asker, request: "WSGIEnvironment") -> None:
         try:
-            slowly(asker, request)
+            slowly(_StreamingAsker(asker, streaming), request)
         except Exception:
-            logger.exception("%s %r failed", request["REQUEST_METHOD"], request["PATH_INFO"])
+            logger.exception("%s %.200r failed", request["REQUEST_METHOD"], request["PATH_INFO"])
             asker.response_bytes(500, (), b"")  # ignored where an answer had begun
 
     def answer(asker: _Asker, request: "WSGIEnvironment") -> None:
-        found = replay.at_once(request)
+        try:
+            found = boundary.at_once(request)
+        except Exception:
+            logger.exception("%s %.200r failed", request["REQUEST_METHOD"], request["PATH_INFO"])
+            found = 500, (), b""
         if found is not None:
             asker.response_bytes(*found)
-        elif request["PATH_INFO"].startswith(WAITING):
-            waiting.submit(slow, asker, request)
-        else:
-            making.submit(slow, asker, request)
+            return
+        path = request["PATH_INFO"]
+        pools = (pool for start, pool in waiting.items() if path.startswith(start))
+        next(pools, making).submit(slow, asker, request)
 
     return answer
 

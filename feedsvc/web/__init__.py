@@ -10,13 +10,15 @@ from werkzeug.exceptions import HTTPException
 from feedsvc.errors import GoneError, NotFoundError, NotReadyError, StateError
 from feedsvc.republisher import Republisher
 from feedsvc.web import feeds, imageproxy, media, ops, pages
+from feedsvc.web.boundary import Boundary
+from feedsvc.web.headers import ReadableHeaders
 from feedsvc.web.http import page_headers
 from feedsvc.web.replay import Replay
 
 __all__ = ["WAITING", "build_app"]
 
 WAITING = ("/image/", "/media/")
-"""How paths begin whose answers wait: for another host, or for a reader who takes long."""
+"""How paths begin whose answers wait: for another host, or for a disk."""
 
 
 def build_app(republisher: Republisher, *, replay: bool = True) -> Flask:
@@ -71,8 +73,11 @@ def build_app(republisher: Republisher, *, replay: bool = True) -> Flask:
     def http_error(error: HTTPException) -> Response:
         return sorry(error, error.code or 500, error.name)
 
+    inner = ReadableHeaders(app.wsgi_app)
     if replay:
-        app.wsgi_app = Replay(  # type: ignore[method-assign, assignment]  # Flask's own way
-            app.wsgi_app, pulse=republisher.pulse, holding=republisher.holding
-        )
+        cache = Replay(inner, pulse=republisher.pulse, holding=republisher.holding)
+        boundary = Boundary(cache, cache.at_once)
+    else:
+        boundary = Boundary(inner)
+    app.wsgi_app = boundary  # type: ignore[method-assign, assignment]  # Flask's own way
     return app

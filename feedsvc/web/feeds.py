@@ -5,13 +5,14 @@ import unicodedata
 from flask import Blueprint, Response, request
 
 from feedsvc.republisher import Republisher
-from feedsvc.web.http import send
+from feedsvc.web.http import for_other_sites, send
 from feedsvc.web.replay import VERSION
 
 
 def blueprint(republisher: Republisher) -> Blueprint:
     """Return the routes of everything a feed reader asks for."""
     routes = Blueprint("feeds", __name__)
+    routes.after_request(for_other_sites)
 
     def answer(path: str) -> Response:
         canonical = unicodedata.normalize("NFC", path)

@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from flask import Request, Response
+from flask import Request, Response, request
 from werkzeug.datastructures import Headers
 from werkzeug.http import http_date
 
@@ -41,7 +41,6 @@ def send(request: Request, document: Document, *, max_age: timedelta, now: datet
     response.headers["Cache-Control"] = f"public, max-age={int(max_age.total_seconds())}"
     response.headers["Vary"] = "Accept-Encoding"
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Access-Control-Allow-Origin"] = "*"
     return response
 
 
@@ -55,6 +54,25 @@ class _NotModified(Response):
         headers = super().get_wsgi_headers(environ)
         headers["Last-Modified"] = http_date(self.last_modified)
         return headers
+
+
+def for_other_sites(response: Response) -> Response:
+    """Let the pages of any site read an answer, and what it needs to ask again (WHATWG Fetch 3.2).
+
+    If-None-Match and If-Modified-Since are none of the headers that pages may send unasked, so a
+    browser asks first by OPTIONS.
+    """
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Access-Control-Expose-Headers"] = "ETag, Last-Modified, Retry-After"
+    if request.method == "OPTIONS":
+        response.status_code = 204
+        del response.headers["Content-Type"]
+        response.headers["Access-Control-Allow-Methods"] = "GET, HEAD, OPTIONS"
+        response.headers["Access-Control-Allow-Headers"] = (
+            "If-None-Match, If-Modified-Since, Accept, Cache-Control, Pragma, A-IM, User-Agent"
+        )
+        response.headers["Access-Control-Max-Age"] = "86400"
+    return response
 
 
 def page_headers(response: Response) -> Response:

@@ -1,4 +1,4 @@
-"""What machines ask to know whether the service is well."""
+"""What machines ask to know whether the service is well; `boundary` answers /healthz."""
 
 from flask import Blueprint, Response, jsonify
 
@@ -9,10 +9,6 @@ from feedsvc.republisher import Republisher
 def blueprint(republisher: Republisher) -> Blueprint:
     """Return the routes for monitors."""
     routes = Blueprint("ops", __name__)
-
-    @routes.get("/healthz")
-    def health() -> Response:
-        return Response("ok\n", mimetype="text/plain", headers={"Cache-Control": "no-store"})
 
     @routes.get("/readyz")
     def readiness() -> Response:

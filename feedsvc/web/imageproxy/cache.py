@@ -27,8 +27,7 @@ from feedsvc.web.imageproxy import sniff
 
 logger = logging.getLogger(__name__)
 
-# What one response carries at once: an image no larger than this leaves its worker at once, however
-# slowly the reader takes it.
+# Bytes of an image that are read at once.
 CHUNK = 256 * 1024
 
 _MAX_AGE = timedelta(days=30)

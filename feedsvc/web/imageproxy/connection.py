@@ -82,9 +82,34 @@ def _told_plainly() -> Iterator[None]:
     try:
         yield
     except (TimeoutError, urllib3.exceptions.TimeoutError) as error:
-        raise failure.too_slow("took too long") from error
+        raise failure.too_slow("takes too long") from error
     except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
-        raise failure.unreachable(type(error).__name__) from error
+        raise failure.unreachable(_reason(error)) from error
+
+
+# What the log says of an error, or of the error behind it; the first kind that fits. The texts of
+# the libraries are not used: some of them contain what the host sent.
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (ssl.SSLCertVerificationError, "has a certificate that is not accepted"),
+    (ssl.SSLError, "fails at TLS"),
+    (ConnectionRefusedError, "refuses the connection"),
+    (http.client.RemoteDisconnected, "closes the connection without an answer"),
+    (ConnectionError, "breaks the connection"),
+    (http.client.IncompleteRead, "does not send all of the image"),  # or a broken chunk
+    (http.client.HTTPException, "sends what is not HTTP"),
+    (urllib3.exceptions.HTTPError, "sends what is not HTTP"),
+    (OSError, "cannot be reached"),
+)
+
+
+def _reason(error: BaseException) -> str:
+    chain = [error]
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(cause)
+    for kind, text in _REASONS:
+        if any(isinstance(cause, kind) for cause in chain):
+            return text
+    return type(error).__name__
 
 
 class _Socket(socket.socket):

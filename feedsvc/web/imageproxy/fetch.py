@@ -78,7 +78,7 @@ class Fetcher:
             raise failure.unreachable("an address that is never asked")
         try:
             ips = targets.choose(self._resolve(target.host, target.port), self._allowed)
-        except (OSError, UnicodeError) as error:
+        except (OSError, ValueError) as error:
             raise failure.unreachable(f"{target.host} has no IP address") from error
         if not ips:
             raise failure.unreachable(f"{target.host} has no public IP address")
@@ -105,7 +105,7 @@ class Fetcher:
 
 
 class Upstream:
-    """One image on its way from its host: its media type, its length if known, then its bytes.
+    """One image on its way from its host: its media type, then its bytes.
 
     The type is that of its first bytes, never what the host says. Iterating raises ImageError
     when it is cut short, too slow or too large.
@@ -123,7 +123,6 @@ class Upstream:
         if media_type is None:
             raise failure.no_image("sends no image")
         self.media_type = media_type
-        self.length = answer.length
         self._answer = answer
         self._head = head
         self._max_bytes = max_bytes

@@ -1,7 +1,7 @@
-"""One image on its way: a file that grows, and requests that read it behind the writer.
+"""One image on its way: a file that grows, and requests that wait until it is whole.
 
 The thread that fetches waits for no reader, and no reader for another: the file is the buffer, so
-memory holds one piece of an image however large it is and however slowly it is taken.
+memory holds one piece of an image however large it is and however many readers want it.
 """
 
 import os
@@ -25,16 +25,13 @@ class Flight:
         self._holders = 1  # the writer
         self._file: FileIO | None = None
         self._media_type = ""
-        self._length: int | None = None
         self._written = 0
         self._ended = False
         self._error: ImageError | None = None
 
-    def begin(self, file: FileIO, media_type: str, length: int | None) -> None:
+    def begin(self, file: FileIO, media_type: str) -> None:
         """Say what is coming, and where to."""
-        with self._changed:
-            self._file, self._media_type, self._length = file, media_type, length
-            self._changed.notify_all()
+        self._file, self._media_type = file, media_type
 
     def write(self, chunk: bytes) -> None:
         """Add the next bytes."""
@@ -42,9 +39,7 @@ class Flight:
         rest = memoryview(chunk)
         while rest:  # a file without a buffer may take less than it is given
             rest = rest[self._file.write(rest) :]
-        with self._changed:
-            self._written += len(chunk)
-            self._changed.notify_all()
+        self._written += len(chunk)
 
     def end(self, error: ImageError | None) -> None:
         """Say that this was all of it, or that there will not be more because of `error`."""
@@ -65,36 +60,21 @@ class Flight:
                 self._file.close()
 
     def head(self) -> tuple[str, int]:
-        """Return the media type and the length, once both are known. Raises ImageError.
+        """Return the media type and the length, once the image is whole. Raises ImageError.
 
-        Where the host does not say the length, it is known at the end. It is never left open: a
-        body that breaks off can only be told from a whole one by its length, because servers end
-        a chunked body properly whatever happened (granian does), and HTTP/1.0, which nginx speaks
-        to what is behind it, has no other mark.
+        A reader gets all of an image or an error with words, never a part: once the status is sent,
+        nothing but a broken connection could tell a part from the whole.
         """
         with self._changed:
-            ready = self._changed.wait_for(
-                lambda: self._ended or self._length is not None, self._limit
-            )
+            ready = self._changed.wait_for(lambda: self._ended, self._limit)
             if self._error is not None or not ready:
                 raise self._failure()
-            length = self._written if self._length is None else self._length
-            return self._media_type, length
+            return self._media_type, self._written
 
     def read(self, offset: int) -> bytes:
-        """Return the next bytes from `offset` on as soon as there are some, none at the end.
-
-        Raises ImageError when there will not be more though there should.
-        """
-        with self._changed:
-            ready = self._changed.wait_for(
-                lambda: self._written > offset or self._ended, self._limit
-            )
-            if self._error is not None or not ready:
-                raise self._failure()
-            assert self._file is not None
-            file, there = self._file.fileno(), self._written - offset
-        return os.pread(file, min(there, CHUNK), offset)
+        """Return the next bytes from `offset` on, none at the end; `head` comes first."""
+        assert self._file is not None
+        return os.pread(self._file.fileno(), CHUNK, offset)
 
     def _failure(self) -> ImageError:
         return self._error.again() if self._error else failure.too_slow("still under way")

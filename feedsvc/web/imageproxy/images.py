@@ -56,7 +56,6 @@ class Body:
         return self
 
     def __next__(self) -> bytes:
-        # Also asked at the end, so that it is kept by the time that all of it has been sent.
         chunk = self._source.read(self._offset)
         if not chunk and self._offset < self._length:
             raise failure.unreachable("is shorter than it said")
@@ -104,7 +103,7 @@ class Images:
         self._failures: OrderedDict[str, tuple[float, ImageError]] = OrderedDict()
 
     def get(self, address: str) -> Image:
-        """Return the image at `address`, from the cache or as it comes in. Raises ImageError."""
+        """Return the image at `address`, from the cache or its host. Raises ImageError."""
         name = name_of(address)
         source = self._cache.open(name) or self._join(name, address)
         try:
@@ -160,35 +159,42 @@ class Images:
 
     def _fly(self, flight: Flight, name: str, address: str) -> None:
         """Bring one image in; runs in a thread of its own."""
-        error: ImageError | None = failure.unreachable("unexpected")
+        error = self._failure_of(flight, name, address)
+        with self._changed:
+            del self._flights[name]
+            if error is not None:
+                self._failures[name] = (self._clock() + _REMEMBERED_FOR, error)
+                self._failures.move_to_end(name)
+                while len(self._failures) > _MOST_REMEMBERED:
+                    self._failures.popitem(last=False)
+            self._changed.notify_all()
+        flight.end(error)
+        flight.release()
+
+    def _failure_of(self, flight: Flight, name: str, address: str) -> ImageError | None:
+        """Fetch an image; return why it cannot be had, None once it is there."""
         try:
             self._carry(flight, name, address)
-            error = None
         except ImageError as failed:
             error = failed
         except OSError as failed:
             error = failure.busy(f"cannot be written to disk: {failed.strerror}")
-        finally:
-            if error is not None:
-                # The host alone: what is behind it may be nobody's business.
-                target = targets.parse(address)
-                logger.info("no image from %s: %s", target and target.host, error.detail)
-            with self._changed:
-                del self._flights[name]
-                if error is not None:
-                    self._failures[name] = (self._clock() + _REMEMBERED_FOR, error)
-                    self._failures.move_to_end(name)
-                    while len(self._failures) > _MOST_REMEMBERED:
-                        self._failures.popitem(last=False)
-                self._changed.notify_all()
-            flight.end(error)
-            flight.release()
+        except Exception:
+            # Nobody foresaw this: it must not leave those who wait without an answer.
+            logger.exception("an image could not be fetched")
+            return failure.unreachable("fails")
+        else:
+            return None
+        # The host alone: what is behind it may be nobody's business.
+        target = targets.parse(address)
+        logger.info("no image from %s: %s", target and target.host, error.detail)
+        return error
 
     def _carry(self, flight: Flight, name: str, address: str) -> None:
         with closing(self._fetcher.open(address)) as upstream:
             draft = self._cache.draft(name)
             try:
-                flight.begin(draft.file, upstream.media_type, upstream.length)
+                flight.begin(draft.file, upstream.media_type)
                 for chunk in upstream:
                     flight.write(chunk)
                 self._cache.keep(draft, name)
