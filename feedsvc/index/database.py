@@ -20,6 +20,7 @@ from feedsvc.index import rows, schema
 from feedsvc.index.engine import file_of, is_damage, make, with_room, words
 from feedsvc.index.journal import Journal
 from feedsvc.index.lookup import identities
+from feedsvc.index.ownermark import OwnerMark
 from feedsvc.index.pulse import Pulse
 from feedsvc.index.turns import Kind, Turns
 from feedsvc.index.writer import Writer
@@ -41,7 +42,7 @@ class Database:
         self._file = file_of(url)
         self._journal = Journal(journal_of(self._file)) if self._file else None
         self._inode = _inode(self._file)
-        self._marker: Path | None = None
+        self._mark = OwnerMark(self._beside(_OPEN)) if self._file else None
         self._pulse: Pulse | None = None
         self._turns = Turns(self._beside(_TURNS) if self._file else None)
 
@@ -72,8 +73,8 @@ class Database:
         if self._pulse is not None:
             self._pulse.close()
         self._turns.close()
-        if self._marker is not None:
-            self._marker.unlink(missing_ok=True)
+        if self._mark is not None:
+            self._mark.release()
 
     def pulse(self) -> bytes:
         """Return a number that is another one after feeds have changed; costs no look at a disk."""
@@ -140,9 +141,10 @@ class Database:
                 self.repair()
 
     def _prepare(self, *, owner: bool) -> None:
+        crashed = owner and self._mark is not None and self._mark.take()
         try:
             self._migrate()
-            if owner and self._file and (self._beside(_OPEN).exists() or self._suspect()):
+            if owner and self._file and (crashed or self._suspect()):
                 self._check()
             if owner:
                 self._restore()
@@ -150,10 +152,6 @@ class Database:
             if owner:
                 self.repair()
             # Else the owner does, at its next pass; until then whoever asks is told.
-        if owner and self._file is not None:
-            with suppress(OSError):
-                self._beside(_OPEN).touch()
-                self._marker = self._beside(_OPEN)
 
     def _beside(self, suffix: str) -> Path:
         assert self._file is not None

@@ -1,0 +1,81 @@
+"""Who has a state open for refreshing, and whether the last one closed it."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from feedsvc.index import Index
+from feedsvc.index.ownermark import OwnerMark
+
+
+def test_who_closes_leaves_nothing_and_is_no_crash(tmp_path: Path) -> None:
+    mark = OwnerMark(tmp_path / "mark")
+    assert not mark.take()
+    assert (tmp_path / "mark").exists()
+    mark.release()
+    assert not (tmp_path / "mark").exists()
+    assert not mark.take()
+    mark.release()
+
+
+def test_a_file_that_nobody_holds_was_left_by_a_crash(tmp_path: Path) -> None:
+    (tmp_path / "mark").touch()
+    mark = OwnerMark(tmp_path / "mark")
+    assert mark.take()
+    mark.release()
+
+
+def test_an_owner_at_work_is_no_crash_and_its_mark_stays_when_another_closes(
+    tmp_path: Path,
+) -> None:
+    first, second = OwnerMark(tmp_path / "mark"), OwnerMark(tmp_path / "mark")
+    assert not first.take()
+    assert not second.take()
+    second.release()
+    assert (tmp_path / "mark").exists()
+    first.release()
+    assert not (tmp_path / "mark").exists()
+
+
+def test_where_no_file_can_be_written_nothing_is_marked(tmp_path: Path) -> None:
+    mark = OwnerMark(tmp_path / "no" / "mark")
+    assert not mark.take()
+    mark.release()
+
+
+OPEN = """
+import sys
+from feedsvc.index import Index
+index = Index.open(sys.argv[1], owner=True)
+print("open", flush=True)
+sys.stdin.read()
+index.close()
+"""
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_the_whole_database_is_checked_after_a_crash_alone(
+    tmp_path: Path, killed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/index.db"
+    checks: list[Index] = []
+    monkeypatch.setattr(Index, "_check", lambda index: checks.append(index))
+    running = subprocess.Popen(
+        [sys.executable, "-c", OPEN, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert running.stdin is not None
+    assert running.stdout is not None
+    assert running.stdout.readline() == b"open\n"
+    Index.open(url, owner=True).close()  # such as `feedsvc refresh` beside `serve`
+    assert not checks, "the other one is at work"
+    if killed:
+        os.kill(running.pid, signal.SIGKILL)
+    running.stdin.close()
+    running.stdout.close()
+    running.wait(60)
+    Index.open(url, owner=True).close()
+    assert len(checks) == killed
