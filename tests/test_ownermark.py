@@ -63,7 +63,11 @@ def test_the_whole_database_is_checked_after_a_crash_alone(
 ) -> None:
     url = f"sqlite:///{tmp_path}/index.db"
     checks: list[Index] = []
-    monkeypatch.setattr(Index, "_check", lambda index: checks.append(index))
+
+    def check(index: Index) -> None:
+        checks.append(index)
+
+    monkeypatch.setattr(Index, "_check", check)
     running = subprocess.Popen(
         [sys.executable, "-c", OPEN, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
