@@ -18,7 +18,7 @@ from feedsvc.config import Config
 from feedsvc.errors import LedgerError, StateDamagedError
 from feedsvc.index import Index, journal
 from feedsvc.model import Document, Entry, Feed, Problem, Refresh
-from feedsvc.republisher.checking import check
+from feedsvc.republisher.checking import Ignored, check, ignored
 from feedsvc.republisher.contents import Contents
 from feedsvc.republisher.documents import Documents
 from feedsvc.republisher.entries import Entries, Listing
@@ -27,7 +27,9 @@ from feedsvc.republisher.policies import needs_image_key
 from feedsvc.republisher.refresh import Progress, Refresher
 from feedsvc.republisher.survey import Paths
 
-__all__ = ["Listing", "Paths", "Progress", "Republisher", "check", "needs_image_key"]
+__all__ = [
+    "Ignored", "Listing", "Paths", "Progress", "Republisher", "check", "ignored", "needs_image_key",
+]  # fmt: skip
 
 
 _PREPARING_SECONDS = 5.0  # of a first pass, between the newest articles and the others
