@@ -14,11 +14,11 @@ from typing import Any, TextIO, TypeVar
 
 import click
 
-from feedsvc import __version__, config as configuration
+from feedsvc import __version__, config as configuration, xmltext
 from feedsvc.config import Config
 from feedsvc.errors import ConfigError, FeedsvcError
 from feedsvc.model import Changes, Problem, Refresh
-from feedsvc.republisher import Progress, check as check_articles
+from feedsvc.republisher import Ignored, Progress, check as check_articles, ignored
 from feedsvc.serve import (
     LONG_PASS,
     available_cores,
@@ -34,6 +34,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _PROBLEMS, _CONFIG = 1, 2  # exit codes
 _MOST_WAITS = 5  # for files that are being written
+_MOST_EXTENSIONS = 10  # of ignored files that `check` lists
 
 
 def _config_option(command: F) -> F:
@@ -123,7 +124,7 @@ def refresh(config_file: Path | None, as_json: bool, accept_empty: bool) -> None
 
 @main.command()
 @_config_option
-@click.option("--json", "as_json", is_flag=True, help="List the problems as one JSON array.")
+@click.option("--json", "as_json", is_flag=True, help="Report as one JSON object.")
 def check(config_file: Path | None, as_json: bool) -> None:
     """Check the configuration and every article; change nothing.
 
@@ -136,10 +137,23 @@ def check(config_file: Path | None, as_json: bool) -> None:
             problems = check_articles(
                 config, datetime.now(UTC), progress, processes=available_cores()
             )
+        unmatched, left_behind = ignored(config)
     if as_json:
-        click.echo(json.dumps([asdict(one) for one in problems], ensure_ascii=False))
+        report = {
+            "problems": [asdict(problem) for problem in problems],
+            "ignored": {
+                "unmatched": [asdict(group) for group in unmatched],
+                "left_behind": [asdict(group) for group in left_behind],
+            },
+        }
+        click.echo(json.dumps(report, ensure_ascii=False))
     else:
         click.echo(_grouped(problems))
+        for line in (
+            *_ignored("no pattern of articles.include matches", unmatched),
+            *_ignored("an editor or a download left them", left_behind),
+        ):
+            click.echo(line)
     if problems:
         sys.exit(_PROBLEMS)
 
@@ -158,7 +172,7 @@ def explain(config_file: Path | None, file: str) -> None:
             for heading, lines in republisher.explain(file):
                 click.echo(f"{heading}:")
                 for line in lines:
-                    click.echo(f"  {line}")
+                    click.echo(f"  {xmltext.shown(line.expandtabs())}")
         finally:
             republisher.close()
 
@@ -265,9 +279,23 @@ def _grouped(problems: Sequence[Problem]) -> str:
         for one in some:
             by_cure.setdefault(one.cure, []).append(one)
         for cure, alike in sorted(by_cure.items(), key=lambda group: (-len(group[1]), group[0])):
-            lines.append(f"  {cure}:")
+            lines.append(f"  {xmltext.shown(cure)}:")
             lines += [f"    {one.place}: {one.what}" for one in alike]
     return "\n".join(lines) or "no problems"
+
+
+def _ignored(why: str, groups: Sequence[Ignored]) -> Iterator[str]:
+    """Yield what to say of files that are no articles because of their names."""
+    if not groups:
+        return
+    yield f"ignored, because {why}: {sum(group.files for group in groups)}"
+    for group in groups[:_MOST_EXTENSIONS]:
+        more = ", …" if group.files > len(group.first) else ""
+        names = ", ".join(map(xmltext.shown, group.first))
+        extension = xmltext.shown(group.extension) or "no extension"
+        yield f"  {extension}: {group.files} ({names}{more})"
+    if len(groups) > _MOST_EXTENSIONS:
+        yield f"  … {len(groups) - _MOST_EXTENSIONS} extensions more"
 
 
 def _problem(problem: Problem) -> str:
@@ -282,7 +310,10 @@ def _as_text(report: Refresh) -> str:
         f" {len(changes.removed)} removed; {report.articles} articles,"
         f" {len(report.problems)} problems; {report.seconds:.2f} s"
     )
-    lines += [f"{source}: still being written, left for the next pass" for source in report.pending]
+    lines += [
+        f"{xmltext.shown(source)}: still being written, left for the next pass"
+        for source in report.pending
+    ]
     return "\n".join(lines)
 
 

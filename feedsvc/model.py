@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple, NewType
 from zoneinfo import ZoneInfo
 
+from feedsvc import xmltext
+
 SafeHTML = NewType("SafeHTML", str)
 """HTML that has passed the sanitiser; only `feedsvc.content` makes it."""
 
@@ -103,16 +105,17 @@ class Problem:
 
     @property
     def place(self) -> str:
-        """Where it shows, as `file:line`."""
-        return self.source if self.line is None else f"{self.source}:{self.line}"
+        """Where it shows, as `file:line`, in one line."""
+        source = xmltext.shown(self.source)
+        return source if self.line is None else f"{source}:{self.line}"
 
     @property
     def what(self) -> str:
-        """What is wrong, with the field's name."""
-        return f"{self.field}: {self.reason}" if self.field else self.reason
+        """What is wrong, with the field's name, in one line."""
+        return xmltext.shown(f"{self.field}: {self.reason}" if self.field else self.reason)
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.what}; {self.cure}"
+        return f"{self.place}: {self.what}; {xmltext.shown(self.cure)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

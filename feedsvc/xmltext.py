@@ -15,6 +15,11 @@ _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # Legal in XML and never wanted in a line of text: DEL and the C1 controls; the bidirectional
 # overrides and isolates can make a title run over what stands beside it.
 _UNSEEN = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
+# What ends a line, moves a terminal's cursor, or changes the order of what stands beside it; and
+# lone surrogates, which no terminal can be sent.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 _SPACE = re.compile(r"\s+")
 # Complete ones only: `AT&T` and `?a=1&copy=2` are text that nobody escaped.
 _REFERENCE = re.compile(
@@ -45,6 +50,17 @@ def line(text: str, longest: int | None = None) -> str:
     text = _SPACE.sub(" ", _UNSEEN.sub("", legal(text))).strip()
     text = unicodedata.normalize("NFC", text)[:longest].strip()
     return "" if all(unicodedata.category(char) in {"Cf", "Zs"} for char in text) else text
+
+
+def shown(text: str) -> str:
+    r"""Escape what would break a line or hide in it, in a text that a person is shown.
+
+    A file's name may hold a newline, and what follows it must not pass for a line of a log.
+
+    >>> print(shown("a\nb\x1b[1m.md"))
+    a\nb\x1b[1m.md
+    """
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def plain(text: str) -> str:

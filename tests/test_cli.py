@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from feedsvc.cli import main
+from feedsvc.cli import _as_text, main
+from feedsvc.model import Changes, Refresh
 
 
 @pytest.fixture
@@ -118,15 +119,90 @@ def test_check_lists_problems_for_programs(folder: Path) -> None:
     (folder / "news" / "a.md").write_text("---\nno end")
     result = run("check", "--json")
     assert result.exit_code == 1
-    assert json.loads(result.output) == [
-        {
-            "source": "a.md",
-            "line": 1,
-            "field": None,
-            "reason": "the front matter opened by --- does not end",
-            "cure": "put a line --- after the last field",
-            "published": False,
-        }
+    assert json.loads(result.output) == {
+        "problems": [
+            {
+                "source": "a.md",
+                "line": 1,
+                "field": None,
+                "reason": "the front matter opened by --- does not end",
+                "cure": "put a line --- after the last field",
+                "published": False,
+            }
+        ],
+        "ignored": {"unmatched": [], "left_behind": []},
+    }
+
+
+def test_check_counts_the_files_that_are_ignored_and_is_0(folder: Path) -> None:
+    news = folder / "news"
+    (news / "sub").mkdir()
+    for name in ("1.pdf", "2.PDF", "sub/3.pdf", "4.pdf", "notes.docx", "Makefile"):
+        (news / name).write_text("x")
+    for name in ("~$office.md", "#1 story.md"):
+        (news / name).write_text("x")
+    for name in (".hidden.md", "picture.JPG", "a.MD"):  # no article and meant so; media; an article
+        (news / name).write_text("Hello")
+    result = run("check")
+    assert result.exit_code == 0
+    assert result.output == (
+        "no problems\n"
+        "ignored, because no pattern of articles.include matches: 6\n"
+        "  .pdf: 4 (1.pdf, 2.PDF, 4.pdf, …)\n"
+        "  no extension: 1 (Makefile)\n"
+        "  .docx: 1 (notes.docx)\n"
+        "ignored, because an editor or a download left them: 2\n"
+        "  .md: 2 (#1 story.md, ~$office.md)\n"
+    )
+    result = run("check", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.output) == {
+        "problems": [],
+        "ignored": {
+            "unmatched": [
+                {"extension": ".pdf", "files": 4, "first": ["1.pdf", "2.PDF", "4.pdf"]},
+                {"extension": "", "files": 1, "first": ["Makefile"]},
+                {"extension": ".docx", "files": 1, "first": ["notes.docx"]},
+            ],
+            "left_behind": [
+                {"extension": ".md", "files": 2, "first": ["#1 story.md", "~$office.md"]}
+            ],
+        },
+    }
+
+
+def test_check_does_not_list_endless_extensions(folder: Path) -> None:
+    for number in range(12):
+        (folder / "news" / f"x.{number:02}").write_text("x")
+    lines = run("check").output.splitlines()
+    assert lines[-2:] == ["  .09: 1 (x.09)", "  … 2 extensions more"]
+
+
+# Newline, carriage return, the start of a terminal's command, a line separator, an override.
+ODD = "a\nno problems\r\x1b[2J\u2028\u202e.md"
+SHOWN = r"a\nno problems\r\x1b[2J\u2028\u202e.md"
+
+
+def test_a_name_forges_no_line_of_any_report(folder: Path) -> None:
+    (folder / "news" / ODD).write_text("---\nno end")
+    (folder / "news" / f"{ODD}.pdf").write_text("x")
+    (folder / "news" / "b.md").write_text("---\ntitle: B\n---\na\x1b[2J\tb")
+    checked = run("check").output
+    assert f"\n    {SHOWN}:1: the front matter" in checked
+    assert f"({SHOWN}.pdf)" in checked
+    refreshed = run("refresh").output
+    assert refreshed.startswith(f"error: {SHOWN}:1: the front matter")
+    explained = run("explain", ODD).output
+    assert explained.startswith(f"file:\n  {SHOWN}\n")
+    for output in (checked, refreshed, explained, run("explain", "b.md").output):
+        assert not set(output) & set("\r\x1b\u2028\u202e\t")
+        assert "no problems" not in output.splitlines()
+
+
+def test_a_name_forges_no_line_about_a_file_being_written(folder: Path) -> None:
+    report = Refresh(changes=Changes(), articles=0, seconds=0, pending=(ODD,))
+    assert _as_text(report).splitlines()[1:] == [
+        f"{SHOWN}: still being written, left for the next pass"
     ]
 
 

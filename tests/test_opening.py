@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Tree, titles
@@ -154,6 +155,28 @@ def test_the_directory_itself_may_be_reached_by_a_link(root: Path, links: Links)
 
 
 @pytest.mark.parametrize("links", ["inside", "never"])
+@pytest.mark.usefixtures("_both_ways")
+def test_the_directory_may_be_moved_and_its_link_may_lead_elsewhere(
+    root: Path, links: Links
+) -> None:
+    link = root.parent / "link"
+    link.symlink_to(root)
+    directory = Directory(link, INCLUDE, links)
+    assert directory.read("a.md") == b"inside"
+    root.rename(root.parent / "moved")
+    link.unlink()
+    link.symlink_to("moved")
+    assert directory.read("a.md") == b"inside"
+    (root.parent / "moved" / "out.md").symlink_to("../outside/a.md")
+    assert reads(directory, "out.md") == b"nothing"
+    link.unlink()
+    link.symlink_to("outside")
+    (root.parent / "outside" / "out.md").symlink_to("../moved/a.md")
+    assert directory.read("a.md") == SECRET  # which is what the operator wants to be read now
+    assert reads(directory, "out.md") == b"nothing"
+
+
+@pytest.mark.parametrize("links", ["inside", "never"])
 def test_a_file_that_loses_its_name_while_it_is_read_is_read(
     root: Path, links: Links, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,10 +233,10 @@ def test_an_article_swapped_for_a_link_between_scan_and_reading_is_not_published
     (tree.root.parent / "secret.md").write_text("---\ntitle: Secret\n---\ntext")
     opened = scan.open_file
 
-    def swap_first(root: str, name: str, links: Links) -> int:
+    def swap_first(root: str, name: str, *more: Any) -> int:
         (tree.root / name).unlink()
         (tree.root / name).symlink_to("../secret.md")
-        return opened(root, name, links)
+        return opened(root, name, *more)
 
     monkeypatch.setattr(scan, "open_file", swap_first)
     site.refresh()
@@ -227,11 +250,11 @@ def test_a_pipe_in_the_place_of_an_article_holds_up_no_pass(
     tree.write("b.md", "---\ntitle: B\n---\ntext")
     opened = scan.open_file
 
-    def swap_first(root: str, name: str, links: Links) -> int:
+    def swap_first(root: str, name: str, *more: Any) -> int:
         if name == "a.md":
             (tree.root / name).unlink()
             os.mkfifo(tree.root / name)
-        return opened(root, name, links)
+        return opened(root, name, *more)
 
     with monkeypatch.context() as patched:
         patched.setattr(scan, "open_file", swap_first)
@@ -258,9 +281,9 @@ def test_a_file_that_has_grown_since_the_scan_is_not_read_whole(
     file = tree.write("a.md", "short")
     opened = scan.open_file
 
-    def grow_first(root: str, name: str, links: Links) -> int:
+    def grow_first(root: str, name: str, *more: Any) -> int:
         os.truncate(file, 2**40)  # no disk holds the zeros, and no memory could
-        return opened(root, name, links)
+        return opened(root, name, *more)
 
     monkeypatch.setattr(scan, "open_file", grow_first)
     (problem,) = site.refresh().problems
@@ -275,7 +298,7 @@ def test_an_open_file_is_closed_whatever_it_was(root: Path) -> None:
     for links in ("inside", "anywhere", "never"):
         for source in ("a.md", "b/c.md", "out.md", "in.md", "pipe.md", "b", "gone.md", "a.md/x.md"):
             try:
-                os.close(opening.open_file(str(root), source, links))
+                os.close(opening.open_file(str(root), source, links, f"{root}/"))
             except FileNotFoundError:
                 continue
     assert len(list(Path("/dev/fd").iterdir())) == before
@@ -302,10 +325,10 @@ def test_an_image_swapped_for_a_link_as_it_is_opened_is_not_served(
 ) -> None:
     opened = scan.open_file
 
-    def swap_first(root: str, name: str, links: Links) -> int:
+    def swap_first(root: str, name: str, *more: Any) -> int:
         (tree.root / name).unlink()
         (tree.root / name).symlink_to("../secret.png")
-        return opened(root, name, links)
+        return opened(root, name, *more)
 
     monkeypatch.setattr(scan, "open_file", swap_first)
     response = media.get("/media/x.png", buffered=True)

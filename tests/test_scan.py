@@ -42,11 +42,44 @@ def test_names_may_hold_anything_a_file_system_allows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [".hidden.md", ".git/a.md", "a.md~", "#a.md#", ".a.md.swp", "a.md.part", "b.tmp"]
-)
+    "name",
+    [".hidden.md", ".git/a.md", "a.md~", "#a.md#", ".#a.md", ".a.md.swp", "a.md.swp", "a.md.part",
+     "b.tmp", "~$a.md", "~$office.MD", "a.md.filepart", ".DS_Store", "._a.md", "4913"],
+)  # fmt: skip
 def test_what_editors_and_downloads_leave_behind_is_passed_over(tmp_path: Path, name: str) -> None:
     root = tmp_path / "articles"
     assert scan(root, name, "a.txt") == ["a.txt"]
+
+
+def test_an_extension_counts_in_upper_and_lower_case(tmp_path: Path) -> None:
+    names = ["a.MD", "b.Md", "c.md", "d/E.TXT", "news/f.HTML"]
+    assert scan(tmp_path, *names, "News/g.html", "news/h/i.HTML", "j.mdx", "md", ".MD") == names
+    directory = Directory(tmp_path, INCLUDE)
+    directory.scan()
+    assert list(look(directory, "a.MD", "d").signatures) == ["a.MD", "d/E.TXT"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("**/*.[m]d", ["a.md"]),
+        (r"**/*.\md", ["a.md"]),
+        ("**/*.m?", ["a.MD", "a.md"]),
+        ("**/A.tar.md", []),
+        ("a.md", ["a.MD", "a.md"]),
+        ("**/b.d/*", ["b.d/x"]),
+        ("**/*", ["4913", "a.MD", "a.md", "b.d/x"]),
+    ],
+)
+def test_only_an_extension_in_letters_counts_in_any_case(
+    tmp_path: Path, pattern: str, found: list[str]
+) -> None:
+    scan(tmp_path, "a.md", "a.MD", "b.d/x", "~$a.md", "4913")
+    assert list(Directory(tmp_path, (pattern,)).scan().signatures) == found
+
+
+def test_what_a_folder_is_called_by_number_is_walked(tmp_path: Path) -> None:
+    assert scan(tmp_path, "4913/a.md", "~x/b.md", "~c.md") == ["4913/a.md", "~c.md", "~x/b.md"]
 
 
 @pytest.mark.parametrize(

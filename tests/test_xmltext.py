@@ -1,6 +1,7 @@
 """Text at the door: what was escaped on the way here is decoded once."""
 
 import html
+import unicodedata
 
 import pytest
 from hypothesis import given, strategies as st
@@ -37,6 +38,19 @@ TEXT = st.lists(
 )
 def test_what_was_escaped_is_decoded_once(written: str, meant: str) -> None:
     assert xmltext.plain(written) == meant
+
+
+@given(st.text() | st.text(alphabet="\0\t\n\r\x1b\x85\u2028\u202e\ud800a\\"))
+def test_what_a_person_is_shown_is_one_line_without_commands(text: str) -> None:
+    shown = xmltext.shown(text)
+    assert len(shown.splitlines()) <= 1
+    assert not any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in shown)
+    assert xmltext.shown(shown) == shown
+
+
+def test_what_breaks_no_line_is_shown_as_it_is() -> None:
+    for text in ("a b.md", r"b\xff.md", "中文－名.md", "🙂.md", "e\u0301", "a\u200db"):
+        assert xmltext.shown(text) == text
 
 
 @given(TEXT.map(xmltext.line))

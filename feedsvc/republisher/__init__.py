@@ -23,11 +23,14 @@ from feedsvc.republisher.contents import Contents
 from feedsvc.republisher.documents import Documents
 from feedsvc.republisher.entries import Entries, Listing
 from feedsvc.republisher.explain import Explainer, Explanation
+from feedsvc.republisher.ignored import Ignored, ignored
 from feedsvc.republisher.policies import needs_image_key
 from feedsvc.republisher.refresh import Progress, Refresher
 from feedsvc.republisher.survey import Paths
 
-__all__ = ["Listing", "Paths", "Progress", "Republisher", "check", "needs_image_key"]
+__all__ = [
+    "Ignored", "Listing", "Paths", "Progress", "Republisher", "check", "ignored", "needs_image_key",
+]  # fmt: skip
 
 
 _PREPARING_SECONDS = 5.0  # of a first pass, between the newest articles and the others

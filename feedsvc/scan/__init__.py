@@ -63,6 +63,7 @@ class Directory:
         self._links = links
         self._leads: list[str] | None = None  # where links led in the last walk over everything
         self.last_root = ""  # whose walk that was
+        self._real: tuple[str, str] | None = None  # which directory it is, and its real path
         # Whether the inode belongs to a signature; not where the file system changes them.
         self.inodes = True
 
@@ -104,6 +105,7 @@ class Directory:
         return unmatched, left_behind
 
     def _walk_all(self, walk: Walk) -> None:
+        self._real = None  # it may be the same directory at another place
         try:
             root = _identity(self.root)
             walk.folder(os.fspath(self.root), "")
@@ -185,12 +187,21 @@ class Directory:
         OSErrors where it cannot be opened. It never waits for the writer of a pipe.
         """
         try:
-            return open_file(self._folder, source, self._links)
+            return open_file(self._folder, source, self._links, self._inside())
         except FileNotFoundError:
             name = ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), source.encode())
             if name == source.encode():
                 raise
-            return open_file(self._folder, os.fsdecode(name), self._links)
+            return open_file(self._folder, os.fsdecode(name), self._links, self._inside())
+
+    def _inside(self) -> str:
+        """Return the real path of the directory, with a slash at its end."""
+        # To follow its links takes ten times as long as to ask whether it is the same as before.
+        identity = _identity(self.root)
+        if self._real is None or self._real[0] != identity:
+            path = os.path.join(os.path.realpath(self._folder), "")  # noqa: PTH118
+            self._real = identity, path
+        return self._real[1]
 
 
 def _topmost(sources: Iterable[str]) -> tuple[str, ...]:

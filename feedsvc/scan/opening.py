@@ -22,15 +22,17 @@ _CHUNK = 1 << 16
 _GONE = " (deleted)"  # what Linux writes behind the path of a file that has no name any more
 
 
-def open_file(root: str, name: str, links: Links) -> int:
+def open_file(root: str, name: str, links: Links, inside: str) -> int:
     """Open a file by its path below `root` for reading, and return its descriptor.
+
+    `inside` is the real path of `root`, with a slash at its end.
 
     Raises FileNotFoundError where there is no regular file, or links lead to it that are not to be
     followed; other OSErrors where it cannot be opened.
     """
     descriptor = _open(os.path.join(root, name))  # noqa: PTH118 - quicker, and there are many
     try:
-        if links == "anywhere" or _is_where_it_should_be(descriptor, root, name, links):
+        if links == "anywhere" or _is_where_it_should_be(descriptor, inside, name, links):
             _check_kind(descriptor)
             return descriptor
     except BaseException:
@@ -54,17 +56,16 @@ def read(descriptor: int, most: int = -1) -> bytes:
     return b"".join(parts)
 
 
-def _is_where_it_should_be(descriptor: int, root: str, name: str, links: Links) -> bool:
+def _is_where_it_should_be(descriptor: int, inside: str, name: str, links: Links) -> bool:
     """Tell whether the system names a place for an open file that `links` allows.
 
-    False does not mean that it is elsewhere: only Linux tells, and it may write a name in another
-    case where the file system has none.
+    False does not mean that it is elsewhere: only Linux tells, the directory may have been moved,
+    and a name may be written in another case where the file system has none.
     """
     try:
         place = os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - once for each file
     except OSError:
         return False
-    inside = os.path.join(os.path.realpath(root), "")  # noqa: PTH118 - for its slash
     if links == "never":
         return place in {inside + name, inside + name + _GONE}
     return place.startswith(inside)
