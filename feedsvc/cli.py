@@ -17,7 +17,7 @@ from feedsvc import __version__, config as configuration
 from feedsvc.config import Config
 from feedsvc.errors import ConfigError, FeedsvcError
 from feedsvc.model import Changes, Problem, Refresh
-from feedsvc.republisher import Progress, check as check_articles
+from feedsvc.republisher import Newest, Progress, check as check_articles
 from feedsvc.serve import (
     LONG_PASS,
     available_cores,
@@ -131,12 +131,15 @@ def check(config_file: Path | None, as_json: bool) -> None:
     with _errors():
         config = _load(config_file)
         trigger(config.articles.rescan, config.site.timezone)
+        newest = Newest()
         with _progress() as progress:
-            problems = check_articles(config, progress)
+            problems = check_articles(config, progress, seen=newest.add)
     if as_json:
         click.echo(json.dumps([asdict(one) for one in problems], ensure_ascii=False))
     else:
         click.echo(_grouped(problems))
+        if note := newest.note(config):
+            click.echo(note)
     if problems:
         sys.exit(_PROBLEMS)
 

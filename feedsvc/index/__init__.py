@@ -15,6 +15,7 @@ from feedsvc.codings import unpack
 from feedsvc.index import journal, rows, schema
 from feedsvc.index.database import journal_of
 from feedsvc.index.engine import file_of
+from feedsvc.index.feedstates import CLOCK
 from feedsvc.index.kept import Kept
 from feedsvc.index.lookup import chunks, named
 from feedsvc.index.saved import SavedWork
@@ -23,7 +24,7 @@ from feedsvc.model import Problem, Published, Signature
 
 _MOST_RANGES = 1000  # queries of one place each; then one for everything is quicker
 
-__all__ = ["FeedState", "Index", "Kept", "Writer", "file_of", "journal", "journal_of"]
+__all__ = ["CLOCK", "FeedState", "Index", "Kept", "Writer", "file_of", "journal", "journal_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

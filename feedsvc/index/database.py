@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from feedsvc.errors import StateDamagedError, StateError
 from feedsvc.index import rows, schema
 from feedsvc.index.engine import file_of, is_damage, make, with_room, words
+from feedsvc.index.feedstates import CLOCK
 from feedsvc.index.journal import Journal
 from feedsvc.index.lookup import identities
 from feedsvc.index.pulse import Pulse
@@ -255,6 +256,7 @@ class Database:
         known = {identity.id: identity for identity in found}
         with self.writing() as writer:
             writer.take_over(known.values())
+            writer.forget_meta(CLOCK)  # a clock that was ahead may have dated them
         return len(known)
 
 

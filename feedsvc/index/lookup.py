@@ -1,9 +1,10 @@
 """Looking things up by many values at once."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import Connection, and_, case, func, select
+from sqlalchemy import Connection, and_, case, func, literal, or_, select
 
 from feedsvc.index import rows, schema
 from feedsvc.model import Identity
@@ -24,6 +25,24 @@ def identities(connection: Connection, wanted: Mapping[str, Iterable[str]]) -> l
             for row in connection.execute(query.where(ledger.c[column].in_(chunk))):
                 found[row.id] = rows.identity(row)
     return list(found.values())
+
+
+def identities_after(connection: Connection, moment: datetime) -> list[Identity]:
+    """Return the ledger's rows that name a time after `moment`."""
+    ledger, second = schema.ledger.c, rows.seconds(moment)
+    query = select(schema.ledger, literal(True).label("present")).where(
+        or_(ledger.first_seen > second, ledger.updated > second)
+    )
+    return [rows.identity(row) for row in connection.execute(query)]
+
+
+def sources_after(connection: Connection, moment: datetime) -> list[str]:
+    """Return the sources of the articles that show a time after `moment`."""
+    articles, second = schema.articles.c, rows.seconds(moment)
+    query = select(articles.source).where(
+        or_(articles.published > second, articles.updated > second)
+    )
+    return list(connection.execute(query.order_by(articles.source)).scalars())
 
 
 def copies(connection: Connection, ids: Iterable[str]) -> list[str]:

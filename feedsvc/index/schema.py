@@ -133,6 +133,17 @@ ledger = Table(
     Column("link", Text),
 )
 
+# Dates of the ledger that lay in the future when they were set right, as they were before, and the
+# `updated` that they were given: should the clock have been behind then, they come back.
+redated = Table(
+    "redated",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("first_seen", BigInteger),
+    Column("updated", BigInteger),
+    Column("updated_to", BigInteger),
+)
+
 STEPS: Sequence[Sequence[str]] = (
     (
         "CREATE TABLE files (source TEXT PRIMARY KEY, mtime_ns BIGINT NOT NULL,"
@@ -184,6 +195,10 @@ STEPS: Sequence[Sequence[str]] = (
         "CREATE INDEX memberships_newest ON memberships (slug, published DESC, id)",
     ),
     ("ALTER TABLE bodies ADD COLUMN packed {blob}",),
+    (
+        "CREATE TABLE redated (id TEXT PRIMARY KEY, first_seen BIGINT NOT NULL,"
+        " updated BIGINT NOT NULL, updated_to BIGINT NOT NULL)",
+    ),
 )
 
 

@@ -1,6 +1,7 @@
 """What a refresh writes, inside its one transaction."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection, literal, select
 
@@ -8,7 +9,14 @@ from feedsvc.codings import pack
 from feedsvc.index import rows, schema
 from feedsvc.index.feedstates import FeedStates
 from feedsvc.index.kept import Kept, write_contents
-from feedsvc.index.lookup import chunks, copies, identities, without_speaker
+from feedsvc.index.lookup import (
+    chunks,
+    copies,
+    identities,
+    identities_after,
+    sources_after,
+    without_speaker,
+)
 from feedsvc.model import Identity, Problem, Published, Signature
 
 
@@ -34,6 +42,51 @@ class Writer(FeedStates):
     def identities(self, wanted: Mapping[str, Iterable[str]]) -> list[Identity]:
         """Return the ledger's rows that have any of the `wanted` values, by column."""
         return identities(self._connection, wanted)
+
+    def identities_after(self, moment: datetime) -> list[Identity]:
+        """Return the ledger's rows that name a time after `moment`."""
+        return identities_after(self._connection, moment)
+
+    def sources_after(self, moment: datetime) -> list[str]:
+        """Return the sources of the articles that show a time after `moment`."""
+        return sources_after(self._connection, moment)
+
+    def redate(self, pairs: Sequence[tuple[Identity, Identity]]) -> None:
+        """Write identities with other dates, and remember those that they had at first."""
+        before = {row[0]: row for row in self._connection.execute(select(schema.redated))}
+        values = [
+            {
+                "id": old.id,
+                "first_seen": before[old.id].first_seen
+                if old.id in before
+                else rows.seconds(old.first_seen),
+                "updated": before[old.id].updated
+                if old.id in before
+                else rows.seconds(old.updated),
+                "updated_to": rows.seconds(new.updated),
+            }
+            for old, new in pairs
+        ]
+        self._replace(schema.redated, schema.redated.c.id, values)
+        self.write_identities(new for _, new in pairs)
+
+    def redated(self) -> dict[str, tuple[datetime, datetime, datetime]]:
+        """Return what is remembered by `redate`: first seen, updated, and what `updated` became."""
+        return {
+            id: (rows.moment(first_seen), rows.moment(updated), rows.moment(updated_to))
+            for id, first_seen, updated, updated_to in self._connection.execute(
+                select(schema.redated)
+            )
+        }
+
+    def forget_redated(self) -> None:
+        """Remember nothing of `redate` any more."""
+        self._connection.execute(schema.redated.delete())
+
+    def forget_requests_after(self, moment: datetime) -> None:
+        """Say of the documents that were asked for after `moment` that they were at it."""
+        second, table = rows.seconds(moment), schema.documents
+        self._connection.execute(table.update().where(table.c.asked > second).values(asked=second))
 
     def write_files(self, signatures: Mapping[str, Signature]) -> None:
         """Remember the signatures of files that have been dealt with."""
@@ -72,6 +125,10 @@ class Writer(FeedStates):
         self.identified.update(new)
         self._touched_ids.update(new)
         self._replace(schema.ledger, schema.ledger.c.id, [rows.ledger(i) for i in new.values()])
+
+    def forget_meta(self, key: str) -> None:
+        """Remember nothing under `key` any more."""
+        self._delete(schema.meta, schema.meta.c.key, [key])
 
     def take_over(self, identities: Iterable[Identity]) -> None:
         """Write identities from elsewhere; what the ledger said of their files before goes."""

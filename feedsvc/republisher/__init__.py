@@ -25,9 +25,10 @@ from feedsvc.republisher.entries import Entries, Listing
 from feedsvc.republisher.explain import Explainer, Explanation
 from feedsvc.republisher.policies import needs_image_key
 from feedsvc.republisher.refresh import Progress, Refresher
+from feedsvc.republisher.sitelanguage import Newest
 from feedsvc.republisher.survey import Paths
 
-__all__ = ["Listing", "Paths", "Progress", "Republisher", "check", "needs_image_key"]
+__all__ = ["Listing", "Newest", "Paths", "Progress", "Republisher", "check", "needs_image_key"]
 
 
 _PREPARING_SECONDS = 5.0  # of a first pass, between the newest articles and the others
@@ -158,6 +159,8 @@ class Republisher:
     def document(self, path: str) -> Document:
         """Return the bytes of `/feeds/<slug>.<format>` or `/opml.xml`.
 
+        The lists with more in them are `/opml.xml?all=1`, `?topics=1` and `?all=1&topics=1`.
+
         Raises NotFoundError where there is no such document, NotReadyError before the first pass.
         """
         return self._documents.document(path)
@@ -182,6 +185,10 @@ class Republisher:
     def entry(self, key: str) -> Entry:
         """Return one entry in full; raises NotFoundError, or GoneError for one withdrawn."""
         return self._entries.entry(key)
+
+    def language(self) -> str:
+        """Return the language that feeds declare, "" where it is not known."""
+        return self._entries.language()
 
     def listings(self) -> tuple[Listing, ...]:
         """Return every feed: the one of everything, the configured, those of terms."""

@@ -3,20 +3,26 @@
 from collections.abc import Callable
 
 from feedsvc.config import Config
+from feedsvc.identity import Found
 from feedsvc.model import Problem
 from feedsvc.reading import Reading
 
 
 def check(
-    config: Config, progress: Callable[[int, int], None] | None = None
+    config: Config,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    seen: Callable[[Found], None] | None = None,
 ) -> tuple[Problem, ...]:
-    """Read every article and return what is wrong, worst first."""
+    """Read every article and return what is wrong, worst first; `seen` is given what is right."""
     reading = Reading(config)
     scan = reading.directory.scan()
     problems = [unlisted(folder, reason) for folder, reason in scan.unreadable]
     for done, file in enumerate(scan.signatures.items(), start=1):
         outcome = reading.read(*file)
         problems += outcome.problems if outcome else ()
+        if seen and outcome and outcome.found:
+            seen(outcome.found)
         if progress:
             progress(done, len(scan.signatures))
     return tuple(sorted(problems, key=lambda one: (one.published, one.source, one.line or 0)))

@@ -8,10 +8,10 @@ from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
-from feedsvc import feeds, identity
+from feedsvc import content, feeds, identity
 from feedsvc.config import Config
 from feedsvc.index import Writer
-from feedsvc.model import Identity, Problem, Published, Signature
+from feedsvc.model import Article, Identity, Problem, Published, Signature
 from feedsvc.reading import Outcome
 from feedsvc.republisher.policies import digest
 
@@ -31,6 +31,11 @@ class Ingest:
         self._config = config
         self._now = now
         self._memberships = feeds.Memberships(config.categories, auto=config.feeds.auto_categories)
+        footers = [
+            config.content.footer,
+            *(dict(c.cleaning).get("footer") for c in config.categories),
+        ]
+        self._relative_footer = any(content.depends_on_folder(f, "html") for f in footers if f)
         self.edited: set[str] = set()
         self.members: Counter[str] = Counter()
 
@@ -63,6 +68,24 @@ class Ingest:
         while batch := list(islice(some, _BATCH)):
             writer.write_memberships([(one, self._memberships.of(one.article)) for one in batch])
 
+    def redate(
+        self, writer: Writer, some: Iterable[Published], right: Mapping[str, Identity]
+    ) -> None:
+        """Write those of these articles whose dates are others by identities that were set right.
+
+        The articles come with their bodies; identities that are not in `right`, by id, are as they
+        were.
+        """
+        some = list(some)
+        asked = {one.id for one in some} - right.keys()
+        identities = {one.id: one for one in writer.identities({"id": asked})} | dict(right)
+        changed = [
+            new
+            for old in some
+            if _dates(new := self._published(old.article, identities[old.id])) != _dates(old)
+        ]
+        writer.write_articles([(one, self._memberships.of(one.article)) for one in changed])
+
     def _publish(
         self, writer: Writer, found: Sequence[identity.Found]
     ) -> Iterator[tuple[str, Problem]]:
@@ -76,22 +99,7 @@ class Ingest:
             for one in assigned.values()
             if before.get(one.id, one.file_digest) != one.file_digest
         }
-        published = []
-        for one in found:
-            settled = assigned[one.article.source]
-            moment = one.article.published or settled.first_seen
-            hold = self._config.articles.future == "hold" and moment > self._now
-            published.append(
-                Published(
-                    article=one.article,
-                    id=settled.id,
-                    key=settled.key,
-                    published=moment,
-                    updated=settled.updated,
-                    version=_version(settled, moment, one.article.source),
-                    held_until=moment if hold else None,
-                )
-            )
+        published = [self._published(one.article, assigned[one.article.source]) for one in found]
         joined = [(one, self._memberships.of(one.article)) for one in published]
         writer.write_articles(joined)
         for shown, slugs in joined:
@@ -103,11 +111,38 @@ class Ingest:
             if owner.source != source and owner.seen_digest != one.seen_digest:
                 yield source, _twin(source, owner.source)
 
+    def _published(self, article: Article, settled: Identity) -> Published:
+        moment = article.published or settled.first_seen
+        hold = self._config.articles.future == "hold" and moment > self._now
+        return Published(
+            article=article,
+            id=settled.id,
+            key=settled.key,
+            published=moment,
+            updated=settled.updated,
+            version=self._version(settled, moment, article),
+            held_until=moment if hold else None,
+        )
 
-def _version(settled: Identity, moment: datetime, source: str) -> str:
-    # The folder counts, because relative images have their addresses from it.
-    folder = posixpath.dirname(source)
-    return digest(settled.id, settled.seen_digest, str(moment), str(settled.updated), folder)
+    def _version(self, settled: Identity, moment: datetime, article: Article) -> str:
+        # The folder counts where the article's media have their addresses from it: else a file that
+        # is only moved would change every feed that shows it.
+        folder = posixpath.dirname(article.source) if self._depends_on_folder(article) else ""
+        return digest(settled.id, settled.seen_digest, str(moment), str(settled.updated), folder)
+
+    def _depends_on_folder(self, article: Article) -> bool:
+        if article.link is not None:
+            return False  # its media are relative to the original's address
+        image = article.lead_image
+        return (
+            self._relative_footer
+            or (image is not None and content.is_relative(image))
+            or content.depends_on_folder(article.body, article.markup)
+        )
+
+
+def _dates(published: Published) -> tuple[datetime | None, ...]:
+    return published.published, published.updated, published.held_until
 
 
 def _twin(source: str, owner: str) -> Problem:

@@ -12,6 +12,7 @@ from feedsvc.config import Config
 from feedsvc.index import Index, Writer
 from feedsvc.model import Changes, Refresh
 from feedsvc.reading import Outcome, Reading
+from feedsvc.republisher import clock, sitelanguage
 from feedsvc.republisher.checking import unlisted
 from feedsvc.republisher.contents import IMAGE_KEY, Contents
 from feedsvc.republisher.ingest import Ingest
@@ -21,8 +22,9 @@ from feedsvc.republisher.survey import Paths, Survey, Surveyor
 Progress = Callable[[int, int], None]
 """Called with how many files are done, and of how many."""
 
-LIST = ""
-"""The slug under which the state of the list of feeds is kept; no feed can have it."""
+LIST, LIST_OF_ALL = "", "?"
+"""The slugs under which the states of two lists of feeds are kept: that of the configured ones, and
+that with those of terms. No feed can have them."""
 PARTIAL = "partial"
 """Under which the index remembers, as `yes`, that the oldest articles have not been read yet."""
 
@@ -92,6 +94,14 @@ class Refresher:
         """Make one pass, at the time `now`: over these paths, or over everything."""
         started = time.perf_counter()
         known = self._index.metas()
+        second = now.replace(microsecond=0)
+        if clock.must_set_right(known, now):
+            with self._index.writing() as writer:
+                ingest = Ingest(self._config, second)
+                clock.set_entries_right(self._index, writer, ingest, known, second)
+                if writer.touched:
+                    self._settle_feeds(writer, second, everything=False)
+                clock.set_feeds_right(writer, known, second)
         stale = {name for name, policy in self._policies.items() if known.get(name) != policy}
         first, partial = "ready" not in known, known.get(PARTIAL) == "yes"
         survey = self._surveyor.survey(
@@ -106,7 +116,6 @@ class Refresher:
         changes = diff(survey.known, survey.found)
         staged = (first or partial) and len(changes.added) > _STAGED
         due, next_due = self._index.due(now)
-        second = now.replace(microsecond=0)
         one = _Pass(
             now=second,
             changes=changes,
@@ -212,7 +221,8 @@ class Refresher:
         while heirs := writer.heirs():
             self._reread(writer, one, heirs)
         writer.appoint()
-        self._settle_feeds(writer, one.now, everything=bool(one.stale))
+        guessed = sitelanguage.guess_again(writer, self._config)
+        self._settle_feeds(writer, one.now, everything=bool(one.stale) or guessed)
         for name in one.stale:
             writer.set_meta(name, self._policies[name])
         one.stale.clear()
@@ -262,8 +272,9 @@ class Refresher:
         configured = {category.slug: repr(category) for category in config.categories}
         touched = writer.touched | ({feeds.ALL, *configured} if everything else set())
         if everything:
-            touched |= writer.all_slugs() - {LIST}
-        view = self._policies["view"]
+            touched |= writer.all_slugs() - {LIST, LIST_OF_ALL}
+        language = sitelanguage.declared(self._config, writer.meta(sitelanguage.KEY))
+        view = digest(self._policies["view"], language)
         fingerprints = {
             slug: digest(
                 view,
@@ -273,5 +284,6 @@ class Refresher:
             for slug in touched
         }
         listed = (f"{slug}\n{term}" for slug, term in writer.term_slugs())
-        fingerprints[LIST] = digest(view, *configured.values(), *listed)
+        fingerprints[LIST] = digest(view, *configured.values())
+        fingerprints[LIST_OF_ALL] = digest(view, *configured.values(), *listed)
         writer.settle_feeds(fingerprints, now)
