@@ -82,7 +82,7 @@ class Service:
 
     def feeds(self) -> list[str]:
         """Return the path of every Atom feed, as /opml.xml names them."""
-        outlines = ET.fromstring(self.client.get("/opml.xml").body).iter("outline")
+        outlines = ET.fromstring(self.client.get("/opml.xml?all=1&topics=1").body).iter("outline")
         return [urlsplit(one.get("xmlUrl", "")).path for one in outlines if one.get("xmlUrl")]
 
     def until_known(self, site: Site, articles: int, *, pause: float = 0.1) -> None:

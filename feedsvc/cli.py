@@ -134,9 +134,10 @@ def check(config_file: Path | None, as_json: bool) -> None:
         config = _load(config_file)
         trigger(config.articles.rescan, config.site.timezone)
         with _progress() as progress:
-            problems = check_articles(
+            checked = check_articles(
                 config, datetime.now(UTC), progress, processes=available_cores()
             )
+        problems = checked.problems
         unmatched, left_behind = ignored(config)
     if as_json:
         report = {
@@ -145,6 +146,7 @@ def check(config_file: Path | None, as_json: bool) -> None:
                 "unmatched": [asdict(group) for group in unmatched],
                 "left_behind": [asdict(group) for group in left_behind],
             },
+            "language": checked.language,
         }
         click.echo(json.dumps(report, ensure_ascii=False))
     else:
@@ -154,6 +156,8 @@ def check(config_file: Path | None, as_json: bool) -> None:
             *_ignored("an editor or a download left them", left_behind),
         ):
             click.echo(line)
+        if checked.language:
+            click.echo(checked.language)
     if problems:
         sys.exit(_PROBLEMS)
 

@@ -75,10 +75,10 @@ def verdict(
     It does with any of the category's terms, or when its title matches; not with any of
     `exclude_terms`. Terms are compared without regard to case.
     """
-    terms = _folded(article_terms)
-    if not terms.isdisjoint(_folded(category.exclude_terms)):
+    terms = folded(article_terms)
+    if not terms.isdisjoint(folded(category.exclude_terms)):
         return False, "exclude_terms", _first(category.exclude_terms, terms)
-    if not terms.isdisjoint(_folded(category.terms)):
+    if not terms.isdisjoint(folded(category.terms)):
         return True, "terms", _first(category.terms, terms)
     pattern = category.title_matches
     if pattern is not None and (match := patterns.compiled(pattern).search(title)):
@@ -87,7 +87,8 @@ def verdict(
 
 
 @lru_cache(maxsize=4096)
-def _folded(terms: tuple[str, ...]) -> frozenset[str]:
+def folded(terms: tuple[str, ...]) -> frozenset[str]:
+    """Return terms as they are compared: without regard to case."""
     return frozenset(term.casefold() for term in terms)
 
 
@@ -110,13 +111,13 @@ class Memberships:
         self._with_pattern = [n for n, one in enumerate(self._categories) if one.title_matches]
         self._by_term: dict[str, list[int]] = {}
         for number, category in enumerate(self._categories):
-            for term in _folded(category.terms):
+            for term in folded(category.terms):
                 self._by_term.setdefault(term, []).append(number)
 
     def of(self, article: Article) -> dict[str, str | None]:
         """Return the slugs of all feeds of an article, each with its term if it is of one."""
         numbers = set(self._with_pattern)
-        for term in _folded(article.terms):
+        for term in folded(article.terms):
             numbers.update(self._by_term.get(term, ()))
         found: dict[str, str | None] = {ALL: None}
         for category in map(self._categories.__getitem__, sorted(numbers)):
@@ -138,13 +139,17 @@ def entry(
     content: SafeHTML | None,
     lead_image: str | None,
     lead_image_type: str | None = None,
+    played: tuple[Enclosure, ...] = (),
 ) -> Entry:
     """Join an article with its cleaned content and its addresses.
 
     What its front matter says as text is decoded here, for what is shown; what it belongs to and
-    is known by depends on what is written. `summary` is text already.
+    is known by depends on what is written. `summary` is text already. `played` are the sound and
+    video of the content.
     """
     article = published.article
+    if lead_image is not None:
+        lead_image_type = lead_image_type or mediatypes.of(lead_image)
     return Entry(
         id=published.id,
         key=published.key,
@@ -157,16 +162,16 @@ def entry(
         authors=tuple(replace(one, name=xmltext.plain(one.name)) for one in article.authors),
         categories=tuple(dict.fromkeys(map(xmltext.plain, article.terms))),
         lead_image=lead_image,
-        enclosures=_enclosures(lead_image, lead_image_type),
+        lead_image_type=lead_image_type,
+        # A podcast client offers the first enclosure as the episode: an image is one only where
+        # there is nothing to play.
+        enclosures=played or _enclosures(lead_image, lead_image_type),
         language=article.language,
     )
 
 
 def _enclosures(address: str | None, type: str | None) -> tuple[Enclosure, ...]:
-    if address is None:
-        return ()
-    type = type or mediatypes.of(address)
-    return () if type is None else (Enclosure(href=address, type=type),)
+    return () if address is None or type is None else (Enclosure(href=address, type=type),)
 
 
 def build(
@@ -177,11 +182,15 @@ def build(
     site_title: str,
     base_url: str,
     language: str,
+    updated: datetime,
     limit: int,
+    icon: str | None = None,
 ) -> Feed:
     """Put the entries of one category in order, newest first, and cut them at `limit`.
 
-    Ties are broken by id, so that equal input gives equal bytes.
+    Ties are broken by id, so that equal input gives equal bytes. `updated` is when the feed last
+    changed, and neither its newest entry's time nor the clock's: readers that compare it first
+    would miss an article with an old date, and an entry that was taken away.
     """
     chosen = sorted(entries, key=lambda entry: entry.id)
     chosen.sort(key=lambda entry: entry.published, reverse=True)
@@ -196,10 +205,11 @@ def build(
         # RFC 4287 4.1.1: a feed has an author unless each of its entries has one.
         author=Person(name=site_title, uri=base_url + "/"),
         language=language,
-        # RFC 4287 4.2.15: the most recent change that the publisher considers significant, so
-        # never the clock. A feed that is still empty has had none.
-        updated=max((entry.updated for entry in chosen), default=EPOCH),
+        # RFC 4287 4.2.15: "the most recent instant in time when an entry or feed was modified in a
+        # way the publisher considers significant".
+        updated=updated,
         entries=tuple(chosen),
+        icon=icon,
     )
 
 

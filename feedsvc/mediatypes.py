@@ -24,6 +24,16 @@ TYPES = {
     ".webm": "video/webm",
 }
 
+ICONS = {
+    ".png": "image/png",
+    ".ico": "image/vnd.microsoft.icon",
+    ".gif": "image/gif",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+}
+"""What the icon of a site may be."""
+
 
 def of(address: str) -> str | None:
     """Return the media type that the end of an address names, None where it names none.

@@ -202,7 +202,8 @@ class Entry:
     """An article as readers see it.
 
     `link` is the original's address where the article names one, else our page of it. `content` is
-    None in feeds of summaries.
+    None in feeds of summaries. `enclosures` are the sound and video of its content, or the lead
+    image where there are none.
     """
 
     id: str
@@ -216,6 +217,7 @@ class Entry:
     authors: tuple[Person, ...] = ()
     categories: tuple[str, ...] = ()
     lead_image: str | None = None
+    lead_image_type: str | None = None
     enclosures: tuple[Enclosure, ...] = ()
     language: str | None = None
 
@@ -225,6 +227,8 @@ class Feed:
     """One category's entries, newest first, in no format yet.
 
     `link` is the feed's page; its address in a format is `link` + "." + the format's name.
+    `language` is "" where it is not known. `updated` is when the feed last changed. `icon` is the
+    address of the site's icon.
     """
 
     slug: str
@@ -236,6 +240,7 @@ class Feed:
     language: str
     updated: datetime
     entries: tuple[Entry, ...] = ()
+    icon: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ but `either_way`. Whoever changes what a format says changes it here as well, an
 """
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from email.utils import format_datetime
@@ -19,15 +20,33 @@ from feedsvc.formats.plaintext import either_way
 from feedsvc.model import Entry, Feed, Person
 
 DC = "http://purl.org/dc/elements/1.1/"
+MEANT = {b"lt": b"<", b"gt": b">", b"amp": b"&", b"#13": b"\r"}
 MEDIA = "http://search.yahoo.com/mrss/"
 
 
 def atom(feed: Feed) -> bytes:
-    return generator(feed, "atom", "application/atom+xml").atom_str()
+    return in_cdata(generator(feed, "atom", "application/atom+xml").atom_str())
 
 
 def rss(feed: Feed) -> bytes:
-    return generator(feed, "rss", "application/rss+xml").rss_str()
+    return in_cdata(generator(feed, "rss", "application/rss+xml").rss_str())
+
+
+def in_cdata(document: bytes) -> bytes:
+    """Return the document with its escaped HTML in CDATA: the same text to every parser."""
+
+    def section(found: re.Match[bytes]) -> bytes:
+        text = re.sub(b"&(lt|gt|amp|#13);", lambda reference: MEANT[reference[1]], found[2])
+        return b"<%b><![CDATA[%b]]></%b>" % (
+            found[1],
+            text.replace(b"]]>", b"]]]]><![CDATA[>").replace(b"\r", b"]]>&#13;<![CDATA["),
+            found[3],
+        )
+
+    html = rb'<(content type="html"|content:encoded)>([^<]*)</(content(?::encoded)?)>'
+    document = re.sub(html, section, document)
+    # A description that is the content.
+    return re.sub(rb'<(description) html="">([^<]*)</(description)>', section, document)
 
 
 def generator(feed: Feed, format: str, media_type: str) -> FeedGenerator:
@@ -38,7 +57,8 @@ def generator(feed: Feed, format: str, media_type: str) -> FeedGenerator:
     made.title(feed.title)
     made.subtitle(feed.subtitle or feed.title)
     made.description(feed.subtitle or feed.title)
-    made.language(feed.language)
+    if feed.language:
+        made.language(feed.language)
     made.updated(feed.updated)
     made.lastBuildDate(feed.updated)
     made.generator("feedsvc")
@@ -46,6 +66,9 @@ def generator(feed: Feed, format: str, media_type: str) -> FeedGenerator:
     made.author({"name": feed.author.name, "uri": feed.author.uri})
     made.link(href=f"{feed.link}.{format}", rel="self", type=media_type)
     made.link(href=feed.link, rel="alternate", type="text/html")
+    if feed.icon:
+        made.icon(feed.icon)
+        made.image(url=feed.icon, title=feed.title, link=feed.link)
     for entry in feed.entries:
         one = made.add_entry(order="append")
         one.id(entry.id)
@@ -94,12 +117,15 @@ class EntryExtension(BaseEntryExtension):
         entry = self.entry
         for description in element.findall("description"):
             element.remove(description)
-        add(element, "description", escape(summary(entry), quote=False) or entry.content)
+        if text := escape(summary(entry), quote=False):
+            add(element, "description", text)
+        else:
+            add(element, "description", entry.content, html="")
         add(element, "pubDate", format_datetime(entry.published))
         if entry.content:
             add(element, "{http://purl.org/rss/1.0/modules/content/}encoded", entry.content)
-        for person in entry.authors:
-            add(element, f"{{{DC}}}creator", person.name)
+        if entry.authors:
+            add(element, f"{{{DC}}}creator", ", ".join(one.name for one in entry.authors))
         if entry.language:
             add(element, f"{{{DC}}}language", entry.language)
         for one in entry.enclosures[:1]:
@@ -109,8 +135,7 @@ class EntryExtension(BaseEntryExtension):
     def media(self, element: Any) -> Any:
         image = self.entry.lead_image
         if image is not None:
-            types = {e.href: e.type for e in self.entry.enclosures}
-            type = {"type": types[image]} if image in types else {}
+            type = {"type": self.entry.lead_image_type} if self.entry.lead_image_type else {}
             add(element, f"{{{MEDIA}}}content", url=image, medium="image", **type)
             add(element, f"{{{MEDIA}}}thumbnail", url=image)
         return element
@@ -128,6 +153,8 @@ def jsonfeed(feed: Feed) -> bytes:
         home_page_url=feed.link,
         feed_url=f"{feed.link}.json",
         description=feed.subtitle,
+        icon=feed.icon,
+        favicon=feed.icon,
         language=feed.language,
         authors=[author(feed.author)],
     )

@@ -130,6 +130,7 @@ def test_check_lists_problems_for_programs(folder: Path) -> None:
                 "published": False,
             }
         ],
+        "language": "",
         "ignored": {"unmatched": [], "left_behind": []},
     }
 
@@ -158,6 +159,7 @@ def test_check_counts_the_files_that_are_ignored_and_is_0(folder: Path) -> None:
     assert result.exit_code == 0
     assert json.loads(result.output) == {
         "problems": [],
+        "language": "",
         "ignored": {
             "unmatched": [
                 {"extension": ".pdf", "files": 4, "first": ["1.pdf", "2.PDF", "4.pdf"]},

@@ -203,13 +203,11 @@ def test_where_very_many_are_to_be_made_anew_they_are_served_as_they_were_but_no
     assert open_site().document(ATOM) == before, "and to who asks for the first time"
     assert b"<p>b</p>" not in client.get(ATOM, headers={"Accept-Encoding": "br;q=0"}).data
     assert rendered.seen == []
-    assert "<p>b</p>" in worker.document(RSS).body.decode().replace("&lt;", "<").replace(
-        "&gt;", ">"
-    ), "what was not asked for before is not old"
+    assert b"<p>b</p>" in worker.document(RSS).body, "what was not asked for before is not old"
 
     busy.undo()
     watcher.refresh()
-    assert b"&lt;p&gt;b" in client.get(ATOM).data
+    assert b"<p>b</p>" in client.get(ATOM).data
     assert rendered.seen == ["all.rss", "all.atom"]
 
     busy.setattr(watcher._documents, "warm", others_first)
@@ -218,7 +216,7 @@ def test_where_very_many_are_to_be_made_anew_they_are_served_as_they_were_but_no
     watcher.refresh()
     clock.advance(seconds=31)
     worker._index.beat()  # or 5 seconds later
-    assert b"&lt;p&gt;c" in client.get(ATOM).data, "nobody has made it: it is made now"
+    assert b"<p>c</p>" in client.get(ATOM).data, "nobody has made it: it is made now"
     busy.undo()
 
 

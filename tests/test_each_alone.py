@@ -75,7 +75,7 @@ def test_an_article_that_makes_a_step_fail_is_left_out_and_named(
     assert any("UnforeseenError" in problem.reason for problem in site.problems())
     assert {problem.source for problem in site.problems()} == {"bad.html"}
     assert any(record.exc_info for record in caplog.records), "with its traceback"
-    found = check(site.config, NOW)
+    found = check(site.config, NOW).problems
     assert any(problem.source == "bad.html" and problem.reason for problem in found)
     assert {problem.source for problem in found} == {"bad.html"}
 
@@ -100,7 +100,7 @@ def test_an_entry_that_a_format_cannot_write_is_left_out_of_that_format(
         assert expected[path][0] in found
     (problem,) = site.problems()
     assert (problem.source, "UnforeseenError" in problem.reason) == ("bad.html", True)
-    assert [one.source for one in check(site.config, NOW)] == ["bad.html"]
+    assert [one.source for one in check(site.config, NOW).problems] == ["bad.html"]
 
 
 def entries(body: bytes) -> list[str]:

@@ -8,7 +8,7 @@ from builders import WHEN, article, entry
 from hypothesis import given, strategies as st
 
 from feedsvc import feeds
-from feedsvc.model import Article, Category, Entry, Feed, Person, Published
+from feedsvc.model import Article, Category, Enclosure, Entry, Feed, Person, Published
 
 TERMS = st.text(
     st.characters(exclude_categories=["Cs"]) | st.sampled_from("/\\#?%_-. aA"), min_size=1
@@ -30,6 +30,7 @@ def build(*entries: Entry, limit: int = 50, category: Category = AI) -> Feed:
         site_title="Test",
         base_url="https://x.org",
         language="en",
+        updated=WHEN,
         limit=limit,
     )
 
@@ -110,18 +111,28 @@ def test_entries_are_newest_first_ties_by_id_cut_at_the_limit() -> None:
         assert [one.id for one in build(*some, limit=3).entries] == ["urn:b", "urn:a", "urn:c"]
 
 
-def test_a_feed_is_as_new_as_its_newest_change_never_as_the_clock() -> None:
+def test_a_feed_is_as_new_as_its_last_change_whatever_its_entries_say() -> None:
     edited = entry(id="urn:a", updated=WHEN + timedelta(days=3))
-    assert build(edited, entry(id="urn:b")).updated == edited.updated
-    assert build().updated == build().updated == feeds.EPOCH
+    assert build(edited).updated == build().updated == WHEN
 
 
-def shown(one: Article, *, summary: str = "", lead_image: str | None = None) -> Entry:
+def shown(
+    one: Article,
+    *,
+    summary: str = "",
+    lead_image: str | None = None,
+    played: tuple[Enclosure, ...] = (),
+) -> Entry:
     published = Published(
         article=one, id="urn:a", key="a", published=WHEN, updated=WHEN, version="1"
     )
     return feeds.entry(
-        published, link="https://x", summary=summary, content=None, lead_image=lead_image
+        published,
+        link="https://x",
+        summary=summary,
+        content=None,
+        lead_image=lead_image,
+        played=played,
     )
 
 
@@ -177,3 +188,10 @@ def test_a_pattern_takes_linear_time_on_any_title() -> None:
 
 def test_a_pattern_that_matches_says_on_what() -> None:
     assert feeds.verdict(AI, "关于机器学习的事", ()) == (True, "title_matches", "机器学习")
+
+
+def test_a_lead_image_is_no_enclosure_where_there_is_something_to_play() -> None:
+    sound = Enclosure(href="https://x.org/a.mp3", type="audio/mpeg")
+    one = shown(article(), lead_image="https://x.org/a.png", played=(sound,))
+    assert one.enclosures == (sound,)
+    assert (one.lead_image, one.lead_image_type) == ("https://x.org/a.png", "image/png")

@@ -39,9 +39,14 @@ FULL = entry(
     authors=(Person(name="Ann"), Person(name="李", uri="https://li.example.org/")),
     categories=("金融", "R&D"),
     lead_image=IMAGE,
+    lead_image_type="image/jpeg",
     enclosures=(Enclosure(href=IMAGE, type="image/jpeg"),),
     language="zh-TW",
 )
+JOINTS_OF_CDATA = [
+    "<p>]]></p>", "]]>", "]]", "]]]]>>", "<![CDATA[ x ]]> &amp; &lt;b&gt;", "a\r\nb\rc",
+    "<p>&lt;</p>", "</content></entry>", "]]]>&#13;",
+]  # fmt: skip
 BARE = entry(id="urn:uuid:00000000-0000-5000-8000-000000000002", key="b", title="Bare")
 NS = {
     "a": "http://www.w3.org/2005/Atom",
@@ -103,7 +108,10 @@ def by_json(one: Feed) -> list[dict[str, Any]]:
 def test_all_formats_say_the_same_of_every_entry() -> None:
     one = feed(FULL, BARE)
     atom, rss, json_ = by_feedparser("atom", one), by_feedparser("rss", one), by_json(one)
-    assert atom == rss == json_
+    # Readers keep one `dc:creator`.
+    assert [item["authors"] for item in rss] == [["Ann, 李"], []]
+    assert atom == json_
+    assert [{**item, "authors": None} for item in atom] == [{**i, "authors": None} for i in rss]
     assert atom[0] == {
         "id": FULL.id,
         "title": FULL.title,
@@ -219,6 +227,85 @@ def test_rendering_is_a_function(name: str) -> None:
     assert render(name, feed(FULL, BARE)) == render(name, feed(FULL, BARE))
 
 
+@pytest.mark.parametrize("name", ["atom", "rss"])
+@pytest.mark.parametrize(
+    "content", [*JOINTS_OF_CDATA, SafeHTML('<img src="https://x.org/a.png" alt="">')]
+)
+@pytest.mark.parametrize("summary", ["", "S"])
+def test_content_in_cdata_reads_as_it_was_written(name: str, content: str, summary: str) -> None:
+    body = render(name, feed(entry(content=SafeHTML(content), summary=summary), BARE))
+    assert b"<![CDATA[" in body
+    item = etree.fromstring(body).find("{*}entry" if name == "atom" else "channel/item")
+    assert item.findtext("{*}content" if name == "atom" else "content:encoded", None, NS) == content
+    assert item.findtext("{*}summary" if name == "atom" else "description") == (
+        summary or (content if name == "rss" else None)
+    )
+    (read, _) = feedparser.parse(body, sanitize_html=False, resolve_relative_uris=False).entries
+    assert read.content[0].type == "text/html"
+    if "\r" not in content and content == content.strip():  # feedparser takes these away
+        assert read.content[0].value == content
+
+
+def references(body: bytes) -> int:
+    """Return how many entity references a parser of XML sees: none within CDATA."""
+    outside = re.sub(rb"<!\[CDATA\[.*?\]\]>", b"", body, flags=re.DOTALL)
+    return len(re.findall(rb"&[#\w]+;", outside))
+
+
+@pytest.mark.parametrize("name", ["atom", "rss"])
+def test_html_adds_no_references(name: str) -> None:
+    # fast-xml-parser refuses documents with more than 1,000.
+    html = '<p>a &amp; b</p><figure><img src="https://x.org/?a=1&amp;b=2" alt=""></figure>' * 200
+    entries = [
+        entry(id=f"urn:x-test:{number}", content=SafeHTML(html), summary=summary)
+        for number, summary in enumerate(["1 < 2 & 3", ""] * 25)
+    ]
+    assert references(render(name, feed(entries[0]))) <= 5
+    assert references(render(name, feed(*entries))) < 1000
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_language_that_is_not_known_is_not_declared(name: str) -> None:
+    body = render(name, feed(entry(), language=""))
+    assert b"lang" not in body.replace(b"xmlns", b"")
+
+
+def test_every_format_shows_the_icon_of_the_site() -> None:
+    icon = "https://feeds.example.org/icon.png"
+    one = feed(FULL, icon=icon)
+    atom, rss, document = xml("atom", one), xml("rss", one), json.loads(render("json", one))
+    assert [atom.findtext(f"a:{tag}", None, NS) for tag in ("icon", "logo")] == [icon, icon]
+    # RSS 2.0: title and link "should have the same value as the channel's".
+    assert {child.tag: child.text for child in rss.find("channel/image")} == {
+        "url": icon, "title": one.title, "link": one.link,
+    }  # fmt: skip
+    assert (document["icon"], document["favicon"]) == (icon, icon)
+
+
+def test_rss_has_one_enclosure_and_the_others_have_all() -> None:
+    sounds = tuple(
+        Enclosure(href=f"https://x.org/{name}", type="audio/mpeg", length=length)
+        for name, length in (("1.mp3", 7), ("2.mp3", None))
+    )
+    one = feed(entry(enclosures=sounds, lead_image=IMAGE, lead_image_type="image/jpeg"))
+    found = {
+        name: [
+            (e["href"], e.get("length"))
+            for e in feedparser.parse(render(name, one)).entries[0].enclosures
+        ]
+        for name in ("atom", "rss")
+    }
+    assert found == {
+        "atom": [("https://x.org/1.mp3", "7"), ("https://x.org/2.mp3", None)],
+        "rss": [("https://x.org/1.mp3", "7")],
+    }
+    (item,) = json.loads(render("json", one))["items"]
+    assert [a.get("size_in_bytes") for a in item["attachments"]] == [7, None]
+    for name in ("atom", "rss"):
+        (shown,) = xml(name, one).iter(f"{{{NS['media']}}}content")
+        assert dict(shown.attrib) == {"url": IMAGE, "medium": "image", "type": "image/jpeg"}
+
+
 def test_opml_lists_every_feed() -> None:
     root = etree.fromstring(
         opml.render(
@@ -244,6 +331,17 @@ def test_opml_lists_every_feed() -> None:
         "htmlUrl": "https://x/f",
         "description": "d",
     }
+
+
+def test_titles_that_are_alike_are_told_apart_by_name_and_then_by_number() -> None:
+    some = [
+        opml.Outline(title=title, name=name, xml_url="https://x/", html_url="https://x/")
+        for title, name in [("A", "a"), ("A (b)", "x"), ("a", "b"), ("A", ""), ("A", "")]
+    ]
+    root = etree.fromstring(opml.render("T", some))
+    assert [one.get("text") for one in root.iter("outline")] == [
+        "A", "A (b)", "a (b 2)", "A (2)", "A (3)",
+    ]  # fmt: skip
 
 
 HOSTILE = [
@@ -405,6 +503,7 @@ ENTRY = st.builds(
     authors=st.lists(PERSON, max_size=3).map(tuple),
     categories=st.lists(TITLE, max_size=3).map(tuple),
     lead_image=st.none() | st.just(IMAGE) | ADDRESS,
+    lead_image_type=st.none() | st.just("image/jpeg"),
     enclosures=st.lists(ENCLOSURE, max_size=3).map(tuple),
     language=st.none() | st.sampled_from(["", "en", "zh-TW"]),
 )
@@ -416,8 +515,9 @@ FEED = st.builds(
     subtitle=LINE,
     link=ADDRESS,
     author=PERSON,
-    language=st.sampled_from(["en", "zh-TW"]),
+    language=st.sampled_from(["", "en", "zh-TW"]),
     updated=DATE,
+    icon=st.none() | ADDRESS,
     entries=st.lists(ENTRY, max_size=4).map(tuple),
 )
 

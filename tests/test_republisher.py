@@ -354,7 +354,7 @@ def test_check_names_problems_and_writes_nothing(site: Republisher, tree: Tree) 
     tree.write("1.html", ONE)
     tree.write("a.md", "---\ndate: never\n---\n")
     tree.write("b.md", "---\n- x\n---\n")
-    assert [str(problem) for problem in check(site.config, NOW)] == [
+    assert [str(problem) for problem in check(site.config, NOW).problems] == [
         "b.md:2: the front matter is not a list of fields; write it as `name: value` lines",
         "a.md:2: date: “never” is not a date; write it as 2022-02-23 21:06:12",
     ]

@@ -20,9 +20,10 @@ ROOT = Path(__file__).parent.parent
 CATEGORIES = ["finance", "ai", "science", "life"]
 FORMATS = ["atom", "rss", "json"]
 
-# Renders every feed of the samples into an index of its own and prints the digest of each.
+# Renders every feed of the samples into an index of its own and prints the digest of each, but for
+# the time at which the feed changed: the states have seen that at different times.
 DIGESTS = """
-import hashlib, sys
+import hashlib, re, sys
 from pathlib import Path
 from feedsvc import config
 from feedsvc.config import State
@@ -37,13 +38,17 @@ with time_machine.travel(sys.argv[3], tick=True):
     for one in site.listings():
         for suffix in ("atom", "rss", "json"):
             body = site.document(f"/feeds/{one.slug}.{suffix}").body
+            body, changes = re.subn(
+                rb"<(updated|lastBuildDate)>[^<]+", b"", body, count=1
+            )
+            assert changes == (suffix != "json")
             print(one.slug, suffix, hashlib.sha256(body).hexdigest())
     site.close()
 """
 
 
 def test_no_sample_has_a_problem(samples: Republisher) -> None:
-    assert check(samples.config, NOW) == ()
+    assert check(samples.config, NOW).problems == ()
     assert samples.articles() >= 12
 
 
@@ -70,7 +75,8 @@ def test_the_three_formats_agree_item_by_item(samples: Republisher, slug: str) -
             [
                 (
                     one.id, one.title, one.link, when(one.published_parsed),
-                    [author.name for author in one.get("authors", []) if author],
+                    # RSS has all names in one `dc:creator`.
+                    ", ".join(author.name for author in one.get("authors", []) if author),
                     [tag.term for tag in one.get("tags", [])],
                     one.content[0].value, html.unescape(one.summary),
                     [enclosure.href for enclosure in one.enclosures],
@@ -82,7 +88,7 @@ def test_the_three_formats_agree_item_by_item(samples: Republisher, slug: str) -
         [
             (
                 one["id"], one["title"], one["url"], datetime.fromisoformat(one["date_published"]),
-                [author["name"] for author in one.get("authors", [])], one.get("tags", []),
+                ", ".join(author["name"] for author in one.get("authors", [])), one.get("tags", []),
                 one["content_html"], one["summary"],
                 [attachment["url"] for attachment in one.get("attachments", [])],
             )

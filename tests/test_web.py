@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 from feedsvc.codings import zstd
 from feedsvc.republisher import Republisher
 from feedsvc.web import WAITING, build_app
+from feedsvc.web.icon import OURS
 
 ONE = (
     "---\ntitle: Vec<T> & “One”\nauthor: Ann\ntags: [财经, news]\ndate: 2022-01-01\n---\n"
@@ -341,12 +342,120 @@ def test_a_withdrawn_article_is_a_410(client: FlaskClient, site: Republisher, tr
     assert "withdrawn" in response.text
 
 
-def test_opml_lists_the_feeds(client: FlaskClient) -> None:
-    response = client.get("/opml.xml")
+def outlines(response: TestResponse) -> list[str]:
     assert response.headers["Content-Type"] == "text/x-opml; charset=utf-8"
-    assert 'xmlUrl="https://feeds.example.org/feeds/news.atom"' in response.text
-    tagged = client.get("/opml.xml", headers={"If-None-Match": response.headers["ETag"]})
-    assert tagged.status_code == 304
+    return re.findall(r'<outline text="([^"]*)"', response.text)
+
+
+VARIANTS = {
+    "": ["News"],
+    "?all=1": ["Test", "News"],
+    "?topics=1": ["News", "Topics", "财经"],
+    "?topics=1&all=1": ["Test", "News", "Topics", "财经"],
+    "?all=1&topics=1": ["Test", "News", "Topics", "财经"],
+    "?_=5&all=0&topics=yes&all": ["News"],
+}
+
+
+@pytest.fixture
+def with_category(open_site: Callable[..., Republisher], tree: Tree) -> Republisher:
+    site = open_site(categories=[{"slug": "n", "title": "News", "terms": ["NEWS"]}])
+    tree.write("1.html", ONE)
+    site.refresh()
+    return site
+
+
+@pytest.mark.parametrize("query", VARIANTS)
+def test_opml_lists_what_is_asked_for(
+    with_category: Republisher, clock: Clock, tree: Tree, query: str
+) -> None:
+    client = build_app(with_category).test_client()
+    for each, listed in [*VARIANTS.items(), *VARIANTS.items()]:  # made, then from memory
+        assert outlines(client.get(f"/opml.xml{each}")) == listed
+    path = f"/opml.xml{query}"
+    response, head = client.get(path), client.head(path)
+    assert (head.status_code, head.data) == (200, b"")
+    assert dict(head.headers) == dict(response.headers)
+    since = {"If-Modified-Since": response.headers["Last-Modified"]}
+    tagged = {"If-None-Match": response.headers["ETag"]}
+    assert [client.get(path, headers=one).status_code for one in (since, tagged)] == [304, 304]
+    clock.advance(minutes=1)
+    tree.write("2.html", "---\ntags: [life]\n---\nx")
+    with_category.refresh()
+    changed = "topics=1" in query
+    assert ("life" in outlines(client.get(path))) == changed
+    status = 200 if changed else 304
+    assert [client.get(path, headers=one).status_code for one in (since, tagged)] == [status] * 2
+
+
+def test_opml_without_categories_has_the_feed_of_everything(client: FlaskClient) -> None:
+    assert outlines(client.get("/opml.xml")) == ["Test"]
+    assert 'xmlUrl="https://feeds.example.org/feeds/all.atom"' in client.get("/opml.xml").text
+
+
+def test_no_two_outlines_have_one_name(open_site: Callable[..., Republisher], tree: Tree) -> None:
+    categories = [
+        {"slug": "a", "title": "News", "terms": ["x"]},
+        {"slug": "b", "title": "News", "terms": ["y"]},
+        {"slug": "c", "title": "topics"},
+        {"slug": "d", "title": "news (B)"},
+        {"slug": "e", "title": "Test"},
+    ]
+    site = open_site(categories=categories)
+    tree.write("1.html", "---\ntags: [x, news, Topics, TEST]\n---\nx")
+    site.refresh()
+    names = outlines(build_app(site).test_client().get("/opml.xml?all=1&topics=1"))
+    assert names == [
+        "Test", "News", "News (b)", "topics (c)", "news (B) (d)", "Test (e)",
+        "Topics", "TEST (TEST)", "Topics (Topics)", "news (news)",
+    ]  # fmt: skip
+    assert len({name.casefold() for name in names}) == len(names)
+
+
+def test_a_date_that_has_not_come_yet_is_none(client: FlaskClient, clock: Clock) -> None:
+    since = {"If-Modified-Since": format_datetime(NOW + timedelta(days=365), usegmt=True)}
+    response = client.get(FEED, headers=since)
+    assert response.status_code == 200
+    since = {"If-Modified-Since": response.headers["Last-Modified"]}
+    assert client.get(FEED, headers=since).status_code == 304
+
+
+def test_the_icon_is_ours_unless_another_is_named(client: FlaskClient) -> None:
+    for path in ("/favicon.ico", "/icon.png"):
+        response = client.get(path, buffered=True)
+        assert (response.status_code, response.headers["Content-Type"]) == (200, "image/png")
+        assert response.headers["Cache-Control"] == "public, max-age=86400"
+        assert response.data == OURS.read_bytes()
+        assert len(response.data) < 2000
+        tagged = {"If-None-Match": response.headers["ETag"]}
+        assert client.get(path, headers=tagged, buffered=True).status_code == 304
+    assert '<link rel="icon" href="https://feeds.example.org/icon.png">' in client.get("/").text
+    assert "<icon>https://feeds.example.org/icon.png</icon>" in client.get(FEED).text
+
+
+def test_the_icon_may_be_a_file(
+    open_site: Callable[..., Republisher], tree: Tree, tmp_path: Path
+) -> None:
+    (tmp_path / "x.ICO").write_bytes(b"\0\0\1\0")
+    site = open_site(site={"icon": "x.ICO"})
+    site.refresh()
+    client = build_app(site).test_client()
+    for path in ("/favicon.ico", "/icon.ico"):
+        response = client.get(path, buffered=True)
+        assert (response.status_code, response.data) == (200, b"\0\0\1\0")
+        assert response.headers["Content-Type"] == "image/vnd.microsoft.icon"
+    assert "http://127.0.0.1:8080/icon.ico" in client.get(FEED).text
+    (tmp_path / "x.ICO").unlink()
+    response = client.get("/favicon.ico", buffered=True)
+    assert (response.status_code, response.data) == (200, OURS.read_bytes())
+
+
+def test_the_icon_may_be_elsewhere(open_site: Callable[..., Republisher]) -> None:
+    site = open_site(site={"icon": "https://cdn.example.org/i.svg"})
+    site.refresh()
+    client = build_app(site).test_client()
+    assert client.get("/favicon.ico").headers["Location"] == "https://cdn.example.org/i.svg"
+    assert "https://cdn.example.org/i.svg" in client.get(FEED).text
 
 
 def test_media_beside_articles_are_served_in_ranges(client: FlaskClient, tree: Tree) -> None:

@@ -27,14 +27,26 @@ Future = Literal["hold", "publish"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """`site:` what this publication is called and where it lives."""
+    """`site:` what this publication is called and where it lives.
+
+    `language` is "" where it is to be guessed from the articles. `icon` is an address, a file, or
+    None for our own.
+    """
 
     id: str = "feedsvc"
     title: str = "feedsvc"
     description: str = ""
     base_url: str = "http://127.0.0.1:8080"  # no slash at its end
-    language: str = "en"
+    language: str = ""
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
+    icon: str | Path | None = None
+
+    @property
+    def icon_address(self) -> str:
+        """The address at which readers find the icon; ours, unless it is somebody else's."""
+        if isinstance(self.icon, str):
+            return self.icon
+        return f"{self.base_url}/icon{self.icon.suffix.lower() if self.icon else '.png'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +134,13 @@ def load(path: Path) -> Config:
         reason = getattr(error, "strerror", None) or "is not UTF-8"
         raise ConfigError((Mistake(where=str(path), path="", reason=reason),)) from error
     mapping, lines = document.read(text, str(path))
-    return parse(mapping, lines=lines, file=str(path), folder=path.parent)
+    config = parse(mapping, lines=lines, file=str(path), folder=path.parent)
+    icon = config.site.icon
+    if isinstance(icon, Path) and not icon.is_file():
+        where = f"{path}:{lines['site', 'icon']}"
+        reason = f"there is no file {icon}"
+        raise ConfigError((Mistake(where=where, path="site.icon", reason=reason),))
+    return config
 
 
 def parse(
@@ -148,6 +166,7 @@ def parse(
             base_url=site.base_url("base_url", default.site.base_url),
             language=site.language("language", default.site.language),
             timezone=site.timezone("timezone", default.site.timezone),
+            icon=site.icon("icon", folder),
         ),
         articles=Articles(
             directory=folder / articles.line("directory", str(default.articles.directory)),

@@ -4,6 +4,7 @@ A schema library would do, but it would say things in its own words and without 
 cost every process its import; what an operator reads here is the point.
 """
 
+import pathlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
@@ -12,7 +13,7 @@ from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from feedsvc import patterns, weburl, xmltext
+from feedsvc import mediatypes, patterns, weburl, xmltext
 from feedsvc.config.document import Path
 from feedsvc.errors import ConfigError, Mistake
 
@@ -166,6 +167,19 @@ class Reader:
                 key, f"expected an address such as https://feeds.example.org, got {value}", default
             )
         return address.rstrip("/")
+
+    def icon(self, key: str, folder: pathlib.Path) -> str | pathlib.Path | None:
+        """Return an http(s) address, or an image file relative to `folder`; None if not named."""
+        value = self._typed(key, str, "an address or a file")
+        if value is None:
+            return None
+        if value.lower().startswith(("http://", "https://")):
+            address = weburl.absolute(value)
+            return address or self._wrong(key, f"expected an address, got {value}", None)
+        if pathlib.PurePath(value).suffix.lower() in mediatypes.ICONS:
+            return folder / value
+        types = ", ".join(mediatypes.ICONS)
+        return self._wrong(key, f"expected an address, or a file ({types}), got {value}", None)
 
     def language(self, key: str, default: str) -> str:
         """Return a language tag (RFC 5646)."""

@@ -14,12 +14,24 @@ from typing import Any
 
 from feedsvc import chinese, html5, xmltext
 from feedsvc.content import addresses, markdown, rules, text
+from feedsvc.content.media import depends_on_folder, is_relative, playable
 from feedsvc.content.policy import Policy
 from feedsvc.content.sanitize import sanitize
 from feedsvc.content.tidy import Tidier
 from feedsvc.model import Markup, SafeHTML
 
-__all__ = ["POLICY", "Cleaned", "Policy", "clean", "converted", "image", "instead"]
+__all__ = [
+    "POLICY",
+    "Cleaned",
+    "Policy",
+    "clean",
+    "converted",
+    "depends_on_folder",
+    "image",
+    "instead",
+    "is_relative",
+    "playable",
+]
 
 POLICY = "5"
 """Changes whenever the same body comes to be cleaned into other HTML."""

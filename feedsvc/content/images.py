@@ -16,6 +16,8 @@ _INSTEAD = (
 )  # fmt: skip
 _ELSE = ("data-orig-file", "data-large-file", "data-medium-file", "data-full-url")
 _SETS = ("data-srcset", "data-lazy-srcset", "data-original-set", "srcset")
+ADDRESS_NAMES, SET_NAMES = (*_INSTEAD, *_ELSE), _SETS
+"""The attributes, beside `src`, in which an image may have its address, or a set of them."""
 
 _NO_ADDRESS = re.compile(r"[\s{}]")
 _SPACER = re.compile(

@@ -16,7 +16,7 @@ from feedsvc.model import Entry, Feed
 
 __all__ = ["FORMATS", "POLICY", "Format", "opml"]
 
-POLICY = "2"
+POLICY = "3"
 """Changes whenever the same feed, or the same entry, comes to be rendered as other bytes."""
 
 

@@ -8,7 +8,8 @@ from feedsvc.model import Entry, Feed
 
 def fragment(entry: Entry) -> bytes:
     """Return `entry` as an `entry` element in UTF-8, whose prefixes the document declares."""
-    return _feedgen.within(_feedgen.feed_entry(entry).atom_entry())
+    written = _feedgen.within(_feedgen.feed_entry(entry).atom_entry())
+    return _feedgen.with_html(written, b'<content type="html"/>', entry.content)
 
 
 def assemble(feed: Feed, fragments: Sequence[bytes]) -> bytes:

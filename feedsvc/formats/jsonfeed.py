@@ -24,6 +24,8 @@ def assemble(feed: Feed, fragments: Sequence[bytes]) -> bytes:
         home_page_url=feed.link,
         feed_url=f"{feed.link}.json",
         description=feed.subtitle,
+        icon=feed.icon,
+        favicon=feed.icon,
         language=feed.language,
         authors=[_author(feed.author)],
     )

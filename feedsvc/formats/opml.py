@@ -2,40 +2,68 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain, count
 
 from lxml import etree
 
 from feedsvc.formats.plaintext import either_way
 
 MEDIA_TYPE = "text/x-opml; charset=utf-8"
+TOPICS = "Topics"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """One feed in the list."""
+    """One feed in the list; its `name` tells it from another one of the same title."""
 
     title: str
     xml_url: str
     html_url: str
     description: str = ""
+    name: str = ""
 
 
-def render(title: str, outlines: Iterable[Outline]) -> bytes:
-    """Return the list as an OPML document in UTF-8."""
+def render(title: str, outlines: Iterable[Outline], *, topics: Iterable[Outline] = ()) -> bytes:
+    """Return the list as an OPML document in UTF-8, with the `topics` in a folder of their own.
+
+    No two outlines have one name: `rss2email opmlimport` would save none of them.
+    """
     root = etree.Element("opml", version="2.0")
     etree.SubElement(etree.SubElement(root, "head"), "title").text = either_way(title)
     body = etree.SubElement(root, "body")
+    topics, taken = list(topics), set[str]()
+    if topics:
+        taken.add(TOPICS.casefold())
     for outline in outlines:
-        # "Text should be present in every outline"; `type="rss"` is said of Atom feeds as well.
-        element = etree.SubElement(
-            body,
-            "outline",
-            text=either_way(outline.title),
-            title=either_way(outline.title),
-            type="rss",
-            xmlUrl=outline.xml_url,
-            htmlUrl=outline.html_url,
-        )
-        if outline.description:
-            element.set("description", either_way(outline.description))
+        _add(body, outline, taken)
+    if topics:
+        folder = etree.SubElement(body, "outline", text=TOPICS, title=TOPICS)
+        for outline in topics:
+            _add(folder, outline, taken)
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+
+
+def _add(parent: etree._Element, outline: Outline, taken: set[str]) -> None:
+    title = _distinct(either_way(outline.title), either_way(outline.name), taken)
+    # "Text should be present in every outline"; `type="rss"` is said of Atom feeds as well.
+    element = etree.SubElement(
+        parent,
+        "outline",
+        text=title,
+        title=title,
+        type="rss",
+        xmlUrl=outline.xml_url,
+        htmlUrl=outline.html_url,
+    )
+    if outline.description:
+        element.set("description", either_way(outline.description))
+
+
+def _distinct(title: str, name: str, taken: set[str]) -> str:
+    """Return a title that no outline before has, in whatever case, and take it."""
+    named = (f"{title} ({name})",) if name else ()
+    numbered = (f"{title} ({name} {number})".replace("( ", "(") for number in count(2))
+    candidates = chain((title,), named, numbered)
+    candidate = next(one for one in candidates if one.casefold() not in taken)
+    taken.add(candidate.casefold())
+    return candidate

@@ -8,7 +8,10 @@ from feedsvc.model import Entry, Feed
 
 def fragment(entry: Entry) -> bytes:
     """Return `entry` as an `item` element in UTF-8, whose prefixes the document declares."""
-    return _feedgen.within(_feedgen.feed_entry(entry).rss_entry())
+    written = _feedgen.within(_feedgen.feed_entry(entry).rss_entry())
+    # What holds no text to summarise is described by what it holds.
+    written = _feedgen.with_html(written, b"<description/>", entry.content)
+    return _feedgen.with_html(written, b"<content:encoded/>", entry.content)
 
 
 def assemble(feed: Feed, fragments: Sequence[bytes]) -> bytes:

@@ -141,6 +141,12 @@ class Index(SavedWork):
             later = connection.execute(select(func.min(held)).where(held > second)).scalar()
             return list(ready.scalars()), None if later is None else rows.moment(later)
 
+    def changed_after(self, moment: datetime) -> bool:
+        """Tell whether any feed says that it changed after `moment`."""
+        with self._reading() as connection:
+            latest = connection.execute(select(func.max(schema.feeds.c.changed))).scalar()
+        return latest is not None and latest > rows.seconds(moment)
+
     def feed(self, slug: str) -> FeedState | None:
         """Return the state of one feed, None where there has never been such a feed."""
         with self._reading() as connection:

@@ -56,7 +56,8 @@ class FeedStates:
         """Note what these feeds show now, and return how many show something else than before.
 
         `changed` is the first whole second by which the change is out, and always later than the
-        one before: a reader that compares dates alone must see every change.
+        one before: a reader that compares dates alone must see every change. It is in the documents
+        of the feed, and so in the fingerprint that is kept.
         """
         feeds = schema.feeds.c
         known = {
@@ -67,19 +68,38 @@ class FeedStates:
         values = []
         for slug, fingerprint in fingerprints.items():
             before = known.get(slug)
-            if before is not None and before.fingerprint == fingerprint:
+            if before is not None and _shown(before) == fingerprint:
                 continue
             changed = rows.seconds(now + timedelta(seconds=1 if now.microsecond else 0))
-            values.append(
-                {
-                    "slug": slug,
-                    "term": before.term if before else None,
-                    "fingerprint": fingerprint,
-                    "changed": max(changed, before.changed + 1) if before else changed,
-                }
-            )
+            if before is not None:
+                changed = max(changed, before.changed + 1)
+            values.append(_state(slug, before.term if before else None, fingerprint, changed))
         self._replace(schema.feeds, feeds.slug, values)
         return len(values)
+
+    def move_changes(self, since: datetime, to: datetime) -> None:
+        """Say of the feeds that changed at `since` or later that they did at `to`."""
+        second, feeds = rows.seconds(to), schema.feeds.c
+        query = select(schema.feeds).where(feeds.changed >= rows.seconds(since))
+        moved = [
+            _state(row.slug, row.term, _shown(row), second)
+            for row in self._connection.execute(query)
+            if row.changed != second
+        ]
+        self._replace(schema.feeds, feeds.slug, moved)
+
+    def newest_titles(self, slug: str, limit: int) -> list[str]:
+        """Return the titles of the newest articles of one feed."""
+        memberships, articles = schema.memberships.c, schema.articles.c
+        query = (
+            select(articles.facts)
+            .join(schema.memberships, memberships.source == articles.source)
+            .where(memberships.slug == slug)
+            .order_by(memberships.published.desc(), memberships.id)
+            .limit(limit)
+        )
+        found = self._connection.execute(query).scalars()
+        return [rows.article("", facts, "").title for facts in found]
 
     def know_terms(self, terms: Mapping[str, str]) -> None:
         """Note the feeds of terms, by slug, that have not been known before."""
@@ -110,3 +130,13 @@ class FeedStates:
     def _insert(self, table: Table, values: list[dict[str, Any]]) -> None:
         if values:
             self._connection.execute(table.insert(), values)
+
+
+def _state(slug: str, term: str | None, shown: str, changed: int) -> dict[str, Any]:
+    fingerprint = f"{shown} {changed}"
+    return {"slug": slug, "term": term, "fingerprint": fingerprint, "changed": changed}
+
+
+def _shown(row: Any) -> str:
+    """Return the part of a kept fingerprint that says what the feed shows."""
+    return str(row.fingerprint).partition(" ")[0]

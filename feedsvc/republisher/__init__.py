@@ -29,7 +29,8 @@ from feedsvc.republisher.refresh import Progress, Refresher
 from feedsvc.republisher.survey import Paths
 
 __all__ = [
-    "Ignored", "Listing", "Paths", "Progress", "Republisher", "check", "ignored", "needs_image_key",
+    "Ignored", "Listing", "Paths", "Progress", "Republisher", "check", "ignored",
+    "needs_image_key",
 ]  # fmt: skip
 
 
@@ -168,6 +169,8 @@ class Republisher:
     def document(self, path: str) -> Document:
         """Return the bytes of `/feeds/<slug>.<format>` or `/opml.xml`.
 
+        The lists with more in them are `/opml.xml?all=1`, `?topics=1` and `?all=1&topics=1`.
+
         Raises NotFoundError where there is no such document, NotReadyError before the first pass.
         """
         return self._documents.document(path)
@@ -192,6 +195,10 @@ class Republisher:
     def entry(self, key: str) -> Entry:
         """Return one entry in full; raises NotFoundError, or GoneError for one withdrawn."""
         return self._entries.entry(key)
+
+    def language(self) -> str:
+        """Return the language that feeds declare, "" where it is not known."""
+        return self._entries.language()
 
     def listings(self) -> tuple[Listing, ...]:
         """Return every feed: the one of everything, the configured, those of terms."""

@@ -6,7 +6,7 @@ them, in a state that is thrown away: so whatever the service would stumble over
 
 import tempfile
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from feedsvc.cleaning import Cleaner
 from feedsvc.config import Config
 from feedsvc.index import Index
 from feedsvc.model import Problem
+from feedsvc.republisher import sitelanguage
 from feedsvc.republisher.contents import Contents
 from feedsvc.republisher.documents import Documents
 from feedsvc.republisher.entries import Entries
@@ -22,10 +23,18 @@ from feedsvc.republisher.refresh import Progress, Refresher
 _BATCH = 50  # articles cleaned at a time
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What is wrong, worst first; and what there is to know of the language of the feeds, or ""."""
+
+    problems: tuple[Problem, ...]
+    language: str
+
+
 def check(
     config: Config, now: datetime, progress: Progress | None = None, *, processes: int = 0
-) -> tuple[Problem, ...]:
-    """Return what is wrong with the articles, worst first; read in so many other processes.
+) -> Checked:
+    """Return what is wrong with the articles; they are read in so many other processes.
 
     Raises ScanError when the directory cannot be read, StateError when there is no room for a
     state in the system's directory for temporary files.
@@ -45,7 +54,7 @@ def _checked(
     *,
     progress: Progress | None,
     processes: int,
-) -> tuple[Problem, ...]:
+) -> Checked:
     contents = Contents(config, index, cleaner)
     entries = Entries(config, index, contents)
     documents = Documents(config, index, entries, lambda: now)
@@ -54,15 +63,9 @@ def _checked(
         report = refresher.refresh(now, progress)
     for batch in index.all_published(_BATCH):
         documents.try_formats(entries.entries(batch))
-    problems = {*report.problems, *index.problems()}
-    return tuple(
-        sorted(
-            problems,
-            key=lambda problem: (
-                problem.published,
-                problem.source,
-                problem.line or 0,
-                str(problem),
-            ),
-        )
+    problems = sorted(
+        {*report.problems, *index.problems()},
+        key=lambda one: (one.published, one.source, one.line or 0, str(one)),
     )
+    language = sitelanguage.note(config, index.meta(sitelanguage.KEY))
+    return Checked(problems=tuple(problems), language=language)

@@ -18,14 +18,21 @@ from feedsvc.errors import NotFoundError, NotReadyError, StateError
 from feedsvc.formats import FORMATS, Format, opml
 from feedsvc.index import FeedState, Index
 from feedsvc.model import Document, Entry, Feed
-from feedsvc.republisher.entries import Entries
+from feedsvc.republisher.entries import Entries, Listing
 from feedsvc.republisher.policies import policies
-from feedsvc.republisher.refresh import LIST
+from feedsvc.republisher.refresh import LIST, LIST_OF_ALL
 
 logger = logging.getLogger(__name__)
 
 _MOST_BYTES = 4 * 1024 * 1024  # of documents kept in memory: the index has them all
 _FEEDS = "/feeds/"
+# The lists of feeds: whether the feed of everything, and those of terms, are in them.
+_LISTS = {
+    "/opml.xml": (False, False),
+    "/opml.xml?all=1": (True, False),
+    "/opml.xml?topics=1": (False, True),
+    "/opml.xml?all=1&topics=1": (True, True),
+}
 _MANY = 50  # documents; making fewer is soon done
 _SOON = timedelta(seconds=30)  # for which readers may get what was served before
 _TELLING_SECONDS = 0.25  # between two times that workers are told of new documents
@@ -168,9 +175,11 @@ class Documents:
     def _make(self, path: str, state: FeedState | None, asked: datetime) -> Document:
         """Render the document at `path`, and have the index keep it."""
         slug = _slug(path)
-        if slug == LIST:
+        if path in _LISTS:
             self._entries.check_whole()
-            body, media_type = self._opml(), opml.MEDIA_TYPE
+            everything, topics = _LISTS[path]
+            body = self._opml(everything=everything, topics=topics)
+            media_type = opml.MEDIA_TYPE
         else:
             format = FORMATS.get(path.rpartition(".")[2])
             if format is None or not path.startswith(_FEEDS):
@@ -178,7 +187,7 @@ class Documents:
             body = self._rendered(format, self._entries.built(slug, state))
             media_type = format.media_type
         if state is None:
-            return _document(body, media_type, feeds.EPOCH, "")
+            return _document(body, media_type, self._entries.changed(None), "")
         made = _document(body, media_type, state.changed, state.fingerprint)
         self._index.keep_document(path, slug, made, view=self._view, asked=asked)
         memory.give_back()
@@ -212,24 +221,37 @@ class Documents:
             return False
         return True
 
-    def _opml(self) -> bytes:
-        return opml.render(
-            self._config.site.title,
-            (
-                opml.Outline(
-                    title=one.title,
-                    xml_url=f"{one.link}.atom",
-                    html_url=one.link,
-                    description=one.description,
-                )
-                for one in self._entries.listings()
-            ),
-        )
+    def _opml(self, *, everything: bool, topics: bool) -> bytes:
+        site = self._config.site
+        listings = self._entries.listings()
+        own = [one for one in listings if one.articles is None and one.slug != feeds.ALL]
+        if everything or not own:
+            own = [*(one for one in listings if one.slug == feeds.ALL), *own]
+        # What a category is about is in its feed.
+        claimed = {term for one in self._config.categories for term in feeds.folded(one.terms)}
+        topical = [
+            one
+            for one in listings
+            if topics and one.term is not None and one.term.casefold() not in claimed
+        ]
+        return opml.render(site.title, map(_outline, own), topics=map(_outline, topical))
+
+
+def _outline(listing: Listing) -> opml.Outline:
+    return opml.Outline(
+        name=listing.slug,
+        title=listing.title,
+        xml_url=f"{listing.link}.atom",
+        html_url=listing.link,
+        description=listing.description,
+    )
 
 
 def _slug(path: str) -> str:
     """Return the slug under which the index knows what the document at `path` shows."""
-    return LIST if path == "/opml.xml" else path.removeprefix(_FEEDS).rpartition(".")[0]
+    if path in _LISTS:
+        return LIST_OF_ALL if _LISTS[path][1] else LIST
+    return path.removeprefix(_FEEDS).rpartition(".")[0]
 
 
 class _Kept:

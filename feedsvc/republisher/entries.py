@@ -1,25 +1,28 @@
 """From the index to feeds and entries, in no format yet: choose, clean, build."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from feedsvc import content, feeds, identity, mediatypes
 from feedsvc.config import Config
 from feedsvc.errors import GoneError, NotFoundError, NotReadyError
 from feedsvc.index import FeedState, Index, Kept
 from feedsvc.model import Category, Entry, Feed, Published
-from feedsvc.republisher import contents
+from feedsvc.republisher import contents, sitelanguage
 from feedsvc.republisher.contents import Contents
+from feedsvc.republisher.medialengths import MediaLengths
 from feedsvc.republisher.refresh import PARTIAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """A feed as a list shows it; `articles` is None for feeds that are not of a term."""
+    """A feed as a list shows it; one that is not of a term has neither `term` nor `articles`."""
 
     slug: str
     title: str
     description: str
     link: str
+    term: str | None = None
     articles: int | None = None
 
 
@@ -33,6 +36,7 @@ class Entries:
         site = config.site
         self._categories = {category.slug: category for category in config.categories}
         self._categories[feeds.ALL] = feeds.everything(site.title, site.description)
+        self._lengths = MediaLengths(site.base_url, config.articles.directory)
         self._last: tuple[tuple[str, str], Feed] | None = None
 
     def configured(self) -> list[str]:
@@ -44,13 +48,14 @@ class Entries:
         version, last = state.fingerprint if state else "", self._last
         if version and last is not None and last[0] == (slug, version):
             return last[1]
-        feed = self._build(self._category(slug, state))
+        feed = self._build(self._category(slug, state), state)
         self._last = ((slug, version), feed)
         return feed
 
     def feed(self, slug: str) -> Feed:
         """Return one feed; see Republisher.feed."""
-        return self._build(self._category(slug, self.state(slug)))
+        state = self.state(slug)
+        return self._build(self._category(slug, state), state)
 
     def entry(self, key: str) -> Entry:
         """Return one entry; see Republisher.entry."""
@@ -91,6 +96,7 @@ class Entries:
                     title=feeds.of_term(state.slug, state.term or state.slug).title,
                     description="",
                     link=feeds.address(base_url, state.slug),
+                    term=state.term,
                     articles=count,
                 )
                 for state, count in self._index.term_feeds()
@@ -123,7 +129,18 @@ class Entries:
             raise NotFoundError(f"There is no feed called “{slug[:100]}”.")
         return feeds.of_term(slug, state.term)
 
-    def _build(self, category: Category) -> Feed:
+    def language(self) -> str:
+        """Return the language that feeds declare, "" where it is not known."""
+        guessed = None if self._config.site.language else self._index.meta(sitelanguage.KEY)
+        return sitelanguage.declared(self._config, guessed)
+
+    def changed(self, state: FeedState | None) -> datetime:
+        """Return when a feed last changed; of one that is not known yet, when any feed did."""
+        # A category that the watcher has not heard of yet: its first state will be later.
+        state = state or self._index.feed(feeds.ALL)
+        return state.changed if state else feeds.EPOCH
+
+    def _build(self, category: Category, state: FeedState | None) -> Feed:
         site, limits = self._config.site, self._config.feeds
         found = self._index.published(category.slug, limits.limit)
         if len(found) < limits.limit:
@@ -134,8 +151,10 @@ class Entries:
             id=identity.feed_id(site.id, category.slug),
             site_title=site.title,
             base_url=site.base_url,
-            language=site.language,
+            language=self.language(),
+            updated=self.changed(state),
             limit=limits.limit,
+            icon=site.icon_address,
         )
 
     def _entries(self, found: tuple[Published, ...], *, full: bool) -> list[Entry]:
@@ -160,7 +179,7 @@ class Entries:
     def _entry(self, one: Published, kept: Kept, *, full: bool) -> Entry:
         article, policy = one.article, self._contents.policy(one.article, one.key)
         image = content.image(article.lead_image, policy) if article.lead_image else None
-        return feeds.entry(
+        entry = feeds.entry(
             replace(one, article=replace(article, title=content.converted(article.title, policy))),
             link=policy.link,
             summary=kept.summary,
@@ -168,4 +187,6 @@ class Entries:
             lead_image=None if image is None or image.startswith("data:") else image,
             # By way of a proxy, the address does not tell any more.
             lead_image_type=mediatypes.of(article.lead_image or ""),
+            played=content.playable(contents.safe(kept)),
         )
+        return replace(entry, enclosures=tuple(map(self._lengths.add, entry.enclosures)))

@@ -8,10 +8,10 @@ from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
-from feedsvc import feeds, identity
+from feedsvc import content, feeds, identity
 from feedsvc.config import Config
 from feedsvc.index import Index, Writer
-from feedsvc.model import UNREAD, Identity, Problem, Published, Signature
+from feedsvc.model import UNREAD, Article, Identity, Problem, Published, Signature
 from feedsvc.outcome import Outcome
 from feedsvc.republisher.policies import digest
 
@@ -31,6 +31,11 @@ class Ingest:
         self._config = config
         self._now = now
         self._memberships = feeds.Memberships(config.categories, auto=config.feeds.auto_categories)
+        footers = [
+            config.content.footer,
+            *(dict(c.cleaning).get("footer") for c in config.categories),
+        ]
+        self._relative_footer = any(content.depends_on_folder(f, "html") for f in footers if f)
         self.edited: set[str] = set()
         self.members: Counter[str] = Counter()
 
@@ -66,26 +71,12 @@ class Ingest:
         """Return what an article would be published as now."""
         known = index.identities(identity.candidates([found], self._config.site.id))
         assigned = self._assign([found], known)
-        return self._published(found, assigned[found.article.source])
+        return self._published(found.article, assigned[found.article.source])
 
     def _assign(
         self, found: Sequence[identity.Found], known: Sequence[Identity]
     ) -> dict[str, Identity]:
         return identity.assign(found, known, site_id=self._config.site.id, now=self._now)
-
-    def _published(self, found: identity.Found, settled: Identity) -> Published:
-        article = found.article
-        moment = article.published or settled.first_seen
-        hold = self._config.articles.future == "hold" and moment > self._now
-        return Published(
-            article=article,
-            id=settled.id,
-            key=settled.key,
-            published=moment,
-            updated=settled.updated,
-            version=_version(settled, moment, article.source),
-            held_until=moment if hold else None,
-        )
 
     def _publish(
         self, writer: Writer, found: Sequence[identity.Found]
@@ -99,7 +90,7 @@ class Ingest:
             for one in assigned.values()
             if before.get(one.id, one.file_digest) != one.file_digest
         }
-        published = [self._published(one, assigned[one.article.source]) for one in found]
+        published = [self._published(one.article, assigned[one.article.source]) for one in found]
         joined = [(one, self._memberships.of(one.article)) for one in published]
         writer.write_articles(joined)
         for shown, slugs in joined:
@@ -111,11 +102,35 @@ class Ingest:
             if owner.source != source and owner.seen_digest != one.seen_digest:
                 yield source, _twin(source, owner.source)
 
+    def _published(self, article: Article, settled: Identity) -> Published:
+        # A clock that was ahead may have seen the file first at a time that has not come yet.
+        moment = article.published or min(settled.first_seen, self._now)
+        hold = self._config.articles.future == "hold" and moment > self._now
+        return Published(
+            article=article,
+            id=settled.id,
+            key=settled.key,
+            published=moment,
+            updated=settled.updated,
+            version=self._version(settled, moment, article),
+            held_until=moment if hold else None,
+        )
 
-def _version(settled: Identity, moment: datetime, source: str) -> str:
-    # The folder counts, because relative images have their addresses from it.
-    folder = posixpath.dirname(source)
-    return digest(settled.id, settled.seen_digest, str(moment), str(settled.updated), folder)
+    def _version(self, settled: Identity, moment: datetime, article: Article) -> str:
+        # The folder counts where the article's media have their addresses from it: else a file that
+        # is only moved would change every feed that shows it.
+        folder = posixpath.dirname(article.source) if self._depends_on_folder(article) else ""
+        return digest(settled.id, settled.seen_digest, str(moment), str(settled.updated), folder)
+
+    def _depends_on_folder(self, article: Article) -> bool:
+        if article.link is not None:
+            return False  # its media are relative to the original's address
+        image = article.lead_image
+        return (
+            self._relative_footer
+            or (image is not None and content.is_relative(image))
+            or content.depends_on_folder(article.body, article.markup)
+        )
 
 
 def _twin(source: str, owner: str) -> Problem:

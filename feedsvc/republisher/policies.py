@@ -37,6 +37,7 @@ def policies(config: Config) -> dict[str, str]:
         "view": digest(
             formats.POLICY,
             repr((site.id, site.title, site.description, site.base_url, site.language)),
+            site.icon_address,
             repr((limits.limit, limits.content)),
             # What of `content:` is done as a feed is made: titles converted, lead images routed.
             repr([(rules.get("convert"), rules.get("images")) for rules in _rules(config)]),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from feedsvc import feeds, identity
 from feedsvc.changes import diff
@@ -16,6 +16,7 @@ from feedsvc.index import Index, Kept, Writer, is_of_state
 from feedsvc.model import Changes, Markup, Refresh, Signature
 from feedsvc.outcome import Outcome
 from feedsvc.reading import PART, File, Reading, failure
+from feedsvc.republisher import sitelanguage
 from feedsvc.republisher.backlog import Backlog
 from feedsvc.republisher.contents import IMAGE_KEY, Contents
 from feedsvc.republisher.ingest import Ingest
@@ -27,13 +28,15 @@ logger = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
 """Called with how many files are done, and of how many."""
 
-LIST = ""
-"""The slug under which the state of the list of feeds is kept; no feed can have it."""
+LIST, LIST_OF_ALL = "", "?"
+"""The slugs under which the states of two lists of feeds are kept: that of the configured ones, and
+that with those of terms. No feed can have them."""
 PARTIAL = "partial"
 """Under which the index remembers, as `yes`, that the oldest articles have not been read yet."""
 
 _CLEANED_AT_ONCE = 50  # articles
 _CLEANING_SECONDS = 1.0  # of a pass
+_FAR_AHEAD = timedelta(days=1)
 _PATIENCE = 5  # first passes that wait for files being written before anything is served
 _MANY = 100  # articles: what a first pass over fewer publishes is soon made
 _STAGE = 1000  # files, read in about a second: a pass over more is made in stages of so many
@@ -104,6 +107,13 @@ class Refresher:
         """
         started = time.perf_counter()
         known = self._index.metas()
+        second = now.replace(microsecond=0)
+        if self._index.changed_after(now + _FAR_AHEAD):
+            # The clock was ahead when these feeds changed, and until that time comes readers that
+            # compare dates alone would get all of them at each poll. A smaller distance heals by
+            # itself; it may also mean that the clock is behind now, and then these times are right.
+            with self._index.writing() as writer:
+                writer.move_changes(since=second + _FAR_AHEAD, to=second)
         stale = {name for name, policy in self._policies.items() if known.get(name) != policy}
         first, partial = "ready" not in known, known.get(PARTIAL) == "yes"
         if self._interrupted:
@@ -128,7 +138,6 @@ class Refresher:
         self._put(survey, by_date=first or partial)
         many = len(self._backlog) > _STAGE
         due, next_due = self._index.due(now)
-        second = now.replace(microsecond=0)
         one = _Pass(
             now=second,
             survey=survey,
@@ -331,8 +340,11 @@ class Refresher:
             while heirs := writer.heirs():
                 self._reread(writer, one, heirs)
             writer.appoint()
+        guessed = False
+        with self._step(writer, one, "guessing the site's language"):
+            guessed = sitelanguage.guess_again(writer, self._config)
         with self._step(writer, one, "noting which feeds have changed"):
-            self._settle_feeds(writer, one.now, everything=bool(one.stale))
+            self._settle_feeds(writer, one.now, everything=bool(one.stale) or guessed)
         for name in one.stale:
             writer.set_meta(name, self._policies[name])
         one.stale.clear()
@@ -381,8 +393,9 @@ class Refresher:
         configured = {category.slug: repr(category) for category in config.categories}
         touched = writer.touched | ({feeds.ALL, *configured} if everything else set())
         if everything:
-            touched |= writer.all_slugs() - {LIST}
-        view = self._policies["view"]
+            touched |= writer.all_slugs() - {LIST, LIST_OF_ALL}
+        language = sitelanguage.declared(self._config, writer.meta(sitelanguage.KEY))
+        view = digest(self._policies["view"], language)
         fingerprints = {
             slug: digest(
                 view,
@@ -392,7 +405,8 @@ class Refresher:
             for slug in touched
         }
         listed = (f"{slug}\n{term}" for slug, term in writer.term_slugs())
-        fingerprints[LIST] = digest(view, *configured.values(), *listed)
+        fingerprints[LIST] = digest(view, *configured.values())
+        fingerprints[LIST_OF_ALL] = digest(view, *configured.values(), *listed)
         writer.settle_feeds(fingerprints, now)
 
 

@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from feedsvc.errors import GoneError, NotFoundError, NotReadyError, StateError
 from feedsvc.republisher import Republisher
-from feedsvc.web import feeds, imageproxy, media, ops, pages
+from feedsvc.web import feeds, icon, imageproxy, media, ops, pages
 from feedsvc.web.boundary import Boundary
 from feedsvc.web.headers import ReadableHeaders
 from feedsvc.web.http import page_headers
@@ -34,6 +34,7 @@ def build_app(republisher: Republisher, *, replay: bool = True) -> Flask:
     app.jinja_env.globals["site"] = site
     app.register_blueprint(feeds.blueprint(republisher))
     app.register_blueprint(media.blueprint(republisher))
+    app.register_blueprint(icon.blueprint(site))
     app.register_blueprint(
         imageproxy.blueprint(
             republisher.image_key, republisher.config.image_proxy, base_url=site.base_url

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request
 
 from feedsvc.republisher import Republisher
 from feedsvc.web.http import for_other_sites, send
-from feedsvc.web.replay import VERSION
+from feedsvc.web.replay import VERSION, opml_path
 
 
 def blueprint(republisher: Republisher) -> Blueprint:
@@ -28,6 +28,6 @@ def blueprint(republisher: Republisher) -> Blueprint:
 
     @routes.get("/opml.xml")
     def opml() -> Response:
-        return answer("/opml.xml")
+        return answer(opml_path(request.query_string.decode("latin-1")))
 
     return routes

@@ -30,7 +30,7 @@ def send(request: Request, document: Document, *, max_age: timedelta, now: datet
     # RFC 9110 8.8.2.1: a server must not send a Last-Modified that is later than its own clock.
     last_modified = min(document.last_modified, now.replace(microsecond=0))
     response = Response(body, mimetype=None, content_type=document.media_type)
-    if _has(request, document.etag, document.last_modified):
+    if _has(request, document.etag, document.last_modified, now):
         response = _NotModified(status=304)
         del response.headers["Content-Type"]
     elif coding != "identity":
@@ -101,7 +101,7 @@ def _chosen(request: Request, document: Document) -> tuple[str, bytes]:
     return chosen
 
 
-def _has(request: Request, etag: str, last_modified: datetime) -> bool:
+def _has(request: Request, etag: str, last_modified: datetime, now: datetime) -> bool:
     """Tell whether the client says that it has this very document."""
     if "If-None-Match" in request.headers:
         # RFC 9110 13.1.3: then If-Modified-Since is ignored. 13.1.2: the comparison is weak.
@@ -110,4 +110,7 @@ def _has(request: Request, etag: str, last_modified: datetime) -> bool:
             _SUFFIX.sub("", tag or "") == etag for tag in tags.as_set(include_weak=True)
         )
     since = request.if_modified_since
-    return since is not None and last_modified <= since
+    # RFC 9110 13.1.3: the date is one of our clock's. One that has not come yet we sent while the
+    # clock was ahead: by it, the client would have every change until then already. RFC 2616 14.25
+    # called such a date invalid. A second is granted to clients that send their own time.
+    return since is not None and last_modified <= since <= now + timedelta(seconds=1)

@@ -28,7 +28,9 @@ def blueprint(republisher: Republisher) -> Blueprint:
 
     @routes.get("/")
     def index() -> Response:
-        return answer("index.html", listings=republisher.listings())
+        return answer(
+            "index.html", listings=republisher.listings(), language=republisher.language()
+        )
 
     @routes.get("/feeds/<slug>")
     def feed(slug: str) -> Response:
@@ -36,7 +38,7 @@ def blueprint(republisher: Republisher) -> Blueprint:
 
     @routes.get("/articles/<key>")
     def article(key: str) -> Response:
-        return answer("article.html", entry=republisher.entry(key))
+        return answer("article.html", entry=republisher.entry(key), language=republisher.language())
 
     routes.add_app_template_filter(_safe, "safe_html")
     routes.add_app_template_filter(lambda moment: _local(moment, zone), "local")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 VERSION = "feedsvc.version"
 """Under which the application says, in the WSGI environment, of what version its answer is."""
 
+_OPML = "/opml.xml"
 _MOST_ANSWERS = 10_000  # with a body; and as many without
 _MOST_HELD = 8 * 1024 * 1024  # bytes of bodies in memory
 _MOST_FILED = 256 * 1024 * 1024  # bytes of bodies in a file
@@ -221,16 +222,33 @@ class _Begun:
         return self._start(status, headers, exc_info)
 
 
+def opml_path(query: str) -> str:
+    """Return the path of the list of feeds that a query asks for; all else in it is ignored.
+
+    >>> opml_path("topics=1&_=5&all=1"), opml_path("all=0")
+    ('/opml.xml?all=1&topics=1', '/opml.xml')
+    """
+    named = set(query.split("&"))
+    wanted = "&".join(flag for flag in ("all=1", "topics=1") if flag in named)
+    return f"{_OPML}?{wanted}" if wanted else _OPML
+
+
+def _path(environ: "WSGIEnvironment") -> str:
+    """Return the path of a request; only the list of feeds looks at the query."""
+    path: str = environ["PATH_INFO"]
+    return opml_path(environ.get("QUERY_STRING", "")) if path == _OPML else path
+
+
 def _name(path: str) -> str:
     """Return the text of a path as WSGI gives it (PEP 3333, "Unicode Issues")."""
     return path.encode("latin-1").decode("utf-8", "replace")
 
 
 def _key(environ: "WSGIEnvironment") -> Key:
-    """Return all of a request that an answer depends on; a query does not count."""
+    """Return all of a request that an answer depends on."""
     return (
         environ["REQUEST_METHOD"],
-        environ["PATH_INFO"],
+        _path(environ),
         environ.get("HTTP_IF_NONE_MATCH"),
         environ.get("HTTP_IF_MODIFIED_SINCE"),
         environ.get("HTTP_ACCEPT_ENCODING"),

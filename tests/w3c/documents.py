@@ -129,6 +129,8 @@ def of_atom(body: bytes) -> Warnings:
         if not [*entry.findall(f"{ATOM}content"), *entry.findall(f"{ATOM}summary")]:
             yield Warned("MissingTextualContent", "entry", str(entry.findtext(f"{ATOM}id")))
         yield from media(entry, "entry")
+    for element in (*feed.findall(f"{ATOM}icon"), *feed.findall(f"{ATOM}logo")):
+        yield from address("feed/icon", element.text, *WEB)
     ids = [entry.findtext(f"{ATOM}id") for entry in entries]
     yield from unique("entry/id", ids, "DuplicateEntries")
 
@@ -144,7 +146,15 @@ def of_rss(body: bytes) -> Warnings:
         yield Warned("MisplacedItem", "channel", "")
     if not channel.findall(f"{ATOM}link[@rel='self']"):
         yield Warned("MissingAtomSelfLink", "channel", "")
-    yield from one_each(channel, "title", "link", "description", "language", place="channel")
+    yield from one_each(channel, "title", "link", "description", place="channel")
+    if len(channel.findall("language")) > 1:
+        yield Warned("DuplicateElement", "channel", "language")
+    for image in channel.findall("image"):
+        yield from one_each(image, "url", "title", "link", place="channel/image")
+        yield from each(image, "channel/image", {"url": web, "title": text, "link": web})
+        for name in ("title", "link"):
+            if image.findtext(name) != channel.findtext(name):
+                yield Warned("Image" + name.title() + "DoesntMatch", "channel/image", name)
     yield from each(channel, "channel", {
         "title": text, "description": text, "link": web, "docs": web, "language": language,
         "lastBuildDate": rfc822, "pubDate": rfc822, "managingEditor": contact, "webMaster": contact,
@@ -204,6 +214,9 @@ def of_json(body: bytes) -> Warnings:
     """Yield what the service would say of the content of a JSON Feed, if it read one."""
     document = json.loads(body)
     yield from text("title", document["title"])
+    for name in ("icon", "favicon"):
+        if name in document:
+            yield from address(name, document[name], *WEB)
     for item in document["items"]:
         yield from text("item/title", item["title"])
         yield from html("item/content_html", item.get("content_html"))
