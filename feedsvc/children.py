@@ -1,13 +1,16 @@
 """Processes of our own that do one kind of work, and can be killed without loss.
 
-A child runs the `main` of a module of ours: it gets jobs through a socket, one at a time, answers
-each, and ends when nobody sends any more, so also when its parent has died.
+A child runs the `main` of a module of ours. One that does `work` gets jobs through a socket, one at
+a time, and answers each. It ends when the other end of the socket is closed, so also when its
+parent has died, and also in the middle of a job.
 """
 
 import os
+import select
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -24,18 +27,34 @@ _PROGRAM = (
 class Child:
     """One such process; `connection` leads to it, and its `main` gets the socket and numbers."""
 
-    def __init__(self, module: str, *numbers: int) -> None:
+    def __init__(
+        self, module: str, *numbers: int, descriptors: tuple[int, ...] = (), logs: bool = False
+    ) -> None:
+        """Start it. It inherits these `descriptors`, and the standard error if it `logs`."""
         # Not multiprocessing: a process that is one of its daemons may have no children.
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [sys.executable, "-c", _PROGRAM, module, *map(str, (theirs.fileno(), *numbers))],
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(theirs.fileno(), *descriptors),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
+                stderr=None if logs else subprocess.DEVNULL,
             )
         self.connection = Connection(ours.detach())
+
+    def wait(self) -> int:
+        """Return its status once it has ended."""
+        return self._process.wait()
+
+    def end(self, seconds: float) -> None:
+        """Ask it to end, and kill it when it has not within so many seconds."""
+        self.connection.close()
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def kill(self) -> None:
         """End it, whatever it is doing."""
@@ -61,12 +80,26 @@ def step_back(niceness: int, *, apart: bool = False) -> None:
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
+def on_hangup(descriptor: int, call: Callable[[], None]) -> None:
+    """Have `call` called, in another thread, when the other end of this socket is closed."""
+    events = select.poll()
+    events.register(descriptor, 0)  # of nothing but the end, which is always told (poll(2))
+
+    def wait() -> None:
+        while not events.poll():
+            pass
+        call()
+
+    threading.Thread(target=wait, name="feedsvc-hangup", daemon=True).start()
+
+
 def work(descriptor: int, answer: Callable[[Any], bytes | None], *, niceness: int) -> None:
     """Be a child: answer what comes in through the socket `descriptor`, until nobody asks.
 
     Where `answer` returns None, there is none.
     """
     step_back(niceness)
+    on_hangup(descriptor, lambda: os._exit(0))
     with Connection(descriptor) as connection, suppress(EOFError, OSError):
         while True:
             said = answer(connection.recv())

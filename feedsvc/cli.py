@@ -20,6 +20,7 @@ from feedsvc.model import Changes, Problem, Refresh
 from feedsvc.republisher import Progress, check as check_articles
 from feedsvc.serve import (
     LONG_PASS,
+    PassNotes,
     available_cores,
     log_progress,
     log_to_stderr,
@@ -106,9 +107,11 @@ def refresh(config_file: Path | None, as_json: bool, accept_empty: bool) -> None
     Files that may still be being written are waited for.
     """
     with _errors():
-        republisher = open_republisher(_load(config_file), owner=True)
+        config = _load(config_file)
+        republisher = open_republisher(config, owner=True)
         try:
-            with _progress() as progress:
+            notes = PassNotes(config, republisher, watched=False)
+            with _progress() as progress, notes.noting():
                 report = republisher.refresh(progress, accept_empty=accept_empty)
                 for _ in range(_MOST_WAITS):
                     if not report.pending or report.again_in is None:

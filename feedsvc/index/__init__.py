@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import and_, func, literal, or_, select
 
 from feedsvc.codings import unpack
-from feedsvc.index import journal, rows, schema
+from feedsvc.index import journal, rows, schema, watchlock
 from feedsvc.index.database import journal_of
 from feedsvc.index.engine import file_of
 from feedsvc.index.kept import Kept
@@ -23,7 +23,16 @@ from feedsvc.model import Problem, Published, Signature
 
 _MOST_RANGES = 1000  # queries of one place each; then one for everything is quicker
 
-__all__ = ["FeedState", "Index", "Kept", "Writer", "file_of", "journal", "journal_of"]
+__all__ = [
+    "FeedState",
+    "Index",
+    "Kept",
+    "Writer",
+    "file_of",
+    "journal",
+    "journal_of",
+    "watchlock",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

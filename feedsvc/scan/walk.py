@@ -3,7 +3,7 @@
 import os
 import re
 import stat as modes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -23,6 +23,7 @@ ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 
 _ANY_WITH_SUFFIX = re.compile(r"\*\*/\*((?:\.[A-Za-z0-9]+)+)")
 _LISTED = os.O_RDONLY | os.O_DIRECTORY
+_PROGRESS_NAMES = 1000  # of one folder, after which `progress` is called
 
 
 class Wanted:
@@ -39,7 +40,10 @@ class Wanted:
 class Walk:
     """One walk: what it has found, which folders it has been in, which links are left to follow."""
 
-    def __init__(self, wanted: Wanted, root: Path, links: Links) -> None:
+    def __init__(
+        self, wanted: Wanted, root: Path, links: Links, progress: Callable[[], None]
+    ) -> None:
+        self._progress = progress
         self._suffixes = wanted.suffixes
         self._matches = wanted.matches
         self._links = links
@@ -73,6 +77,7 @@ class Walk:
     def place(self, path: str, prefix: str, names: list[str]) -> None:
         """Walk only what is called so in this folder; raises OSError when that cannot be listed."""
         os.close(os.open(path, _LISTED))  # what is in a folder that cannot be listed is not found
+        self._progress()
         name, *below = names
         for one in _called(path, name):
             if not name or PASSED_OVER.search(one):
@@ -112,6 +117,7 @@ class Walk:
                         self._file(source, stat)
 
     def _list(self, path: str, prefix: str) -> None:
+        self._progress()
         # `stat` by the folder's descriptor spares the kernel the path of every file.
         descriptor = os.open(path, _LISTED)
         try:
@@ -142,7 +148,9 @@ class Walk:
     ) -> None:
         suffixes = self._suffixes
         with os.scandir(descriptor) as entries:
-            for entry in entries:
+            for number, entry in enumerate(entries):
+                if number % _PROGRESS_NAMES == 0:
+                    self._progress()
                 name = entry.name
                 try:
                     # These lines run 100,000 times; the others, for what is left.
@@ -196,8 +204,10 @@ class Walk:
 class TallyingWalk(Walk):
     """A walk that holds the files of one folder at a time, and remembers numbers."""
 
-    def __init__(self, wanted: Wanted, root: Path, links: Links) -> None:
-        super().__init__(wanted, root, links)
+    def __init__(
+        self, wanted: Wanted, root: Path, links: Links, progress: Callable[[], None]
+    ) -> None:
+        super().__init__(wanted, root, links, progress)
         self._tallies: dict[str, int] = {}
 
     def tallies(self) -> dict[str, int]:
