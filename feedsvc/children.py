@@ -1,15 +1,18 @@
 """Processes of our own that do one kind of work, and can be killed without loss.
 
-A child runs the `main` of a module of ours: it gets jobs through a socket, one at a time, answers
-each, and ends when nobody sends any more, so also when its parent has died.
+A child runs the `main` of a module of ours. One that does `work` gets jobs through a socket, one at
+a time, and answers each. It ends when the other end of the socket is closed, so also when its
+parent has died, and also in the middle of a job.
 """
 
 import os
 import resource
+import select
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -32,16 +35,19 @@ _PROGRAM = (
 class Child:
     """One such process; `connection` leads to it, and its `main` gets the socket and numbers."""
 
-    def __init__(self, module: str, *numbers: int) -> None:
+    def __init__(
+        self, module: str, *numbers: int, descriptors: tuple[int, ...] = (), logs: bool = False
+    ) -> None:
+        """Start it. It inherits these `descriptors`, and the standard error if it `logs`."""
         # Not multiprocessing: a process that is one of its daemons may have no children.
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [sys.executable, "-c", _PROGRAM, module, *map(str, (theirs.fileno(), *numbers))],
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(theirs.fileno(), *descriptors),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
+                stderr=None if logs else subprocess.DEVNULL,
             )
         self.connection = Connection(ours.detach())
 
@@ -73,6 +79,18 @@ class Child:
             return ChildError("takes too much of the processor's time", late=True)
         return ChildError("ended the process that did it", late=False)
 
+    def wait(self) -> int:
+        """Return its status once it has ended."""
+        return self._process.wait()
+
+    def end(self, seconds: float) -> None:
+        """Ask it to end, and kill it when it has not within so many seconds."""
+        self.connection.close()
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
     def kill(self) -> None:
         """End it, whatever it is doing."""
         self.connection.close()
@@ -96,6 +114,19 @@ def step_back(niceness: int, *, apart: bool = False) -> None:
     if hasattr(os, "sched_setscheduler"):  # Linux: one that wakes up does not interrupt others
         with suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def on_hangup(descriptor: int, call: Callable[[], None]) -> None:
+    """Have `call` called, in another thread, when the other end of this socket is closed."""
+    events = select.poll()
+    events.register(descriptor, 0)  # of nothing but the end, which is always told (poll(2))
+
+    def wait() -> None:
+        while not events.poll():
+            pass
+        call()
+
+    threading.Thread(target=wait, name="feedsvc-hangup", daemon=True).start()
 
 
 def limit_memory(size: int) -> None:
@@ -123,6 +154,7 @@ def work(descriptor: int, answers: Callable[[Any], Iterable[bytes]], *, niceness
     `answers` makes the answers to one job: none, one or several. Each is sent when it is made.
     """
     step_back(niceness)
+    on_hangup(descriptor, lambda: os._exit(0))
     with Connection(descriptor) as connection, suppress(EOFError, OSError):
         while True:
             for answer in answers(connection.recv()):

@@ -21,6 +21,7 @@ from feedsvc.model import Changes, Problem, Refresh
 from feedsvc.republisher import Ignored, Progress, check as check_articles, ignored
 from feedsvc.serve import (
     LONG_PASS,
+    PassNotes,
     available_cores,
     log_progress,
     log_to_stderr,
@@ -108,15 +109,18 @@ def refresh(config_file: Path | None, as_json: bool, accept_empty: bool) -> None
     Files that may still be being written are waited for.
     """
     with _errors():
-        republisher = open_republisher(_load(config_file), owner=True)
+        config = _load(config_file)
+        republisher = open_republisher(config, owner=True)
         try:
-            with _progress() as progress:
+            notes = PassNotes(config, republisher, watched=False)
+            with _progress() as progress, notes.noting() as failures:
                 report = republisher.refresh(progress, accept_empty=accept_empty)
                 for _ in range(_MOST_WAITS):
                     if not report.pending or report.again_in is None:
                         break
                     time.sleep(report.again_in)
                     report = _joined(report, republisher.refresh(progress))
+                failures.extend(report.failures)
         finally:
             republisher.close()
     click.echo(_as_json(report) if as_json else _as_text(report))

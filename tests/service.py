@@ -39,9 +39,18 @@ class Service:
     """A running service; `log` is what it has written so far."""
 
     def __init__(
-        self, folder: Path, articles: Path, *options: str, terminal: int | None = None, **keys: str
+        self,
+        folder: Path,
+        articles: Path,
+        *options: str,
+        terminal: int | None = None,
+        program: str | None = None,
+        **keys: str,
     ) -> None:
-        """Start it; its errors go to a log, or to the `terminal` of this descriptor."""
+        """Start it; its errors go to a log, or to the `terminal` of this descriptor.
+
+        With a `program`, that is run in the place of `feedsvc`.
+        """
         self.port = port = free_port()
         self.articles = articles
         self.url = f"http://127.0.0.1:{port}"
@@ -53,7 +62,8 @@ class Service:
             f"articles: {{directory: '{articles}'{more}}}\n"
             "state: {url: 'sqlite:///state/feedsvc.db'}\n"
         )
-        command = [sys.executable, "-m", "feedsvc", "serve", "--config", str(self.config)]
+        started = ["-m", "feedsvc"] if program is None else ["-c", program]
+        command = [sys.executable, *started, "serve", "--config", str(self.config)]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(  # in a group of its own, as a terminal would have it
                 [*command, "--port", str(port), *options],
@@ -82,11 +92,11 @@ class Service:
 
     def children(self) -> list[int]:
         """Return the ids of the processes that this service started, by the system's own list."""
-        listed = subprocess.run(
-            ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
-        ).stdout
-        pairs = [tuple(map(int, line.split())) for line in listed.splitlines()]
-        return [pid for pid, parent in pairs if parent == self.process.pid]
+        return children_of(self.process.pid)
+
+    def readiness(self) -> dict[str, Any]:
+        """Return what `/readyz` says."""
+        return dict(self.client.get("/readyz").json())
 
     def watcher(self) -> int | None:
         """Return the id of the watcher's process as its log names it."""
@@ -116,14 +126,28 @@ class Service:
 
 @contextmanager
 def serving(
-    folder: Path, articles: Path, *options: str, terminal: int | None = None, **keys: str
+    folder: Path,
+    articles: Path,
+    *options: str,
+    terminal: int | None = None,
+    program: str | None = None,
+    **keys: str,
 ) -> Iterator[Service]:
-    service = Service(folder, articles, *options, terminal=terminal, **keys)
+    service = Service(folder, articles, *options, terminal=terminal, program=program, **keys)
     try:
         until(service.ready, "the service answers")
         yield service
     finally:
         service.stop()
+
+
+def children_of(parent: int) -> list[int]:
+    """Return the ids of the processes that a process started, by the system's own list."""
+    listed = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True
+    ).stdout
+    rows = [line.split() for line in listed.splitlines()]
+    return [int(pid) for pid, above, state in rows if int(above) == parent and state[0] != "Z"]
 
 
 def alive(pid: int) -> bool:

@@ -464,3 +464,20 @@ def test_looking_where_something_happened_leaves_nothing_for_a_scan_to_find(
             gone = part(known, seen.within)
             kept = {source: one for source, one in known.items() if source not in gone}
             assert not diff(kept | seen.signatures, found)
+
+
+def test_a_walk_tells_that_it_gets_on_at_each_folder_and_within_large_ones(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    for n in range(2500):
+        (tmp_path / "b" / f"{n}.md").touch()
+    directory = Directory(tmp_path, INCLUDE)
+    for walk in (
+        directory.scan,
+        directory.tally,
+        lambda progress: directory.look(["a", "b"], progress),
+    ):
+        told: list[None] = []
+        walk(lambda told=told: told.append(None))
+        # Each folder once; the names in `b` at the first, the 1001st and the 2001st.
+        assert len(told) >= 2 + 3

@@ -4,18 +4,20 @@ import os
 import threading
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
 from watchfiles._rust_notify import RustNotify
 
 from feedsvc import watch
 from feedsvc.errors import ConfigError, ScanError
 from feedsvc.model import Changes, Problem, Refresh
-from feedsvc.watch import Watcher, trigger
+from feedsvc.schedule import seconds_until
+from feedsvc.watch import Clocks, Watcher, trigger
 
 UTC = ZoneInfo("UTC")
 RARELY = trigger(timedelta(days=1), UTC)
@@ -98,6 +100,27 @@ def test_a_file_event_leads_to_a_pass(tmp_path: Path) -> None:
     told = told_of_files(passes, tmp_path)
     watcher.stop()
     assert {Path(path).suffix for path in told} == {".md"}
+
+
+def test_events_are_told_between_the_stages_of_a_long_pass(tmp_path: Path) -> None:
+    passes = Passes()
+
+    def stage(paths: Collection[str] | None) -> Refresh:
+        return replace(passes(paths), again_in=0.0)  # there is always more to read
+
+    watcher = Watcher(stage, RARELY, tmp_path)
+    watcher.start()
+    for n in range(LIMIT):
+        (tmp_path / f"{n}.md").write_text("x")
+        for _ in range(1000):
+            assert passes.begun.acquire(timeout=LIMIT)
+            if passes.paths[-1]:
+                break
+        else:
+            continue
+        break
+    watcher.stop()
+    assert any(passes.paths), "no stage was told of a file that came meanwhile"
 
 
 def test_what_came_after_the_first_look_and_before_events_were_listened_to_is_seen(
@@ -272,3 +295,160 @@ def test_the_log_tells_how_many_articles_there_are_where_they_were_counted(
         "refreshed: 2 added, 0 modified, 1 removed, 7 articles, 0 problems, 0.50 s",
         "refreshed: 2 added, 0 modified, 1 removed, 0 problems, 0.50 s",
     ]
+
+
+def broken(paths: Collection[str] | None) -> Refresh:
+    raise ValueError("nobody foresaw it")
+
+
+def test_a_pass_that_fails_for_a_reason_nobody_foresaw_is_logged_once_and_the_watcher_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    seen: list[Collection[str] | None] = []
+
+    def refresh(paths: Collection[str] | None) -> Refresh:
+        seen.append(paths)
+        return broken(paths) if len(seen) < 4 else NOTHING
+
+    watcher = Watcher(refresh, RARELY, None)
+    for name in ("a", "b", "c", "d", "e"):
+        watcher.pass_over({name})
+    assert seen == [{"a"}, None, None, None, {"e"}], "what failed may be anywhere"
+    assert caplog.text.count("Traceback") == 1
+    assert caplog.text.count("ValueError: nobody foresaw it") == 1
+    assert caplog.text.count("refresh failed as before: ValueError") == 2, "one line each"
+
+
+def test_a_pass_that_failed_is_made_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "_RETRY_SECONDS", 0.01)
+    made = threading.Semaphore(0)
+
+    def refresh(paths: Collection[str] | None) -> Refresh:
+        made.release()
+        return broken(paths)
+
+    watcher = Watcher(refresh, RARELY, None)
+    watcher.start()
+    for _ in range(3):
+        assert made.acquire(timeout=LIMIT)
+    watcher.stop()
+
+
+class Unforeseen(BaseException):
+    """It is not even an Exception."""
+
+
+class Failing:
+    """A refresh that fails in a way that no thread survives, at its nth call."""
+
+    def __init__(self, at: int) -> None:
+        self.at, self.count = at, 0
+
+    def __call__(self, paths: Collection[str] | None) -> Refresh:
+        self.count += 1
+        if self.count == self.at:
+            raise Unforeseen
+        return replace(NOTHING, again_in=0.01)
+
+
+@pytest.mark.parametrize("thread", ["passes", "job", "timer", "events", "clock"])
+def test_no_thread_of_the_watcher_dies_in_silence(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    thread: str,
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise Unforeseen
+
+    refresh: Any = lambda paths: NOTHING  # noqa: E731
+    schedule, directory, clocks = RARELY, None, Clocks()
+    monkeypatch.setattr(watch, "_CLOCK_SECONDS", 0.01)
+    if thread == "passes":
+        refresh = Failing(at=1)
+    elif thread == "timer":
+        refresh = Failing(at=2)
+    elif thread == "job":
+        schedule, passes = trigger(timedelta(seconds=1), UTC), iter((lambda: NOTHING, fail))
+        refresh = lambda paths: next(passes)()  # noqa: E731
+    elif thread == "events":
+        directory = tmp_path
+        monkeypatch.setattr(watch, "RustNotify", fail)
+    else:
+        clocks.jump = fail  # type: ignore[method-assign]
+    ended = threading.Event()
+    watcher = Watcher(refresh, schedule, directory, fatal=ended.set, clocks=clocks)
+    watcher.start()
+    assert ended.wait(LIMIT), "the process would be ended, and another started"
+    watcher.stop()
+    assert "the watcher cannot go on" in caplog.text
+    assert "Unforeseen" in caplog.text
+
+
+def test_clocks_tell_by_how_much_the_wall_clock_was_set() -> None:
+    wall, monotonic = [1000.0], [5.0]
+    clocks = Clocks(lambda: wall[0], lambda: monotonic[0])
+    for passed, set_by in ((2.0, 0.0), (1.0, -3600.0), (60.0, 0.0), (0.5, 7200.0)):
+        wall[0] += passed + set_by
+        monotonic[0] += passed
+        assert clocks.jump() == set_by
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+@pytest.mark.parametrize("rescan", [timedelta(minutes=30), "*/30 * * * *"])
+def test_the_schedule_is_right_again_after_the_clock_was_set(
+    monkeypatch: pytest.MonkeyPatch, rescan: timedelta | str, hours: int
+) -> None:
+    monkeypatch.setattr(watch, "_CLOCK_SECONDS", 0.01)
+    passes = Passes()
+    watcher = Watcher(passes, trigger(rescan, UTC), None)
+    start = datetime(2026, 3, 1, 12, 10, tzinfo=UTC)
+    with time_machine.travel(start) as now:
+        watcher.start()
+        assert passes.begun.acquire(timeout=LIMIT)
+        for _ in range(2):  # set, and set right again
+            now.shift(timedelta(hours=hours))
+            assert passes.begun.acquire(timeout=LIMIT), "a pass at once"
+            (job,) = watcher._scheduler.get_jobs()
+            waits = (job.next_run_time - datetime.now(UTC)).total_seconds()
+            assert 0 < waits <= 1800, "and the next one within a rescan"
+            hours = -hours
+        watcher.stop()
+
+
+def test_a_schedule_that_stands_still_ends_the_process(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(watch, "_CLOCK_SECONDS", 0.01)
+    ended = threading.Event()
+    still = Clocks(lambda: 0.0, lambda: 0.0)
+    watcher = Watcher(lambda _: NOTHING, RARELY, None, fatal=ended.set, clocks=still)
+    with time_machine.travel(datetime(2026, 3, 1, tzinfo=UTC)) as now:
+        watcher.start()
+        now.shift(timedelta(days=2))  # and APScheduler, which sleeps, does not know
+        assert ended.wait(LIMIT)
+        watcher.stop()
+    assert "the schedule of passes stands still" in caplog.text
+
+
+def test_a_pass_that_does_not_end_holds_up_a_stop_only_for_so_long() -> None:
+    passes = Passes()
+    passes.go.clear()
+    watcher = Watcher(passes, RARELY, None)
+    watcher.start()
+    assert passes.begun.acquire(timeout=LIMIT)
+    assert not watcher.stop(0.01)
+    passes.go.set()
+
+
+def test_when_so_many_passes_are_due() -> None:
+    now = datetime(2026, 3, 1, 12, 10, 20, tzinfo=UTC)
+    assert seconds_until(trigger(timedelta(seconds=20), UTC), now, passes=3) == 60
+    assert seconds_until(trigger("*/5 * * * *", UTC), now, passes=3) == 14 * 60 + 40
+    assert seconds_until(trigger("0 0 30 2 *", UTC), now, passes=1) is None, "there is no such day"
+
+
+def test_a_period_is_as_long_as_ever_when_summer_time_ends() -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    before = datetime(2026, 10, 25, 2, 59, 30, tzinfo=zone)
+    assert seconds_until(trigger(timedelta(seconds=60), zone), before, passes=1) == 60

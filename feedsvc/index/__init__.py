@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import and_, func, literal, or_, select
 
 from feedsvc.codings import unpack
-from feedsvc.index import journal, rows, schema
+from feedsvc.index import journal, rows, schema, watchlock
 from feedsvc.index.database import journal_of
 from feedsvc.index.engine import file_of, is_of_state
 from feedsvc.index.kept import Kept
@@ -32,6 +32,7 @@ __all__ = [
     "is_of_state",
     "journal",
     "journal_of",
+    "watchlock",
 ]
 
 

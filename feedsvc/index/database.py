@@ -6,8 +6,10 @@ comes back from its journal, all the rest from the articles.
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -17,12 +19,13 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from feedsvc.errors import StateDamagedError, StateError
 from feedsvc.index import rows, schema
-from feedsvc.index.engine import file_of, is_damage, make, with_room, words
+from feedsvc.index.engine import call_while_busy, file_of, is_damage, make, with_room, words
 from feedsvc.index.journal import Journal
 from feedsvc.index.lookup import identities
 from feedsvc.index.ownermark import OwnerMark
 from feedsvc.index.pulse import Pulse
 from feedsvc.index.turns import Kind, Turns
+from feedsvc.index.watchlock import is_taken, watcher_lock_of
 from feedsvc.index.writer import Writer
 from feedsvc.model import Identity
 
@@ -45,6 +48,9 @@ class Database:
         self._mark = OwnerMark(self._beside(_OPEN)) if self._file else None
         self._pulse: Pulse | None = None
         self._turns = Turns(self._beside(_TURNS) if self._file else None)
+        self._alive: float | None = None  # when the pass under way here last got on; monotonic
+        self._clock: Callable[[], datetime]
+        call_while_busy(engine, self.note_alive)
 
     @classmethod
     def open(cls, url: str, *, owner: bool = False) -> Self:
@@ -100,6 +106,40 @@ class Database:
         """Say, to every process, how many documents are to be made anew."""
         self._beating().note_backlog(number)
 
+    @contextmanager
+    def pass_under_way(self, clock: Callable[[], datetime]) -> Iterator[None]:
+        """Return a context for one pass of this process, in which `note_alive` counts."""
+        self._clock = clock
+        self._alive = time.monotonic()
+        try:
+            yield
+        finally:
+            self._alive = None
+            self.note_progress(0, 0)
+
+    def note_alive(self) -> None:
+        """Say, to every process, that the pass under way here gets on; else do nothing."""
+        if self._alive is not None:
+            self._alive = time.monotonic()
+            self._beating().note_alive(self._clock().timestamp())
+
+    def alive(self) -> float:
+        """Return when a pass, of any process, last got on; in seconds since 1970, 0 if unknown."""
+        return self._beating().alive()
+
+    def quiet_seconds(self) -> float | None:
+        """Return for how long the pass under way here has not got on; None if there is none."""
+        alive = self._alive
+        return None if alive is None else time.monotonic() - alive
+
+    def is_watched(self) -> bool | None:
+        """Tell whether a watcher is running; None where that cannot be seen from here."""
+        file = watcher_lock_of(self._url)
+        try:
+            return None if file is None else is_taken(file)
+        except OSError:
+            return None
+
     def turn(self, kind: Kind, name: str) -> AbstractContextManager[None]:
         """Return a context in which nobody else, in any process, has this turn; see `turns`."""
         return self._turns.turn(kind, name)
@@ -127,6 +167,7 @@ class Database:
                 aside.name,
             )
         self._engine = make(self._url)
+        call_while_busy(self._engine, self.note_alive)
         self._migrate()
         self._restore()
         self._beside(_SUSPECT).unlink(missing_ok=True)

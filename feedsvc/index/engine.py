@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ _RETRY_SECONDS = 0.01
 # and again within one long transaction: twice the reading, a quarter more writing.
 _PAGES, _PAGES_TO_WRITE = 2000, 32_000
 _LONGEST_LOG = 64 * 1024 * 1024  # bytes
+_STEPS = 1_000_000  # of SQLite's virtual machine: some 20 ms
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -98,6 +99,20 @@ def make(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("feedsvc_writes") else "BEGIN")
 
     return engine
+
+
+def call_while_busy(engine: Engine, call: Callable[[], None]) -> None:
+    """Have `call` called, every so often, while SQLite is busy with one long statement.
+
+    So a statement over a million rows is not taken for one that hangs.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _record: object) -> None:
+        # What `call` returns, None, has SQLite go on.
+        connection.set_progress_handler(call, _STEPS)
 
 
 def _write_ahead(connection: Any) -> None:

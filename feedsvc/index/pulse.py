@@ -14,7 +14,9 @@ from pathlib import Path
 _NUMBER = struct.Struct("=Q")
 _PROGRESS = struct.Struct("=QQ")  # after the number: how much of a pass is done, and of how much
 _BACKLOG = struct.Struct("=Q")  # after that: how many documents are to be made anew
-_BYTES = _NUMBER.size + _PROGRESS.size + _BACKLOG.size
+_ALIVE = struct.Struct("=d")  # after that: when a pass last got on, in seconds since 1970
+_ALIVE_AT = _NUMBER.size + _PROGRESS.size + _BACKLOG.size
+_BYTES = _ALIVE_AT + _ALIVE.size
 
 
 class Pulse:
@@ -63,6 +65,18 @@ class Pulse:
         """Say how many documents are to be made anew."""
         if self._map is not None:
             _BACKLOG.pack_into(self._map, _NUMBER.size + _PROGRESS.size, number)
+
+    def alive(self) -> float:
+        """Return when a pass last got on, in seconds since 1970; 0 where nobody can tell."""
+        if self._map is None:
+            return 0.0
+        (seconds,) = _ALIVE.unpack_from(self._map, _ALIVE_AT)
+        return float(seconds)
+
+    def note_alive(self, seconds: float) -> None:
+        """Say that a pass got on at this time."""
+        if self._map is not None:
+            _ALIVE.pack_into(self._map, _ALIVE_AT, seconds)
 
     def close(self) -> None:
         """Let go of the file."""

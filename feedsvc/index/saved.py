@@ -15,9 +15,10 @@ from feedsvc.errors import StateDamagedError
 from feedsvc.index import schema, sent
 from feedsvc.index.database import Database
 from feedsvc.index.kept import Kept, write_contents
-from feedsvc.index.writer import write_problem
+from feedsvc.index.writer import Writer, write_problem
 from feedsvc.model import Document, Problem
 
+_STATUS_PATIENCE = 5.0  # seconds that a note of how a pass went waits for others who write
 _PATIENCE = 0.05  # seconds: as long as others that save work may take, and no refresh does
 
 
@@ -93,6 +94,23 @@ class SavedWork(Database):
     def forget_documents(self, asked_before: datetime) -> None:
         """Drop the documents that nobody has asked for since then."""
         self._work_saved(lambda connection: sent.forget(connection, asked_before), patience=0)
+
+    def note_meta(self, key: str, value: str) -> None:
+        """Remember one value that no feed depends on: nobody is told that anything has changed.
+
+        Raises StateError when it cannot be written, also because others write for long.
+        """
+        self._look_again()
+        try:
+            with (
+                self._engine.connect().execution_options(
+                    feedsvc_writes=True, feedsvc_patience=_STATUS_PATIENCE
+                ) as connection,
+                connection.begin(),
+            ):
+                Writer(connection).set_meta(key, value)
+        except (DBAPIError, OSError) as error:
+            raise self._failure(error) from error
 
     def _work_saved(
         self, write: Callable[[Connection], None], *, patience: float = _PATIENCE

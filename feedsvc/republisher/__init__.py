@@ -23,6 +23,7 @@ from feedsvc.republisher.contents import Contents
 from feedsvc.republisher.documents import Documents
 from feedsvc.republisher.entries import Entries, Listing
 from feedsvc.republisher.explain import Explainer, Explanation
+from feedsvc.republisher.health import PASSES, Health, Judge, Passes
 from feedsvc.republisher.ignored import Ignored, ignored
 from feedsvc.republisher.policies import needs_image_key
 from feedsvc.republisher.refresh import Progress, Refresher
@@ -63,6 +64,7 @@ class Republisher:
         self._refresher = Refresher(
             config, index, self._contents, served=self._prepare, processes=processes
         )
+        self._judge = Judge(lambda: clock().timestamp())
 
     def _prepare(self, now: datetime) -> None:
         self._documents.prepare(now, _PREPARING_SECONDS)
@@ -101,12 +103,14 @@ class Republisher:
         now = self._clock()
 
         def note(done: int, total: int) -> None:
+            self._index.note_alive()
             self._index.note_progress(done, total)
             if progress:
                 progress(done, total)
 
-        self._index.mend()
-        try:
+        with self._index.pass_under_way(self._clock):
+            self._index.note_alive()
+            self._index.mend()
             try:
                 report = self._refresher.refresh(
                     now, note, paths=paths, accept_empty=accept_empty, one_stage=one_stage
@@ -114,12 +118,44 @@ class Republisher:
             except StateDamagedError:
                 self._index.repair()
                 report = self._refresher.refresh(now, note, accept_empty=accept_empty)
-        finally:
             self._index.note_progress(0, 0)
-        if report.changes:
-            memory.give_back()
-        more = self.ready() and self._documents.warm(now, _WARMING_SECONDS)
+            if report.changes:
+                memory.give_back()
+            more = self.ready() and self._documents.warm(now, _WARMING_SECONDS)
         return replace(report, again_in=0.0) if more else report
+
+    def quiet_seconds(self) -> float | None:
+        """Return for how long the pass under way here has not got on; None if there is none."""
+        return self._index.quiet_seconds()
+
+    def note_start(self, within: float) -> None:
+        """Remember that a watcher begins, whose first pass is due within so many seconds.
+
+        Raises StateError, as `note_pass` does.
+        """
+        before = self._passes(within)
+        self._index.note_meta(PASSES, str(before.after_start()))
+
+    def note_pass(self, error: str | None, within: float, *, watched: bool) -> None:
+        """Remember how a pass went, and within how many seconds another good one is due.
+
+        An `error` is shown to whoever asks. `watched` tells that a watcher made the pass.
+        """
+        now = self._clock().timestamp()
+        after = self._passes(within).after(now, error, within, watched=watched)
+        self._index.note_meta(PASSES, str(after))
+
+    def _passes(self, within: float) -> Passes:
+        known = Passes.parse(self._index.meta(PASSES))
+        return known or Passes(since=self._clock().timestamp(), within=within)
+
+    def health(self) -> Health:
+        """Tell whether passes over the articles are made, as they should be."""
+        return self._judge.health(
+            self._index.meta(PASSES),
+            alive=self._index.alive(),
+            watched=self._index.is_watched(),
+        )
 
     def explain(self, file: str) -> Explanation:
         """Return what becomes of one article and why, a heading and lines for each step.

@@ -91,6 +91,7 @@ class Contents:
 
     def clean(self, article: Article, key: str) -> content.Cleaned:
         """Clean one article. Raises CleaningError where that cannot be done within limits."""
+        self._index.note_alive()  # one may take as long as it may, and a feed has many
         return self._cleaner.clean(article.body, article.markup, self.policy(article, key))
 
     def _kept(self, one: Published) -> Kept:

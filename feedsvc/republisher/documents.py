@@ -117,6 +117,7 @@ class Documents:
             for suffix in FORMATS:
                 path = f"{_FEEDS}{slug}.{suffix}"
                 state = self._index.feed(slug)
+                self._index.note_alive()
                 if time.monotonic() >= until:
                     return
                 with suppress(NotReadyError), self._index.turn("document", path):
@@ -132,6 +133,7 @@ class Documents:
         outdated = self._index.outdated_documents(self._view, now - _LATELY)
         for number, (path, asked) in enumerate(outdated):
             self._index.note_backlog(len(outdated) - number)
+            self._index.note_alive()
             self._make_alone(path, self._entries.state(_slug(path)), asked)
             elapsed = time.monotonic()
             if elapsed >= told + _TELLING_SECONDS:

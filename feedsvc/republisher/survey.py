@@ -76,7 +76,7 @@ class Surveyor:
         if look is None:
             within = None
             known = self._index.signatures()
-            scan = self._directory.scan()
+            scan = self._directory.scan(self._index.note_alive)
             if not accept_empty:
                 self._check_root(scan, known)
             self._unreadable = scan.unreadable
@@ -112,7 +112,7 @@ class Surveyor:
         if len(named) > _MOST_PLACES:
             return None
         pulse = self._index.pulse()
-        tally = self._directory.tally()
+        tally = self._directory.tally(self._index.note_alive)
         known, there = self._known_by(pulse), tally.folders
         self._unreadable = tally.unreadable
         if known and not there:
@@ -126,7 +126,7 @@ class Surveyor:
         }
         if len(differing) > _MOST_FOLDERS:
             return None
-        return self._directory.look(differing | named)
+        return self._directory.look(differing | named, self._index.note_alive)
 
     def _known_by(self, pulse: bytes) -> Mapping[str, int]:
         if self._known is None or self._known[0] != pulse:
@@ -174,7 +174,7 @@ class Surveyor:
         places = {
             source for path in paths if (source := self._directory.source_of(path)) is not None
         }
-        look = self._directory.look((*places, *self._pending))
+        look = self._directory.look((*places, *self._pending), self._index.note_alive)
         return None if look is None or look.unreadable else look
 
     def _check_root(self, scan: Scan, known: Mapping[str, Signature]) -> None:

@@ -11,7 +11,7 @@ a scan remembers its links, and where they matter, a look says that only a scan 
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,24 +67,25 @@ class Directory:
         # Whether the inode belongs to a signature; not where the file system changes them.
         self.inodes = True
 
-    def scan(self) -> Scan:
+    def scan(self, progress: Callable[[], None] = lambda: None) -> Scan:
         """Return the signature of every article file, by source and in its order.
 
-        A file that vanishes while it is looked at is left out. Raises ScanError when the directory
-        itself cannot be listed.
+        `progress` is called at each folder, and in large ones now and then. A file that vanishes
+        while it is looked at is left out. Raises ScanError when the directory itself cannot be
+        listed.
         """
-        walk = Walk(self._wanted, self.root, self._links, inodes=self.inodes)
+        walk = Walk(self._wanted, self.root, self._links, progress, inodes=self.inodes)
         self._walk_all(walk)
         return Scan(
             signatures=walk.signatures(), unreadable=tuple(walk.unreadable), root=self.last_root
         )
 
-    def tally(self) -> Tally:
+    def tally(self, progress: Callable[[], None] = lambda: None) -> Tally:
         """Return what tells whether anything has changed, without holding what there is.
 
-        Raises ScanError as `scan` does.
+        Calls `progress` and raises ScanError as `scan` does.
         """
-        walk = TallyingWalk(self._wanted, self.root, self._links, inodes=self.inodes)
+        walk = TallyingWalk(self._wanted, self.root, self._links, progress, inodes=self.inodes)
         self._walk_all(walk)
         return Tally(folders=walk.tallies(), unreadable=tuple(walk.unreadable), root=self.last_root)
 
@@ -114,7 +115,9 @@ class Directory:
         walk.follow()
         self._leads, self.last_root = walk.leads, root
 
-    def look(self, sources: Iterable[str]) -> Look | None:
+    def look(
+        self, sources: Iterable[str], progress: Callable[[], None] = lambda: None
+    ) -> Look | None:
         """Return what a scan would find at and below these places; None if only a scan can tell.
 
         That is so before the first scan, where a link is met, and when the directory cannot be
@@ -123,7 +126,7 @@ class Directory:
         places = _topmost(sources)
         if self._leads is None or "" in places:
             return None
-        walk = Walk(self._wanted, self.root, self._links, inodes=self.inodes)
+        walk = Walk(self._wanted, self.root, self._links, progress, inodes=self.inodes)
         try:
             if _identity(self.root) != self.last_root:
                 return None

@@ -3,7 +3,7 @@
 import os
 import re
 import stat as modes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,6 +28,7 @@ ESCAPED = re.compile(rb"\\x([89a-f][0-9a-f])")
 
 _ANY_WITH_SUFFIX = re.compile(r"\*\*/\*((?:\.[A-Za-z0-9]+)+)")
 _LISTED = os.O_RDONLY | os.O_DIRECTORY
+_PROGRESS_NAMES = 1000  # of one folder, after which `progress` is called
 
 
 class Wanted:
@@ -67,7 +68,16 @@ def _with_extension_in_any_case(pattern: str) -> str:
 class Walk:
     """One walk: what it has found, which folders it has been in, which links are left to follow."""
 
-    def __init__(self, wanted: Wanted, root: Path, links: Links, *, inodes: bool = True) -> None:
+    def __init__(
+        self,
+        wanted: Wanted,
+        root: Path,
+        links: Links,
+        progress: Callable[[], None],
+        *,
+        inodes: bool = True,
+    ) -> None:
+        self._progress = progress
         self._file_of = file_of if inodes else file_without_inode
         self._suffixes = wanted.suffixes
         self._matches = wanted.matches
@@ -99,6 +109,7 @@ class Walk:
     def place(self, path: str, prefix: str, names: list[str]) -> None:
         """Walk only what is called so in this folder; raises OSError when that cannot be listed."""
         os.close(os.open(path, _LISTED))  # what is in a folder that cannot be listed is not found
+        self._progress()
         name, *below = names
         for one in _called(path, name):
             if not name or PASSED_OVER.search(one):
@@ -138,6 +149,7 @@ class Walk:
                         self._file(source, stat)
 
     def _list(self, path: str, prefix: str) -> None:
+        self._progress()
         # `stat` by the folder's descriptor spares the kernel the path of every file.
         descriptor = os.open(path, _LISTED)
         try:
@@ -168,7 +180,9 @@ class Walk:
     ) -> None:
         suffixes, remembered = self._suffixes, self._file_of
         with os.scandir(descriptor) as entries:
-            for entry in entries:
+            for number, entry in enumerate(entries):
+                if number % _PROGRESS_NAMES == 0:
+                    self._progress()
                 name = entry.name
                 try:
                     # These lines run 100,000 times; the others, for what is left.
@@ -231,8 +245,16 @@ class Walk:
 class TallyingWalk(Walk):
     """A walk that holds the files of one folder at a time, and remembers numbers."""
 
-    def __init__(self, wanted: Wanted, root: Path, links: Links, *, inodes: bool = True) -> None:
-        super().__init__(wanted, root, links, inodes=inodes)
+    def __init__(
+        self,
+        wanted: Wanted,
+        root: Path,
+        links: Links,
+        progress: Callable[[], None],
+        *,
+        inodes: bool = True,
+    ) -> None:
+        super().__init__(wanted, root, links, progress, inodes=inodes)
         self._tallies: dict[str, int] = {}
 
     def tallies(self) -> dict[str, int]:
@@ -252,7 +274,7 @@ class LeavingOutWalk(Walk):
     """A walk that also remembers which files are no articles because of their names."""
 
     def __init__(self, wanted: Wanted, root: Path, links: Links) -> None:
-        super().__init__(wanted, root, links)
+        super().__init__(wanted, root, links, lambda: None)
         self.left_out: list[str] = []
 
     def _leave_out(self, source: str) -> None:

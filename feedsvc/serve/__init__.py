@@ -7,8 +7,8 @@
        │
        └── `processes` keeps them, `listening` has their sockets, `state` what they work on
 
-`create_app` is for any other WSGI server: it brings a watcher along, and however many processes
-call it, only one watcher runs. `watch` runs one in processes of its own instead.
+`create_app` is for any other WSGI server: it starts a watcher in a process `beside` it, and however
+many processes call it, only one watcher runs. `watch` runs one on its own instead.
 """
 
 import atexit
@@ -25,10 +25,12 @@ from feedsvc import config as configuration
 from feedsvc.config import Config
 from feedsvc.errors import ConfigError, StateError
 from feedsvc.serve import watching
+from feedsvc.serve.beside import WatcherBeside
 from feedsvc.serve.listening import ServeError, listen, turn_away
+from feedsvc.serve.passes import PassNotes
 from feedsvc.serve.processes import Children, Task
 from feedsvc.serve.state import States, available_cores, log_to_stderr, open_republisher
-from feedsvc.serve.watching import LONG_PASS, Showing, SoleWatcher, log_progress
+from feedsvc.serve.watching import LONG_PASS, Showing, log_progress
 from feedsvc.watch import trigger
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LONG_PASS",
+    "PassNotes",
     "ServeError",
     "available_cores",
     "create_app",
@@ -52,17 +55,18 @@ logger = logging.getLogger(__name__)
 def create_app(config: Config | Path | str | None = None, *, watch: bool = True) -> "Flask":
     """Return the WSGI application of a configuration, of a file, or of the one found.
 
-    With `watch`, a watcher runs in this process, unless one does for the same state in another;
-    then this process takes over when that one ends. Raises ConfigError and StateError.
+    With `watch`, this process keeps a watcher in a process of its own, unless another process keeps
+    one for the same state; then this process takes over when that one ends. Raises ConfigError and
+    StateError.
     """
     from feedsvc.web import build_app  # noqa: PLC0415 - a watcher does without, and is smaller
 
     if not isinstance(config, Config):
         config = configuration.find(Path(config) if config else None, os.environ)
-    republisher = open_republisher(config, owner=watch)
+    republisher = open_republisher(config)
     if watch:
-        atexit.register(republisher.close)  # after the watcher has stopped: the last comes first
-        watcher = SoleWatcher(config, republisher)
+        trigger(config.articles.rescan, config.site.timezone)  # raises before anything runs
+        watcher = WatcherBeside(config)
         watcher.start()
         atexit.register(watcher.stop)
     return build_app(republisher)

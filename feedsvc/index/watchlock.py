@@ -1,0 +1,48 @@
+"""The watcher's lock: one process watches for a state, and others can see whether one does.
+
+The lock is on a file beside the database, and ends with the process that has it, however that ends.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+
+from sqlalchemy.engine import URL
+
+from feedsvc.index.engine import file_of
+
+
+def watcher_lock_of(url: str | URL) -> Path | None:
+    """Return the file whose lock the watcher has, None where the database is no file."""
+    file = file_of(url)
+    return None if file is None else file.with_name(file.name + ".watcher")
+
+
+def take(file: Path) -> int:
+    """Wait until no other process has the lock, and have it while the returned descriptor is open.
+
+    Raises OSError where there can be no such file.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def is_taken(file: Path) -> bool:
+    """Tell whether a process has the lock. Raises OSError where that cannot be seen."""
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

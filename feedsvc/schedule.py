@@ -1,0 +1,49 @@
+"""When passes are due: the schedule that `articles.rescan` names."""
+
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.cron import CronTrigger
+
+from feedsvc.errors import ConfigError, Mistake
+
+
+class Every(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
+    """Fires one interval after the moment at which it is asked.
+
+    Unlike APScheduler's IntervalTrigger it remembers no time, so a clock that was set back cannot
+    leave it waiting for a time that the clock has to reach first.
+    """
+
+    def __init__(self, interval: timedelta, zone: tzinfo) -> None:
+        self.interval = interval
+        self.timezone = zone
+
+    def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
+        """Return the time one interval after `now`."""
+        # In UTC: in a zone, adding seconds across the end of summer time adds an hour.
+        return now.astimezone(UTC) + self.interval
+
+
+def trigger(rescan: timedelta | str, zone: tzinfo) -> BaseTrigger:
+    """Return the schedule that `articles.rescan` names; raises ConfigError."""
+    if isinstance(rescan, timedelta):
+        return Every(timedelta(seconds=int(rescan.total_seconds())), zone)
+    try:
+        return CronTrigger.from_crontab(rescan, timezone=zone)
+    except ValueError as error:
+        mistake = Mistake(
+            where="", path="articles.rescan", reason=f"no cron expression: {rescan} ({error})"
+        )
+        raise ConfigError((mistake,)) from error
+
+
+def seconds_until(schedule: BaseTrigger, now: datetime, *, passes: int) -> float | None:
+    """Return how long after `now` so many passes are due; None if there will not be so many."""
+    previous, moment = None, now.astimezone(schedule.timezone)
+    for _ in range(passes):
+        moment = schedule.get_next_fire_time(previous, moment)
+        if moment is None:
+            return None
+        previous = moment
+    return float((moment - now).total_seconds())

@@ -1,0 +1,235 @@
+"""The running service: passes that hang, and processes that end in the middle of a pass."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from service import LIMIT, Service, alive, children_of, serving, until
+
+# A service whose passes over more than one article hang: the first of them, or every one.
+HANGS = """
+import sys, threading
+from contextlib import contextmanager
+from pathlib import Path
+from feedsvc import cli
+from feedsvc.serve import watching
+
+watching.QUIET_SECONDS = {quiet}
+marker = Path({marker!r})
+
+@contextmanager
+def showing():
+    def progress(done, total):
+        if total > 1 and ({always} or not marker.exists()):
+            marker.touch()
+            threading.Event().wait()
+    yield progress
+
+cli._service_progress = showing
+cli.main()
+"""
+SOON = 5.0  # seconds: twice what it may take, as machines are busy, and far from what a hang takes
+MANY = 2200  # articles: other processes help to read so many
+
+
+def hangs(folder: Path, *, quiet: float = 3600.0, always: bool = False) -> str:
+    return HANGS.format(quiet=quiet, marker=str(folder / "hangs"), always=always)
+
+
+@pytest.fixture
+def articles(tmp_path: Path) -> Path:
+    folder = tmp_path / "articles"
+    folder.mkdir()
+    (folder / "1.html").write_text("---\ntitle: One\n---\n<p>1</p>")
+    return folder
+
+
+def drop(articles: Path, number: int) -> None:
+    folder = articles.with_name("dropped")
+    folder.mkdir()
+    for n in range(number):
+        (folder / f"{n}.html").write_text(f"---\ntitle: {n}\n---\n<p>{n}</p>")
+    folder.rename(articles / "dropped")
+
+
+def soon(holds: Callable[[], bool], what: str) -> None:
+    end, pause = time.monotonic() + SOON, threading.Event()
+    while not holds():
+        assert time.monotonic() < end, f"not in {SOON} s: {what}"
+        pause.wait(0.02)
+
+
+def in_a_pass(service: Service, folder: Path) -> list[int]:
+    """Drop many articles, and return all processes of the service once its watcher reads them."""
+    watcher = until(service.watcher, "the watcher says that it watches")
+    drop(service.articles, MANY)
+    until((folder / "hangs").exists, "the watcher is in the middle of a pass")
+    found = [*service.children(), *children_of(watcher)]
+    assert watcher in found
+    return found
+
+
+def test_a_pass_that_hangs_is_begun_anew(tmp_path: Path, articles: Path) -> None:
+    program = hangs(tmp_path, quiet=2.0)
+    with serving(tmp_path, articles, program=program, settle="0s") as service:
+        first = until(service.watcher, "the watcher says that it watches")
+        drop(articles, 2)
+        until(lambda: len(service.titles()) == 3, "the articles are in the feed")
+        assert service.watcher() != first
+        assert service.log.count("a pass over the articles has not got on for") == 1
+        assert service.log.count("the watcher ended (70); starting it again") == 1
+        assert "in progress" in service.log, "it says where the pass hung"
+        until(lambda: service.readiness()["ready"], "all is well again")
+
+
+def test_monitors_are_told_of_passes_that_hang_again_and_again(
+    tmp_path: Path, articles: Path
+) -> None:
+    program = hangs(tmp_path, quiet=1.0, always=True)
+    with serving(tmp_path, articles, program=program, settle="0s", rescan="1s") as service:
+        until(lambda: service.readiness()["ready"], "all is well")
+        drop(articles, 2)
+
+        def told() -> bool:
+            answer = service.client.get("/readyz")
+            why = answer.json().get("error", "")
+            return answer.status_code == 503 and "ended in the middle of a pass" in why
+
+        until(told, "monitors are told, and why")
+        assert service.readiness()["last_pass"]
+        assert service.titles() == ["One"], "what is known is served"
+
+
+def test_monitors_are_told_that_the_watcher_is_gone(tmp_path: Path, articles: Path) -> None:
+    with serving(tmp_path, articles, rescan="1h") as service:
+        until(lambda: service.readiness()["ready"], "all is well")
+        watcher = until(service.watcher, "the watcher says that it watches")
+        os.kill(service.process.pid, signal.SIGSTOP)  # it does not start another
+        try:
+            os.kill(watcher, signal.SIGKILL)
+            until(lambda: not service.readiness()["ready"], "monitors are told")
+            assert service.readiness()["error"] == "no watcher is running"
+        finally:
+            os.kill(service.process.pid, signal.SIGCONT)
+        until(lambda: service.readiness()["ready"], "another watches")
+
+
+def test_in_the_middle_of_a_pass_all_processes_end_with_the_service_that_is_killed(
+    tmp_path: Path, articles: Path
+) -> None:
+    with serving(tmp_path, articles, program=hangs(tmp_path)) as service:
+        processes = in_a_pass(service, tmp_path)
+        os.kill(service.process.pid, signal.SIGKILL)
+        service.process.wait(LIMIT)
+        soon(lambda: not any(map(alive, processes)), "all of them have gone")
+
+
+@pytest.mark.parametrize("with_", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_does_not_wait_for_a_long_pass(
+    tmp_path: Path, articles: Path, with_: signal.Signals
+) -> None:
+    with serving(tmp_path, articles, program=hangs(tmp_path)) as service:
+        processes = in_a_pass(service, tmp_path)
+        service.process.send_signal(with_)
+        soon(lambda: service.process.poll() is not None, "it has ended")
+        soon(lambda: not any(map(alive, processes)), "all of them have gone")
+        assert service.process.returncode == 0
+        assert "the pass under way is given up" in service.log
+        assert "killed" not in service.log
+    with serving(tmp_path, articles) as service:  # and what was given up is made at the next start
+        until(lambda: service.readiness()["articles"] == MANY + 1, "all articles are published")
+
+
+def test_a_watcher_is_ready_only_when_it_watches(tmp_path: Path, articles: Path) -> None:
+    # The lock of the watcher is a folder here, so it cannot begin.
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "feedsvc.db.watcher").mkdir()
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        f"articles: {{directory: '{articles}'}}\nstate: {{url: 'sqlite:///state/feedsvc.db'}}\n"
+    )
+    program = (
+        "import signal, sys\n"
+        "from pathlib import Path\n"
+        "from feedsvc import config\n"
+        "from feedsvc.serve import watching, log_progress\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\n"
+        "loaded = config.load(Path(sys.argv[1]))\n"
+        "watching.watch(loaded, log_progress, lambda: print('ready', flush=True))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(config)],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "the watcher cannot begin" in ended.stderr
+
+
+# Another server's process, which keeps a watcher beside it.
+BESIDE = """
+import logging, sys
+logging.basicConfig(level=20)
+from feedsvc.serve import create_app
+client = create_app(sys.argv[1]).test_client()
+for _ in sys.stdin:
+    answer = client.get("/readyz")
+    print(answer.status_code, answer.json["articles"], flush=True)
+"""
+
+
+class Beside:
+    def __init__(self, folder: Path, articles: Path) -> None:
+        config = folder / "config.yaml"
+        config.write_text(f"articles: {{directory: '{articles}', settle: 0s, rescan: 1s}}\n")
+        self._log = folder / "beside.log"
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", BESIDE, str(config)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+
+    def answer(self) -> str:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+    def watcher(self) -> int | None:
+        words = self._log.read_text().split("watcher ")
+        numbers = [word.split()[0] for word in words[1:] if " watches " in word]
+        return int(numbers[-1]) if numbers else None
+
+
+def test_a_watcher_beside_another_server_is_started_again_and_ends_with_that_server(
+    tmp_path: Path, articles: Path
+) -> None:
+    server = Beside(tmp_path, articles)
+    try:
+        until(lambda: server.answer() == "200 1", "what was there is known, and all is well")
+        first = until(server.watcher, "a watcher watches")
+        assert first in children_of(server.process.pid), "in a process of its own"
+        os.kill(first, signal.SIGKILL)
+        until(lambda: server.watcher() != first, "another one watches")
+        (articles / "2.html").write_text("Hi")
+        until(lambda: server.answer() == "200 2", "it sees what comes")
+        second = server.watcher()
+        assert second is not None
+        server.process.kill()
+        server.process.wait(LIMIT)
+        soon(lambda: not alive(second), "the watcher has gone")
+    finally:
+        server.process.kill()
+        server.process.communicate()
