@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote
 
 from feedsvc import signing, weburl
 from feedsvc.content.allowed import DATA_IMAGE
@@ -49,12 +49,7 @@ def resolve(address: str, base: str) -> str | None:
         folder = _folder(base)
         absolute = folder and f"{folder}{address}"
         return absolute if absolute and len(absolute) <= weburl.LONGEST else None
-    if address.startswith("//"):
-        address = f"https:{address}"
-    try:
-        absolute = weburl.absolute(address if _is_absolute(address) else urljoin(base, address))
-    except ValueError:
-        return None
+    absolute = weburl.resolve(base, address)
     absolute = absolute and absolute.translate(_UNSAFE)
     return absolute if absolute and len(absolute) <= weburl.LONGEST else None
 
@@ -62,12 +57,8 @@ def resolve(address: str, base: str) -> str | None:
 @lru_cache(maxsize=256)
 def _folder(base: str) -> str | None:
     """Return what stands before a path that is relative to `base`."""
-    folder = weburl.absolute(urljoin(base, "."))
+    folder = weburl.resolve(base, ".")
     return folder and folder.translate(_UNSAFE)
-
-
-def _is_absolute(address: str) -> bool:
-    return address[:8].lower().startswith(("http://", "https://"))
 
 
 def link(address: str, policy: Policy, anchors: Anchors) -> str | None:
@@ -118,7 +109,8 @@ def routed(address: str, policy: Policy) -> str:
     """Return the address from which readers are to get the image that is at `address`."""
     if not policy.cleaning.images or address.startswith(f"{policy.base_url}/"):
         return address
-    host = (urlsplit(address).hostname or "").lower()
+    parts = weburl.split(address)
+    host = (parts.hostname if parts else None) or ""
     for route in policy.cleaning.images:
         if any(fnmatchcase(host, pattern.lower()) for pattern in route.hosts):
             return _by(route.via, address, policy)
