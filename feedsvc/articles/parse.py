@@ -36,6 +36,10 @@ _MARKUP: Mapping[str, Markup] = {
 }
 _COMMA = re.compile("[,，]")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_MAIL_IN_BRACKETS = re.compile(r"<[^<>]*@")
+_BRACKETS = re.compile(r"<([^<>]*)>")
+_MAIL_WITH_NAME = re.compile(r"[^\s@]+@[^\s(]+\s*\((?P<name>.+)\)")
+_MAIL = re.compile(r"(?P<local>[^\s@]+)@(?P<host>[^\s@]+)")
 _LONE_CR = re.compile(r"\r(?!\n)")
 _LONGEST_LINE = 1000
 _MOST_TERMS = 100
@@ -276,13 +280,12 @@ def _people(value: Value) -> Iterator[Person]:
 def _names(text: str) -> Iterator[str]:
     """Yield the names in an author's text; an e-mail address is nobody's business but theirs."""
     text = xmltext.line(text, _LONGEST_LINE)
-    parts = text.split(",") if re.search(r"<[^<>]*@", text) else [text]
+    parts = text.split(",") if _MAIL_IN_BRACKETS.search(text) else [text]
     for part in parts:
-        name = re.sub(r"<([^<>]*)>", lambda found: "" if "@" in found[1] else found[0], part)
-        address = re.fullmatch(
-            r"[^\s@]+@\S+\s*\((?P<name>.+)\)|(?P<local>[^\s@]+)@[^\s@]+\.[^\s@]+", name.strip()
-        )
-        if address:
-            name = address["name"] or address["local"]
+        name = _BRACKETS.sub(lambda found: "" if "@" in found[1] else found[0], part)
+        if mail := _MAIL_WITH_NAME.fullmatch(name.strip()):
+            name = mail["name"]
+        elif (mail := _MAIL.fullmatch(name.strip())) and "." in mail["host"][1:-1]:
+            name = mail["local"]
         if name := xmltext.line(name):
             yield name

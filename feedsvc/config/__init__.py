@@ -18,6 +18,8 @@ from feedsvc.config.reader import Reader
 from feedsvc.errors import ConfigError, Mistake
 from feedsvc.model import Category, Cleaning
 
+_SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/)([^?]+)(\?.*)?")
+
 __all__ = ["Articles", "Config", "Feeds", "ImageProxy", "Site", "State", "find", "load", "parse"]
 
 EntryContent = Literal["full", "summary"]
@@ -214,7 +216,7 @@ def _image_proxy(section: Reader, folder: Path) -> ImageProxy:
 
 def _state_url(url: str, folder: Path) -> str:
     """Make the path of a SQLite file relative to the configuration's folder."""
-    found = re.fullmatch(r"(sqlite(?:\+\w+)?:///)(?!/)([^?]+)(\?.*)?", url)
+    found = _SQLITE.fullmatch(url)
     if found is None or found[2] == ":memory:":
         return url
     return f"{found[1]}{(folder / found[2]).absolute()}{found[3] or ''}"

@@ -31,6 +31,7 @@ _TRACKING = re.compile(
     re.IGNORECASE,
 )
 
+_PLACEHOLDER = re.compile(r"\{url(?:_encoded)?\}")
 _DESCRIPTOR = re.compile(r"\d{1,6}(?:\.\d{1,4})?[wx]")
 _MOST_CANDIDATES = 50
 
@@ -125,7 +126,7 @@ def _by(via: str, address: str, policy: Policy) -> str:
             return address
         proxied = signing.proxied(policy.base_url, policy.image_key, address)
         return proxied if len(proxied) <= weburl.LONGEST else address
-    if address.startswith(re.split(r"\{url(?:_encoded)?\}", via)[0]):
+    if address.startswith(_PLACEHOLDER.split(via)[0]):
         return address  # it goes that way already
     made = via.replace("{url_encoded}", quote(address, safe="")).replace("{url}", address)
     return resolve(made, "") or address
