@@ -7,7 +7,7 @@ from datetime import datetime, tzinfo
 from pathlib import PurePosixPath
 
 from feedsvc import weburl, xmltext
-from feedsvc.articles import dates, encoding, frontmatter
+from feedsvc.articles import dates, emptiness, encoding, frontmatter
 from feedsvc.articles.tables import Field, Value
 from feedsvc.model import Article, Markup, Person, Problem
 
@@ -74,7 +74,7 @@ def explain(source: str, data: bytes, *, zone_of: ZoneOf) -> Reading:
     for doubt in matter.doubts:
         reader.doubt(doubt.line, doubt.field, doubt.reason, cure=doubt.cure)
     path = PurePosixPath(source)
-    title = reader.line("title") or xmltext.line(path.stem) or "untitled"
+    title = reader.line("title") or emptiness.name_as_title(source)
     terms = reader.terms("categories", "category", "tags")
     zone = zone_of(title, terms)
     article = Article(

@@ -43,7 +43,8 @@ class Site:
 class Articles:
     """`articles:` where the files are; `rescan` is a period or a cron expression.
 
-    A file younger than `settle` may still be being written.
+    A file younger than `settle` may still be being written; a new one without content waits until
+    it is as old as `settle_empty`.
     """
 
     directory: Path = Path("seeds")
@@ -51,6 +52,7 @@ class Articles:
     rescan: timedelta | str = timedelta(seconds=60)
     events: bool = True
     settle: timedelta = timedelta(seconds=1)
+    settle_empty: timedelta = timedelta(hours=1)
     max_bytes: int = 10 * 1024 * 1024
     links: Links = "inside"
     future: Future = "hold"
@@ -157,6 +159,9 @@ def parse(
             rescan=articles.schedule("rescan", default.articles.rescan),
             events=articles.flag("events", default.articles.events),
             settle=articles.duration("settle", default.articles.settle, most=timedelta(hours=1)),
+            settle_empty=articles.duration(
+                "settle_empty", default.articles.settle_empty, most=timedelta(days=365)
+            ),
             max_bytes=articles.number(
                 "max_bytes", default.articles.max_bytes, least=1024, most=1024**3
             ),
