@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import count, islice
-from urllib.parse import urlsplit
 
-from feedsvc import xmltext
+from feedsvc import weburl, xmltext
 from feedsvc.model import Article, Identity
 
 _ASKED = 3  # new ids that the ledger is asked for, of each article
@@ -118,10 +117,8 @@ def _traits_of(one: Found) -> tuple[tuple[str, str], ...]:
 
 def own_link(article: Article) -> str | None:
     """Return the original's address where it can be one article's: not that of a whole site."""
-    if article.link is None:
-        return None
-    parts = urlsplit(article.link)
-    return article.link if parts.path.strip("/") or parts.query else None
+    parts = weburl.split(article.link or "")
+    return article.link if parts and (parts.path.strip("/") or parts.query) else None
 
 
 def candidates(found: Iterable[Found], site_id: str) -> Mapping[str, set[str]]:

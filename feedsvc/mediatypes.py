@@ -5,7 +5,8 @@ give equal bytes everywhere. None of these can hold script; SVG can, so it is no
 """
 
 from posixpath import splitext
-from urllib.parse import urlsplit
+
+from feedsvc import weburl
 
 TYPES = {
     ".avif": "image/avif",
@@ -40,5 +41,8 @@ def of(address: str) -> str | None:
 
     >>> of("https://example.org/a.JPG?w=1")
     'image/jpeg'
+    >>> of("http://[::1") is None
+    True
     """
-    return TYPES.get(splitext(urlsplit(address).path)[1].lower())
+    parts = weburl.split(address)
+    return None if parts is None else TYPES.get(splitext(parts.path)[1].lower())

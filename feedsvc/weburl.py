@@ -1,7 +1,7 @@
 """Addresses on the web: absolute, http or https, in characters that every client accepts."""
 
 import re
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
 
 # RFC 3986 2.2 and 2.3, with "%" so that what is escaped already stays as it is.
 _KEPT = "!#$%&'()*+,/:;=?@[]~-._"
@@ -14,6 +14,35 @@ _PLAIN = re.compile(
     r"(?:/[A-Za-z0-9!$%&'()*+,./:;=@~_-]*(?:\?[A-Za-z0-9!$%&'()*+,./:;=@~_?-]+)?"
     r"(?:#[A-Za-z0-9!$%&'()*+,./:;=@~_?-]+)?)?"
 )
+
+
+def split(address: str) -> SplitResult | None:
+    """Return the parts of an address, or None where it cannot be split.
+
+    `urlsplit` raises ValueError for brackets that do not match and for a host that is another one
+    in NFKC, and its result does so for a port that is none. These parts never do.
+
+    >>> split("http://[::1") is None, split("//e＃.example/a.png") is None, split("//a:x/") is None
+    (True, True, True)
+    """
+    try:
+        parts = urlsplit(address)
+        _ = parts.hostname, parts.port
+    except ValueError:
+        return None
+    return parts
+
+
+def join(base: str, address: str) -> str | None:
+    """Return where `address` leads from `base`, or None where one of them cannot be split.
+
+    >>> join("https://example.org/a/", "b.png"), join("https://example.org/a/", "//[x/b.png")
+    ('https://example.org/a/b.png', None)
+    """
+    try:
+        return urljoin(base, address)
+    except ValueError:
+        return None
 
 
 def absolute(address: str) -> str | None:
@@ -31,19 +60,11 @@ def absolute(address: str) -> str | None:
         return address
     # WHATWG URL: tabs and newlines in an address are dropped, controls and spaces at its ends.
     address = address.strip("".join(map(chr, range(33)))).translate({9: None, 10: None, 13: None})
-    try:
-        parts = urlsplit(address)
-        host = parts.hostname
-        port = parts.port
-        if parts.scheme not in {"http", "https"} or not host or len(address) > LONGEST:
-            return None
-        if ":" in host:
-            host = f"[{host}]"
-        elif not host.isascii():
-            host = host.encode("idna").decode("ascii")
-    except ValueError:  # includes UnicodeError
+    parts = split(address)
+    if parts is None or parts.scheme not in {"http", "https"} or len(address) > LONGEST:
         return None
-    if not all(char.isalnum() or char in "-._[]:" for char in host):
+    host, port = _ascii_host(parts.hostname or ""), parts.port
+    if not host or not all(char.isalnum() or char in "-._[]:" for char in host):
         return None
     # A user name or password in an address has no place in a feed.
     netloc = host if port is None else f"{host}:{port}"
@@ -52,3 +73,29 @@ def absolute(address: str) -> str | None:
         for part in (parts.path, parts.query, parts.fragment)
     )
     return urlunsplit((parts.scheme, netloc, path, query, fragment))
+
+
+def resolve(base: str, address: str) -> str | None:
+    """Return `address` as it is meant at `base`, as `absolute` does, or None where it is none.
+
+    What begins with two slashes is taken for https.
+
+    >>> resolve("https://example.org/a/", "b c.png")
+    'https://example.org/a/b%20c.png'
+    """
+    if address.startswith("//"):
+        address = f"https:{address}"
+    elif not address[:8].lower().startswith(("http://", "https://")):
+        joined = join(base, address)
+        return None if joined is None else absolute(joined)
+    return absolute(address)
+
+
+def _ascii_host(host: str) -> str | None:
+    """Return a host as it stands in an address: IPv6 in brackets, other names in IDNA's form."""
+    if ":" in host:
+        return f"[{host}]"
+    try:
+        return host if host.isascii() else host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return None

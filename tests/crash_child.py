@@ -45,8 +45,11 @@ def arm(name: str, when: str, n: int) -> None:
         def connected(connection: Any, _record: object) -> None:
             if name == "statement":
                 connection.set_trace_callback(called)
-            else:  # inside of statements, every few instructions of SQLite's machine
-                connection.set_progress_handler(called, 40)
+
+        @event.listens_for(Engine, "begin")
+        def begun(connection: Any) -> None:
+            if name == "step":  # inside of statements, every few instructions of SQLite's machine
+                connection.connection.driver_connection.set_progress_handler(called, 40)
 
         return
     owner, attribute = OWNERS[name.partition(".")[0]], name.partition(".")[2]

@@ -149,7 +149,10 @@ def test_damage_inside_the_file_is_found_when_the_last_owner_did_not_close(
     index = Index.open(url(tmp_path / "x.db"), owner=True)
     write(index, *(identity(f"n{number}") for number in range(500)))
     Index.open(url(tmp_path / "x.db")).close()
-    index._engine.dispose()  # as if the process had been killed: its marker stays
+    index._engine.dispose()  # as if the process had been killed: its mark stays, and nobody holds it
+    assert index._mark is not None
+    assert index._mark._descriptor is not None
+    os.close(index._mark._descriptor)
     data = bytearray((tmp_path / "x.db").read_bytes())
     middle = len(data) // 2
     data[middle : middle + 8192] = b"\xaa" * 8192

@@ -352,7 +352,7 @@ def test_cleaned_content_is_kept_for_the_next_process(
 
 def test_check_names_problems_and_writes_nothing(site: Republisher, tree: Tree) -> None:
     tree.write("1.html", ONE)
-    tree.write("a.md", "---\ndate: never\n---\n")
+    tree.write("a.md", "---\ndate: never\n---\nText.")
     tree.write("b.md", "---\n- x\n---\n")
     assert [str(problem) for problem in check(site.config, NOW).problems] == [
         "b.md:2: the front matter is not a list of fields; write it as `name: value` lines",

@@ -10,10 +10,13 @@ FIRST_YEAR, LAST_YEAR = 1900, 2199
 
 _RFC822 = re.compile(r"^(?:[A-Za-z]{3,9},?\s*)?\d{1,2}[\s-][A-Za-z]{3,9}[\s-]\d{2,4}\s")
 _EPOCH = re.compile(r"^-?\d{9,10}(?:\d{3})?(?:\.\d+)?$")
+_YEAR = re.compile(r"\s(\d{4})\s")
+_OTHER_ISO = re.compile(r"^\d{4}(?:-?W\d|\d{4})")  # ISO 8601's rarer forms
+# Of text whose runs of white space are one space each: `\s*` twice in a row takes the square.
 _PARTS = re.compile(
-    r"""^(?P<year>\d{4})\s*[-/.年]\s*(?P<month>\d{1,2})\s*[-/.月]\s*(?P<day>\d{1,2})\s*日?
-    (?:(?:[T\s]|(?<=日))\s*(?P<hour>\d{1,2})[:时](?P<minute>\d{2})分?(?::?(?P<second>\d{2})秒?(?:[.,]\d+)?)?
-       \s*(?P<zone>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?
+    r"""^(?P<year>\d{4})[ ]?[-/.年][ ]?(?P<month>\d{1,2})[ ]?[-/.月][ ]?(?P<day>\d{1,2})[ ]?日?
+    (?:(?:[T ]|(?<=日))[ ]?(?P<hour>\d{1,2})[:时](?P<minute>\d{2})分?
+       (?::?(?P<second>\d{2})秒?(?:[.,]\d+)?)?[ ]?(?P<zone>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?
     )?$""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -57,7 +60,7 @@ def _epoch(text: str) -> datetime:
 
 
 def _rfc822(text: str) -> datetime:
-    year = re.search(r"\s(\d{4})\s", text)
+    year = _YEAR.search(text)
     if year and int(year[1]) < FIRST_YEAR:  # email.utils takes 0001 for 2001
         return datetime(int(year[1]) or 1, 1, 1, tzinfo=UTC)
     moment = parsedate_to_datetime(text)
@@ -90,5 +93,5 @@ _READERS: tuple[tuple[Callable[[str], object], Callable[[str], datetime]], ...] 
     (_PARTS.match, _parts),
     (_EPOCH.match, _epoch),
     (_RFC822.match, _rfc822),
-    (re.compile(r"^\d{4}(?:-?W\d|\d{4})").match, datetime.fromisoformat),  # ISO 8601's rarer forms
+    (_OTHER_ISO.match, datetime.fromisoformat),
 )

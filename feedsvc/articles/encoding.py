@@ -1,6 +1,7 @@
 """Bytes to text: UTF-8 first, then what a byte order mark says, then a detector. Pure."""
 
 import codecs
+import re
 from dataclasses import dataclass
 
 from feedsvc.errors import ArticleError
@@ -15,12 +16,24 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 # What the web calls GB2312 and GBK is GB18030, and so on (WHATWG Encoding, 4.2).
-_WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc-kr": "cp949"}
+_WESTERN = "windows-1252"
+_WIDER = {
+    "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc-kr": "cp949",
+    "ascii": _WESTERN, "iso-8859-1": _WESTERN, "iso8859-1": _WESTERN, "iso8859-15": _WESTERN,
+    "iso-8859-9": "windows-1254",
+}  # fmt: skip
+_COMMON = ("gb18030", "big5", _WESTERN)
+_WIDE_LETTERS = {"gb18030", "big5", "cp932", "euc-jp", "cp949"}
+_OTHER_LATIN = ("windows-1250", "iso-8859-2", "windows-1254")
 # The detector's own scale: right guesses of short texts score 0.04 and more, noise 0.025 at most.
 _LEAST_SURE = 0.03
+# Wrong guesses of short texts score 0.16 at most, but for French and Italian taken for Macedonian.
+_SURE = 0.2
+_SURE_OF_LATIN = 0.1
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
 # More NULs than this is no text in any encoding without a mark but UTF-16.
 _MOST_NULS = 0.05
-# A file that is UTF-8 but for a few bytes is a damaged one, not one in another encoding.
+# A file that is UTF-8 but for a few bytes is a damaged one, whatever the detector says.
 _MOST_DAMAGE = 0.02
 
 
@@ -108,8 +121,13 @@ def _damaged(data: bytes, line: int) -> Decoded | None:
     text = data.decode("utf-8", "replace")
     lost = text.count("\ufffd")
     whole = sum(char > "\x7f" for char in text) - lost
-    if lost > max(1, _MOST_DAMAGE * (whole + lost)) or whole <= lost:
+    # In any other encoding next to no characters are whole by accident.
+    if whole < lost or whole == 0:
         return None
+    if lost > max(1, _MOST_DAMAGE * (whole + lost)) or whole == lost:
+        encoding, sure = _guess(data, lone_letters=False)
+        if sure >= _SURE or (whole == lost and encoding in _COMMON and sure >= _LEAST_SURE):
+            return None
     return Decoded(
         text=text,
         encoding="UTF-8",
@@ -119,23 +137,64 @@ def _damaged(data: bytes, line: int) -> Decoded | None:
 
 
 def _detected(data: bytes) -> Decoded | None:
-    import chardet  # noqa: PLC0415 - 1.6 MB of every process; hardly any file needs it
-
-    guess = chardet.detect(data[:_SAMPLE])
-    encoding, sure = guess["encoding"], guess["confidence"] or 0.0
+    encoding, sure = _guess(data, lone_letters=True)
     if encoding is None or sure < _LEAST_SURE:
         return None
-    encoding = _WIDER.get(encoding.lower(), encoding)
-    try:
-        text = data.decode(encoding)
-    except (UnicodeDecodeError, LookupError):
-        return None
+    text = data.decode(encoding)
     return Decoded(
         text=text,
         encoding=encoding.upper(),
         why=f"it is not UTF-8, and reads like {encoding.upper()} ({sure:.0%} sure)",
         doubt=f"the file is not UTF-8; it was read as {encoding.upper()}",
     )
+
+
+def _guess(data: bytes, *, lone_letters: bool) -> tuple[str | None, float]:
+    """Return the encoding that bytes are probably in, and how sure that is on the detector's scale.
+
+    The detector knows a hundred encodings and takes a short French text for Macedonian. So a
+    common one wins, unless it is sure of the other. With `lone_letters`, text whose letters beyond
+    ASCII mostly stand alone is in Latin script, whatever the detector says.
+    """
+    import chardet  # noqa: PLC0415 - 1.6 MB of every process; hardly any file needs it
+
+    sample = data[:_SAMPLE]
+    sure_of: dict[str, float] = {}
+    for guess in chardet.detect_all(sample):
+        name = (guess["encoding"] or "").lower()
+        name = _WIDER.get(name, name)
+        if name not in sure_of and _can_be(data, name):
+            sure_of[name] = guess["confidence"] or 0.0
+    if not sure_of:
+        sure_of[""] = 0.0
+    best = max(sure_of, key=lambda name: sure_of[name])  # the first of equals
+    if sure_of[best] >= (_LEAST_SURE if best in _COMMON else _SURE) and best in _WIDE_LETTERS:
+        return best, sure_of[best]
+    if lone_letters and _has_lone_letters(sample) and _can_be(data, _WESTERN):
+        western = sure_of.get(_WESTERN, 0.0)
+        other = max(_OTHER_LATIN, key=lambda name: sure_of.get(name, 0.0))
+        if sure_of.get(other, 0.0) >= max(_SURE_OF_LATIN, 2 * western):
+            return other, sure_of[other]
+        return _WESTERN, max(western, _LEAST_SURE)
+    if sure_of[best] < _SURE:
+        common = max(_COMMON, key=lambda name: sure_of.get(name, 0.0))
+        if sure_of.get(common, 0.0) >= _LEAST_SURE:
+            best = common
+    return best or None, sure_of[best]
+
+
+def _can_be(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        return False
+    return True
+
+
+def _has_lone_letters(sample: bytes) -> bool:
+    """Tell whether most bytes beyond ASCII have ASCII on both sides, as in Latin script."""
+    runs = _BEYOND_ASCII.findall(sample)
+    return 2 * sum(len(run) == 1 for run in runs) >= sum(map(len, runs))
 
 
 def _any(data: bytes, line: int) -> Decoded:

@@ -1,17 +1,17 @@
 """One file's bytes to one `Article`. Pure."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from pathlib import PurePosixPath
 
 from feedsvc import weburl, xmltext
-from feedsvc.articles import dates, encoding, frontmatter
+from feedsvc.articles import dates, emptiness, encoding, frontmatter
 from feedsvc.articles.tables import Field, Value
 from feedsvc.model import Article, Markup, Person, Problem
 
-POLICY = "1"
+POLICY = "2"
 """Changes whenever the same bytes come to be read as another Article."""
 
 ZoneOf = Callable[[str, tuple[str, ...]], tzinfo]
@@ -34,11 +34,18 @@ _MARKUP: Mapping[str, Markup] = {
     ".html": "html",
     ".htm": "html",
 }
+_COMMA = re.compile("[,，]")
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_MAIL_IN_BRACKETS = re.compile(r"<[^<>]*@")
+_BRACKETS = re.compile(r"<([^<>]*)>")
+_MAIL_WITH_NAME = re.compile(r"[^\s@]+@[^\s(]+\s*\((?P<name>.+)\)")
+_MAIL = re.compile(r"(?P<local>[^\s@]+)@(?P<host>[^\s@]+)")
 _LONE_CR = re.compile(r"\r(?!\n)")
 _LONGEST_LINE = 1000
 _MOST_TERMS = 100
 _MOST_PROBLEMS = 20  # of one article: enough to see that all of it is wrong
 _NO_IMAGE = {"false", "no", "none", "off", "true", "yes", "on", "null"}
+_SOMEWHERE = "https://articles.invalid/"  # RFC 2606: nobody's; stands for the article's folder
 _YES = {"true", "yes", "on", "1"}
 _NO = {"false", "no", "off", "0"}
 _LANGUAGE = re.compile(r"^[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*$")  # RFC 5646 2.1, near enough
@@ -67,7 +74,7 @@ def explain(source: str, data: bytes, *, zone_of: ZoneOf) -> Reading:
     for doubt in matter.doubts:
         reader.doubt(doubt.line, doubt.field, doubt.reason, cure=doubt.cure)
     path = PurePosixPath(source)
-    title = reader.line("title") or xmltext.line(path.stem) or "untitled"
+    title = reader.line("title") or emptiness.name_as_title(source)
     terms = reader.terms("categories", "category", "tags")
     zone = zone_of(title, terms)
     article = Article(
@@ -99,7 +106,7 @@ def explain(source: str, data: bytes, *, zone_of: ZoneOf) -> Reading:
 def _markup(suffix: str, body: str) -> Markup:
     if suffix in _MARKUP:
         return _MARKUP[suffix]
-    return "html" if re.search(r"</?[A-Za-z][^<>]*>", body) else "text"
+    return "html" if _TAG.search(body) else "text"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -160,7 +167,14 @@ class _Fields:
             if not isinstance(given.value, str):
                 self._pass_over(name, given, "is not an address", cure="write one address")
             elif (text := xmltext.line(given.value, 4096)) and text.lower() not in _NO_IMAGE:
-                return text
+                if _can_be_image(text):
+                    return text
+                self._pass_over(
+                    name,
+                    given,
+                    "cannot be an image's address",
+                    cure="write it in full, from https:// on, or as a path such as img/a.png",
+                )
         return None
 
     def language(self, *names: str) -> str | None:
@@ -173,22 +187,35 @@ class _Fields:
 
     def terms(self, *names: str) -> tuple[str, ...]:
         """Return all terms of these fields, flattened, each once, in the order given."""
-        found = dict.fromkeys(
-            term
-            for _, given in self._given(names)
-            for text in _texts(given.value)
-            for part in re.split("[,，]", text)
-            if (term := xmltext.line(part, _LONGEST_LINE))
-        )
-        return tuple(found)[:_MOST_TERMS]
+        places: dict[str, tuple[str, Field]] = {}
+        for name, given in self._given(names):
+            for text in _texts(given.value):
+                for part in _COMMA.split(text):
+                    if term := xmltext.line(part, _LONGEST_LINE):
+                        places.setdefault(term, (name, given))
+        self._name_what_is_left_out(list(places.values()))
+        return tuple(places)[:_MOST_TERMS]
 
     def people(self, *names: str) -> tuple[Person, ...]:
         """Return all authors of these fields, each name once."""
-        found: dict[str, Person] = {}
-        for _, given in self._given(names):
+        people: dict[str, Person] = {}
+        places: dict[str, tuple[str, Field]] = {}
+        for name, given in self._given(names):
             for person in _people(given.value):
-                found.setdefault(person.name, person)
-        return tuple(found.values())[:_MOST_TERMS]
+                people.setdefault(person.name, person)
+                places.setdefault(person.name, (name, given))
+        self._name_what_is_left_out(list(places.values()))
+        return tuple(people.values())[:_MOST_TERMS]
+
+    def _name_what_is_left_out(self, places: Sequence[tuple[str, Field]]) -> None:
+        """Note how many terms or authors are too many, with the field of the first of them."""
+        if len(places) > _MOST_TERMS:
+            name, given = places[_MOST_TERMS]
+            reason = (
+                f"there are {len(places)} of them;"
+                f" the {len(places) - _MOST_TERMS} after the {_MOST_TERMS}th are left out"
+            )
+            self._pass_over(name, given, reason, cure=f"name {_MOST_TERMS} at most")
 
     def _given(self, names: Iterable[str]) -> Iterator[tuple[str, Field]]:
         for name in names:
@@ -212,6 +239,11 @@ class _Fields:
                     published=True,
                 )
             )
+
+
+def _can_be_image(address: str) -> bool:
+    """Tell whether an address, relative or not, leads somewhere on the web or holds its image."""
+    return address[:5].lower() == "data:" or weburl.resolve(_SOMEWHERE, address) is not None
 
 
 def _texts(value: Value) -> Iterator[str]:
@@ -248,13 +280,12 @@ def _people(value: Value) -> Iterator[Person]:
 def _names(text: str) -> Iterator[str]:
     """Yield the names in an author's text; an e-mail address is nobody's business but theirs."""
     text = xmltext.line(text, _LONGEST_LINE)
-    parts = text.split(",") if re.search(r"<[^<>]*@", text) else [text]
+    parts = text.split(",") if _MAIL_IN_BRACKETS.search(text) else [text]
     for part in parts:
-        name = re.sub(r"<([^<>]*)>", lambda found: "" if "@" in found[1] else found[0], part)
-        address = re.fullmatch(
-            r"[^\s@]+@\S+\s*\((?P<name>.+)\)|(?P<local>[^\s@]+)@[^\s@]+\.[^\s@]+", name.strip()
-        )
-        if address:
-            name = address["name"] or address["local"]
+        name = _BRACKETS.sub(lambda found: "" if "@" in found[1] else found[0], part)
+        if mail := _MAIL_WITH_NAME.fullmatch(name.strip()):
+            name = mail["name"]
+        elif (mail := _MAIL.fullmatch(name.strip())) and "." in mail["host"][1:-1]:
+            name = mail["local"]
         if name := xmltext.line(name):
             yield name

@@ -17,6 +17,10 @@ _FIELD = re.compile(
 _ITEM = re.compile(r"^\s*-[ \t]+(.*)$")
 
 
+# Two quoted parts within a pair of quotes, by the quote.
+_TWO_PARTS = {quote: re.compile(rf"{quote}\s[^{quote}]*\s{quote}") for quote in "'\""}
+
+
 @dataclass(slots=True, kw_only=True)
 class Group:
     """The lines of one field, its name, and the number of the first."""
@@ -79,7 +83,7 @@ def unquoted(text: str) -> str:
     if len(text) >= 2 and quote in {"'", '"'} and text.endswith(quote):
         inner = text[1:-1]
         # Two quoted parts, or quotes within quotes: only the latter lose the outer pair.
-        if re.search(rf"{quote}\s[^{quote}]*\s{quote}", inner):
+        if _TWO_PARTS[quote].search(inner):
             return text
         if quote == "'":
             return inner.replace("''", "'")

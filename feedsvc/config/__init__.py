@@ -18,6 +18,8 @@ from feedsvc.config.reader import Reader
 from feedsvc.errors import ConfigError, Mistake
 from feedsvc.model import Category, Cleaning
 
+_SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/)([^?]+)(\?.*)?")
+
 __all__ = ["Articles", "Config", "Feeds", "ImageProxy", "Site", "State", "find", "load", "parse"]
 
 EntryContent = Literal["full", "summary"]
@@ -53,7 +55,8 @@ class Site:
 class Articles:
     """`articles:` where the files are; `rescan` is a period or a cron expression.
 
-    A file younger than `settle` may still be being written.
+    A file younger than `settle` may still be being written; a new one without content waits until
+    it is as old as `settle_empty`.
     """
 
     directory: Path = Path("seeds")
@@ -61,6 +64,7 @@ class Articles:
     rescan: timedelta | str = timedelta(seconds=60)
     events: bool = True
     settle: timedelta = timedelta(seconds=1)
+    settle_empty: timedelta = timedelta(hours=1)
     max_bytes: int = 10 * 1024 * 1024
     links: Links = "inside"
     future: Future = "hold"
@@ -174,6 +178,9 @@ def parse(
             rescan=articles.schedule("rescan", default.articles.rescan),
             events=articles.flag("events", default.articles.events),
             settle=articles.duration("settle", default.articles.settle, most=timedelta(hours=1)),
+            settle_empty=articles.duration(
+                "settle_empty", default.articles.settle_empty, most=timedelta(days=365)
+            ),
             max_bytes=articles.number(
                 "max_bytes", default.articles.max_bytes, least=1024, most=1024**3
             ),
@@ -233,7 +240,7 @@ def _image_proxy(section: Reader, folder: Path) -> ImageProxy:
 
 def _state_url(url: str, folder: Path) -> str:
     """Make the path of a SQLite file relative to the configuration's folder."""
-    found = re.fullmatch(r"(sqlite(?:\+\w+)?:///)(?!/)([^?]+)(\?.*)?", url)
+    found = _SQLITE.fullmatch(url)
     if found is None or found[2] == ":memory:":
         return url
     return f"{found[1]}{(folder / found[2]).absolute()}{found[3] or ''}"

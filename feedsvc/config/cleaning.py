@@ -1,9 +1,8 @@
 """`content:` of the site and of a category: how articles are cleaned. Pure."""
 
 from typing import Any, get_args
-from urllib.parse import urlsplit
 
-from feedsvc import chinese, html5, patterns
+from feedsvc import chinese, html5, patterns, weburl
 from feedsvc.config.reader import Reader
 from feedsvc.model import Cleaning, ImageRoute, ReferrerPolicy
 
@@ -84,9 +83,10 @@ def _routes(section: Reader) -> tuple[ImageRoute, ...]:
 
 def _is_template(via: str) -> bool:
     before = via.partition("{url")[0]
-    host = urlsplit(before).netloc
+    parts = weburl.split(before)
     return (
         before.startswith(("http://", "https://"))
-        and bool(host)
+        and parts is not None
+        and bool(parts.netloc)
         and ("{url}" in via or "{url_encoded}" in via)
     )

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any, TypeVar, cast
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from feedsvc import mediatypes, patterns, weburl, xmltext
@@ -162,7 +161,8 @@ class Reader:
         if value is None:
             return default
         address = weburl.absolute(value)
-        if address is None or urlsplit(address).query or urlsplit(address).fragment:
+        parts = None if address is None else weburl.split(address)
+        if address is None or parts is None or parts.query or parts.fragment:
             return self._wrong(
                 key, f"expected an address such as https://feeds.example.org, got {value}", default
             )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote
 
 from feedsvc import signing, weburl
 from feedsvc.content.allowed import DATA_IMAGE
@@ -31,6 +31,7 @@ _TRACKING = re.compile(
     re.IGNORECASE,
 )
 
+_PLACEHOLDER = re.compile(r"\{url(?:_encoded)?\}")
 _DESCRIPTOR = re.compile(r"\d{1,6}(?:\.\d{1,4})?[wx]")
 _MOST_CANDIDATES = 50
 
@@ -49,12 +50,7 @@ def resolve(address: str, base: str) -> str | None:
         folder = _folder(base)
         absolute = folder and f"{folder}{address}"
         return absolute if absolute and len(absolute) <= weburl.LONGEST else None
-    if address.startswith("//"):
-        address = f"https:{address}"
-    try:
-        absolute = weburl.absolute(address if _is_absolute(address) else urljoin(base, address))
-    except ValueError:
-        return None
+    absolute = weburl.resolve(base, address)
     absolute = absolute and absolute.translate(_UNSAFE)
     return absolute if absolute and len(absolute) <= weburl.LONGEST else None
 
@@ -62,12 +58,8 @@ def resolve(address: str, base: str) -> str | None:
 @lru_cache(maxsize=256)
 def _folder(base: str) -> str | None:
     """Return what stands before a path that is relative to `base`."""
-    folder = weburl.absolute(urljoin(base, "."))
+    folder = weburl.resolve(base, ".")
     return folder and folder.translate(_UNSAFE)
-
-
-def _is_absolute(address: str) -> bool:
-    return address[:8].lower().startswith(("http://", "https://"))
 
 
 def link(address: str, policy: Policy, anchors: Anchors) -> str | None:
@@ -118,7 +110,8 @@ def routed(address: str, policy: Policy) -> str:
     """Return the address from which readers are to get the image that is at `address`."""
     if not policy.cleaning.images or address.startswith(f"{policy.base_url}/"):
         return address
-    host = (urlsplit(address).hostname or "").lower()
+    parts = weburl.split(address)
+    host = (parts.hostname if parts else None) or ""
     for route in policy.cleaning.images:
         if any(fnmatchcase(host, pattern.lower()) for pattern in route.hosts):
             return _by(route.via, address, policy)
@@ -133,7 +126,7 @@ def _by(via: str, address: str, policy: Policy) -> str:
             return address
         proxied = signing.proxied(policy.base_url, policy.image_key, address)
         return proxied if len(proxied) <= weburl.LONGEST else address
-    if address.startswith(re.split(r"\{url(?:_encoded)?\}", via)[0]):
+    if address.startswith(_PLACEHOLDER.split(via)[0]):
         return address  # it goes that way already
     made = via.replace("{url_encoded}", quote(address, safe="")).replace("{url}", address)
     return resolve(made, "") or address

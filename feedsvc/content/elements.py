@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import islice
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from feedsvc import weburl
 from feedsvc.content import addresses, allowed, embeds, images, vocabulary, writer
 from feedsvc.content.writer import END, MEDIA, START, UNWRAPPED, UNWRAPPED_BLOCK, Frame
 from feedsvc.html5 import Element, Node, Text, children, parse
@@ -264,8 +264,8 @@ def place(address: str) -> str:
     """Return what two addresses of the same image have in common."""
     if address.startswith("data:"):
         return address
-    parts = urlsplit(address)
-    return f"{parts.netloc}{parts.path}" if parts.netloc else address
+    parts = weburl.split(address)
+    return f"{parts.netloc}{parts.path}" if parts and parts.netloc else address
 
 
 SPECIAL: dict[str, Callable[[Tidier, Element], Frame | None]] = {

@@ -8,6 +8,7 @@ from feedsvc.html5 import Element
 
 _VIDEO_ID = re.compile(r"[\w-]{5,20}")
 _OLD_YOUTUBE = re.compile(r"(?<=^https://)((?:www\.)?youtube(?:-nocookie)?\.com)/v/")
+_HTTP = re.compile(r"^http:")
 _NUMBER = re.compile(r"\s*(\d{1,5})\s*(?:px\s*)?")
 
 
@@ -27,7 +28,7 @@ def frame(node: Element, address: str, policy: Policy) -> dict[str, str] | None:
     """Return the attributes of the frame that may show `address`, None where none may."""
     if policy.cleaning.embeds != "keep":
         return None
-    secure = _OLD_YOUTUBE.sub(r"\1/embed/", re.sub("^http:", "https:", address))
+    secure = _OLD_YOUTUBE.sub(r"\1/embed/", _HTTP.sub("https:", address))
     if not allowed.embeddable(secure):
         return None
     found = {"src": secure}

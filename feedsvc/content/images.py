@@ -43,6 +43,7 @@ _HIDDEN = re.compile(
     re.IGNORECASE,
 )
 _PIXELS = re.compile(r"\s*(\d{1,5})(?:\.\d{1,9})?\s*(?:px\s*)?")
+_DOT = re.compile(r"\s*[01](?:\.0*)?(?:px)?\s*")
 _DATA = "data:"
 _MOST_SOURCES = 20  # nodes before the image of a picture that are looked at
 
@@ -174,4 +175,4 @@ def tracks(node: Element, src: str) -> bool:
 
 
 def _is_dot(size: str | None) -> bool:
-    return size is not None and re.fullmatch(r"\s*[01](?:\.0*)?(?:px)?\s*", size) is not None
+    return size is not None and _DOT.fullmatch(size) is not None

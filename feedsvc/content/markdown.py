@@ -18,6 +18,7 @@ _HYPHENS = re.compile(r"(?=.*-)(?=.*\|)[ \t>*+:|0-9.)-]+")
 _LINE = re.compile(r"\r\n?|\n")
 _MOST_CELLS_GIVEN = 10_000
 
+_BLANK_LINES = re.compile(r"\n\s*\n")
 _COMMENTS = re.compile(r"(?:\s|<!--.*?-->)*", re.DOTALL)
 _BLOCK = re.compile(
     r"<(?:address|article|aside|blockquote|center|dd|details|div|dl|dt|fieldset|figcaption|figure"
@@ -31,7 +32,7 @@ _ENDS_AS_HTML = re.compile(r"(?:</[a-z][a-z0-9]*\s*|<(?:img|hr|br)\b[^<>]*|--)>\
 def to_html(body: str, markup: Markup) -> str:
     """Return `body` as HTML, not yet safe."""
     if markup == "text":
-        paragraphs = re.split(r"\n\s*\n", body.replace("\r\n", "\n").strip())
+        paragraphs = _BLANK_LINES.split(body.replace("\r\n", "\n").strip())
         return "".join(
             f"<p>{html.escape(part).replace(chr(10), '<br>')}</p>" for part in paragraphs if part
         )

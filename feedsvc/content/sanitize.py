@@ -66,7 +66,7 @@ _STYLES = (
     "vertical-align", "white-space",
 )  # fmt: skip
 # Words and numbers only: no function, no escape, no at-rule.
-_STYLE = re.compile(rf"(?:(?:{'|'.join(_STYLES)}) *: *[a-z0-9 -]+(?:; *|$))+")
+_STYLE = re.compile(rf"(?:(?:{'|'.join(_STYLES)}) *:[a-z0-9 -]+(?:; *|$))+")
 _PIECE = 8192  # characters of text; bleach takes the square of its length for some texts
 _local = threading.local()
 

@@ -142,11 +142,11 @@ class Index(SavedWork):
             later = connection.execute(select(func.min(held)).where(held > second)).scalar()
             return list(ready.scalars()), None if later is None else rows.moment(later)
 
-    def changed_after(self, moment: datetime) -> bool:
-        """Tell whether any feed says that it changed after `moment`."""
+    def changed_after(self, moment: datetime, seconds: int) -> bool:
+        """Tell whether any feed says that it changed more than so many seconds after `moment`."""
         with self._reading() as connection:
             latest = connection.execute(select(func.max(schema.feeds.c.changed))).scalar()
-        return latest is not None and latest > rows.seconds(moment)
+        return latest is not None and latest > rows.seconds(moment) + seconds
 
     def feed(self, slug: str) -> FeedState | None:
         """Return the state of one feed, None where there has never been such a feed."""

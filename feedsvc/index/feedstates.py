@@ -77,10 +77,10 @@ class FeedStates:
         self._replace(schema.feeds, feeds.slug, values)
         return len(values)
 
-    def move_changes(self, since: datetime, to: datetime) -> None:
-        """Say of the feeds that changed at `since` or later that they did at `to`."""
+    def move_changes(self, to: datetime, seconds: int) -> None:
+        """Say of the feeds that changed more than so many seconds after `to` that they did at it."""
         second, feeds = rows.seconds(to), schema.feeds.c
-        query = select(schema.feeds).where(feeds.changed >= rows.seconds(since))
+        query = select(schema.feeds).where(feeds.changed > second + seconds)
         moved = [
             _state(row.slug, row.term, _shown(row), second)
             for row in self._connection.execute(query)

@@ -65,7 +65,7 @@ class Documents:
             if document.version == version:
                 self._kept.put(path, document)
                 return document
-            if self._is_being_made(state.changed) and asked >= self._clock() - _LATELY:
+            if self._is_being_made(state.changed) and asked >= _lately(self._clock()):
                 return document
         with self._index.turn("document", path):  # one rendering, however many ask
             made = (
@@ -91,7 +91,7 @@ class Documents:
             elif state and self._is_being_made(state.changed):
                 outdated.append(path)
         if outdated:
-            since = self._clock() - _LATELY
+            since = _lately(self._clock())
             kept = self._index.document_versions(outdated, self._view, since)
             hold.update(path for path in outdated if kept.get(path) == versions[path])
         return hold
@@ -112,7 +112,7 @@ class Documents:
         """
         until = time.monotonic() + seconds
         # They are kept for long enough to be asked for, and made again only if they were.
-        asked = now - _LATELY + _A_WHILE
+        asked = _lately(now) + _A_WHILE
         for slug in reversed(self._entries.configured()):
             for suffix in FORMATS:
                 path = f"{_FEEDS}{slug}.{suffix}"
@@ -130,7 +130,7 @@ class Documents:
         Return whether there is more to make. Nothing of it is held in memory here.
         """
         until, told, more = time.monotonic() + seconds, -math.inf, False
-        outdated = self._index.outdated_documents(self._view, now - _LATELY)
+        outdated = self._index.outdated_documents(self._view, _lately(now))
         for number, (path, asked) in enumerate(outdated):
             self._index.note_backlog(len(outdated) - number)
             self._index.note_alive()
@@ -159,7 +159,7 @@ class Documents:
             now = self._clock()
             if now - found[1] > _A_DAY:
                 self._index.ask_again(path, now)
-                self._index.forget_documents(now - _LATELY)
+                self._index.forget_documents(_lately(now))
         return found
 
     def _make_alone(self, path: str, state: FeedState | None, asked: datetime) -> None:
@@ -247,6 +247,11 @@ def _outline(listing: Listing) -> opml.Outline:
         html_url=listing.link,
         description=listing.description,
     )
+
+
+def _lately(now: datetime) -> datetime:
+    """Return since when documents that were asked for are made again, whatever the clock says."""
+    return max(now, feeds.EPOCH + _LATELY) - _LATELY
 
 
 def _slug(path: str) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
-from feedsvc import content, feeds, identity
+from feedsvc import articles, content, feeds, identity
 from feedsvc.config import Config
 from feedsvc.index import Index, Writer
 from feedsvc.model import UNREAD, Article, Identity, Problem, Published, Signature
@@ -43,6 +43,8 @@ class Ingest:
         self, writer: Writer, outcomes: Iterable[Outcome], signatures: Mapping[str, Signature]
     ) -> None:
         """Publish what these articles say, or note what is wrong with them."""
+        outcomes = list(outcomes)
+        kept, waiting = self._empty(writer, outcomes)
         problems: dict[str, list[Problem]] = {}
         settled: dict[str, Signature] = {}
         found: list[identity.Found] = []
@@ -51,15 +53,43 @@ class Ingest:
             problems[one.source] = list(one.problems)
             settled[one.source] = UNREAD if one.again else signatures[one.source]
             if one.found is not None:
-                if one.found.article.draft:
+                if one.source in kept:
+                    problems[one.source].append(_emptied(one.source))
+                elif one.source in waiting:
+                    problems[one.source].append(_without_content(one.source))
+                    settled[one.source] = UNREAD
+                elif one.found.article.draft:
                     drafts.append(one.source)
                 else:
                     found.append(one.found)
+                    if articles.is_empty(one.found.article):
+                        problems[one.source].append(_without_content(one.source))
         for source, problem in self._publish(writer, found):
             problems[source].append(problem)
         writer.remove_articles(drafts)
         writer.write_files(settled)
         writer.write_problems(_with_standing(problems, writer))
+
+    def _empty(
+        self, writer: Writer, outcomes: Sequence[Outcome]
+    ) -> tuple[frozenset[str], frozenset[str]]:
+        """Return which files have no content: those with a last good version, and new ones.
+
+        New ones are left out when they have waited for long enough.
+        """
+        empty = {
+            one.source: one.found
+            for one in outcomes
+            if one.found and not one.found.article.draft and articles.is_empty(one.found.article)
+        }
+        known = frozenset(writer.known_articles(empty))
+        wait = self._config.articles.settle_empty
+        waiting = {
+            source
+            for source, found in empty.items()
+            if source not in known and self._now - found.mtime < wait
+        }
+        return known, frozenset(waiting)
 
     def rejoin(self, writer: Writer, some: Iterable[Published]) -> None:
         """Put known articles into the feeds that they belong to now."""
@@ -139,6 +169,22 @@ def _twin(source: str, owner: str) -> Problem:
         reason=f"it is the same article as {owner}: the same id, or the same original",
         cure="remove one of the two, or give this one an id of its own",
         published=True,
+    )
+
+
+def _emptied(source: str) -> Problem:
+    return Problem(
+        source=source,
+        reason="the file has neither title nor text any more; what was published of it stays",
+        cure="write them again, or remove the file",
+    )
+
+
+def _without_content(source: str) -> Problem:
+    return Problem(
+        source=source,
+        reason="the file has neither title nor text",
+        cure="write them, or remove the file; it waits for them for articles.settle_empty",
     )
 
 

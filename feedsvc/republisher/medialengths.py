@@ -3,7 +3,7 @@
 import stat
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from feedsvc import mediatypes
 from feedsvc.model import Enclosure
@@ -25,7 +25,7 @@ class MediaLengths:
         """Return the enclosure with its length, where its file is ours."""
         if not enclosure.href.startswith(self._beginning):
             return enclosure
-        path = urlsplit(enclosure.href.removeprefix(self._beginning)).path
+        path, _, _ = enclosure.href.removeprefix(self._beginning).partition("#")[0].partition("?")
         return replace(enclosure, length=self._length(unquote(path)))
 
     def _length(self, source: str) -> int | None:

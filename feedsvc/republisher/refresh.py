@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from feedsvc import feeds, identity
 from feedsvc.changes import diff
@@ -36,7 +36,7 @@ PARTIAL = "partial"
 
 _CLEANED_AT_ONCE = 50  # articles
 _CLEANING_SECONDS = 1.0  # of a pass
-_FAR_AHEAD = timedelta(days=1)
+_FAR_AHEAD = 24 * 3600  # seconds
 _PATIENCE = 5  # first passes that wait for files being written before anything is served
 _MANY = 100  # articles: what a first pass over fewer publishes is soon made
 _STAGE = 1000  # files, read in about a second: a pass over more is made in stages of so many
@@ -108,12 +108,12 @@ class Refresher:
         started = time.perf_counter()
         known = self._index.metas()
         second = now.replace(microsecond=0)
-        if self._index.changed_after(now + _FAR_AHEAD):
+        if self._index.changed_after(second, _FAR_AHEAD):
             # The clock was ahead when these feeds changed, and until that time comes readers that
             # compare dates alone would get all of them at each poll. A smaller distance heals by
             # itself; it may also mean that the clock is behind now, and then these times are right.
             with self._index.writing() as writer:
-                writer.move_changes(since=second + _FAR_AHEAD, to=second)
+                writer.move_changes(second, _FAR_AHEAD)
         stale = {name for name, policy in self._policies.items() if known.get(name) != policy}
         first, partial = "ready" not in known, known.get(PARTIAL) == "yes"
         if self._interrupted:

@@ -14,8 +14,8 @@ from contextlib import suppress
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from functools import cached_property
-from urllib.parse import urljoin
 
+from feedsvc import weburl
 from feedsvc.web.imageproxy import failure, sniff, targets
 from feedsvc.web.imageproxy.connection import Answer, tls_context
 
@@ -145,7 +145,7 @@ def _joined(address: str, location: str) -> str:
     """Return where a Location leads; its bytes may be UTF-8, against the rules."""
     with suppress(UnicodeError):
         location = location.encode("latin-1").decode("utf-8")
-    try:
-        return urljoin(address, location)
-    except ValueError as error:  # "//[" and the like
-        raise failure.unreachable("redirects to what is no address") from error
+    joined = weburl.join(address, location)
+    if joined is None:  # "//[" and the like
+        raise failure.unreachable("redirects to what is no address")
+    return joined

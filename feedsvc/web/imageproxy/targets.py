@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlunsplit
 
 from feedsvc import weburl
 
@@ -63,9 +63,9 @@ def parse(address: str) -> Target | None:
     A user name, a password and a fragment are left out.
     """
     absolute = weburl.absolute(address)
-    if absolute is None:
+    parts = None if absolute is None else weburl.split(absolute)
+    if parts is None:
         return None
-    parts = urlsplit(absolute)
     secure = parts.scheme == "https"
     own_port = 443 if secure else 80
     port = own_port if parts.port is None else parts.port

@@ -1,0 +1,49 @@
+"""Whether an article has anything to show. Pure.
+
+A crawler whose disk is full leaves files without content; they must not become entries, nor take
+the place of what was published.
+"""
+
+import html
+import re
+from pathlib import PurePosixPath
+
+from feedsvc import xmltext
+from feedsvc.model import Article
+
+_MEDIA = re.compile(
+    r"<(?:img|picture|video|audio|source|iframe|embed|object|svg|math|amp-)|!\[", re.IGNORECASE
+)
+_TAG = re.compile(r"<[^<>]*>")
+
+
+def name_as_title(source: str) -> str:
+    """Return the title of an article that names none: its file's name."""
+    return xmltext.line(PurePosixPath(source).stem) or "untitled"
+
+
+def is_empty(article: Article) -> bool:
+    """Tell whether an article has no title but its file's name, and neither text nor media.
+
+    >>> is_empty(Article(source="a.md", title="a", markup="markdown", body="\\n<!-- x -->&nbsp;"))
+    True
+    """
+    if article.title != name_as_title(article.source) or article.summary or article.lead_image:
+        return False
+    body = article.body
+    if not body or body.isspace():
+        return True
+    if _MEDIA.search(body):
+        return False
+    text = _TAG.sub("", _without_comments(body)) if article.markup != "text" else body
+    return not xmltext.line(html.unescape(text))
+
+
+def _without_comments(body: str) -> str:
+    """Drop HTML's comments; one that does not end is text, as it was written."""
+    parts: list[str] = []
+    place = 0
+    while (start := body.find("<!--", place)) >= 0 and (end := body.find("-->", start + 4)) >= 0:
+        parts.append(body[place:start])
+        place = end + 3
+    return "".join((*parts, body[place:]))
