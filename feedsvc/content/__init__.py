@@ -14,14 +14,15 @@ from typing import Any
 
 from feedsvc import chinese, html5, xmltext
 from feedsvc.content import addresses, markdown, rules, text
+from feedsvc.content.cost import seconds
 from feedsvc.content.policy import Policy
 from feedsvc.content.sanitize import sanitize
 from feedsvc.content.tidy import Tidier
 from feedsvc.model import Markup, SafeHTML
 
-__all__ = ["POLICY", "Cleaned", "Policy", "clean", "converted", "image", "instead"]
+__all__ = ["POLICY", "Cleaned", "Policy", "clean", "converted", "image", "instead", "seconds"]
 
-POLICY = "5"
+POLICY = "6"
 """Changes whenever the same body comes to be cleaned into other HTML."""
 
 image = addresses.image
