@@ -118,6 +118,24 @@ HTML: dict[str, Callable[[int], str]] = {
     "different bold and divisions": lambda size: (
         _counted("<b a=@><div>")(size // 2) + _over("</b>")(size // 2)
     ),
+    "bold opened again in each paragraph": _counted("<b a@=1><p>"),
+    "bold opened again around text": _counted("<p>x<b a@=1>y</p>"),
+    "bold that seems to end": _counted("<b a@=1><object></b></object><p>"),
+    "ends of bold in comments": _counted("<b a@=1><!--</b>--><p>x"),
+    "fonts opened again": _counted("<font color=@><p>x"),
+    "italics opened again": _counted("<p><i class=@>x"),
+    "nobr opened again": _counted("<nobr a@=1><p>x"),
+    "links opened again": _counted("<a href=@><p>x<td>"),
+    "all formatting opened again": _counted(
+        "<b a@=1><i a@=1><font a@=1><a href=@><nobr a@=1><tt a@=1><p>x"
+    ),
+    "formatting opened again by items": _counted("<ul><li><b a@=1>x"),
+    "formatting opened again by cells": _within_counted("<table><tr>", "<td><p><b a@=1>x<p>"),
+    "formatting opened again before a table": _within_counted("<table>", "<b a@=1>x<tr>"),
+    "formatting opened again by rows": _within_counted("<table>", "<tr><i a@=1>x<td>y"),
+    "few formats opened in many paragraphs": lambda size: (
+        "<p>" + _counted("<b a@=1>")(900) + _over("<p>x")(size)
+    ),
     "divisions, then links": _two("<div>", "<a href=x>x</a>"),
     # Tables.
     "cells": _within("<table><tr>", "<td>"),

@@ -3,7 +3,7 @@
 FeedsvcError
 ├── ConfigError      config.yaml is wrong; carries every mistake found
 ├── ArticleError     one article file cannot be read; the others go on
-├── CleaningError    one article's HTML cannot be cleaned within its limits
+├── CleaningError    one article's HTML cannot be cleaned, or not within its limits
 ├── ChildError       a process that reads or cleans articles ended, or takes too long
 ├── ScanError        the articles directory itself cannot be read
 ├── StateError       the index cannot be opened, read or written
@@ -58,7 +58,7 @@ class ArticleError(FeedsvcError):
 
 
 class CleaningError(FeedsvcError):
-    """An article's HTML cannot be cleaned within the limits of time and memory."""
+    """An article's HTML cannot be cleaned, or not within the limits of time and memory."""
 
 
 class ChildError(FeedsvcError):

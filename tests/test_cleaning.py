@@ -5,12 +5,15 @@ import re
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing import Pipe
 
 import pytest
 from conftest import Clock, Tree, items
 
 from feedsvc import content
-from feedsvc.cleaning import Cleaner
+from feedsvc.children import Child
+from feedsvc.cleaning import Cleaner, is_costly
 from feedsvc.errors import CleaningError
 from feedsvc.republisher import Republisher, refresh
 from feedsvc.web import build_app
@@ -97,6 +100,88 @@ def test_memory_has_a_limit() -> None:
     assert cleaner.clean(LONG, "html", POLICY).html
     with pytest.raises(CleaningError):
         cleaner.clean("<p>one<b>two</b></p>" * 1_000_000, "html", POLICY)
+    cleaner.close()
+
+
+# No configuration lets such a rule through, so it stands for whatever nobody foresaw.
+BROKEN = replace(POLICY, cleaning=replace(POLICY.cleaning, replace=(("(", "x"),)))
+
+
+@pytest.mark.parametrize("short", [10, 10_000], ids=["in the child", "at once"])
+def test_an_error_that_nobody_foresaw_is_of_its_article_alone(
+    short: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    cleaner = Cleaner(short=short)
+    cleaner.clean(LONG, "html", POLICY)
+    child = cleaner._child
+    for _ in range(3):
+        with pytest.raises(CleaningError, match=r"^cleaning its HTML failed \(ValueError\)$"):
+            cleaner.clean(LONG, "html", BROKEN)
+    (record,) = caplog.records
+    assert "Traceback (most recent call last)" in record.getMessage()
+    assert POLICY.link in record.getMessage()
+    assert cleaner.clean(LONG, "html", POLICY).html
+    assert cleaner._child is child, "the process lives on"
+    cleaner.close()
+
+
+class Deaf(Child):
+    """A child that has answered already, whatever it is asked."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.connection, self.theirs = Pipe()
+        self.theirs.send_bytes(answer)
+        self.killed = False
+
+    def kill(self) -> None:
+        self.killed = True
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"\xff",
+        b"[1]",
+        b"{}",
+        b'{"html": "x"}',
+        b'{"html": 1, "summary": "", "removed": []}',
+        b'{"html": "x", "summary": null, "removed": []}',
+        b'{"html": "x", "summary": "", "removed": [["x"]]}',
+        b'{"html": "x", "summary": "", "removed": [["x", "y"]]}',
+        b'{"failed": 1, "trace": "x"}',
+        b"[" * 100_000,
+    ],
+)
+def test_an_answer_that_is_none_ends_the_process_and_is_of_its_article_alone(answer: bytes) -> None:
+    cleaner, child = Cleaner(short=10), Deaf(answer)
+    cleaner._child = child
+    with pytest.raises(CleaningError, match="gave no answer"):
+        cleaner.clean(LONG, "html", POLICY)
+    assert child.killed
+    assert cleaner.clean(LONG, "html", POLICY).html
+    cleaner.close()
+
+
+def test_what_is_costly_is_told_by_more_than_its_length() -> None:
+    assert not is_costly(REAL, "html")
+    assert not is_costly("word " * 12_000, "text")
+    assert not is_costly(
+        "\n\n".join(["A paragraph with *stars* and [a link](/x)."] * 50), "markdown"
+    )
+    assert is_costly("word " * 20_000, "text")
+    assert is_costly("[a]: /x\n\n" + "[a] " * 2_000, "markdown")
+    assert is_costly("<img src=x>" * 1_000, "html")
+    assert is_costly("".join(f"<b a{n}=1><p>" for n in range(2_000)), "html")
+
+
+def test_a_costly_article_is_cleaned_by_another_process_however_short() -> None:
+    cleaner = Cleaner()
+    cleaner.clean(REAL, "html", POLICY)
+    assert cleaner._child is None
+    body = "<img src=/x>" * 1_000
+    assert cleaner.clean(body, "html", POLICY) == content.clean(body, "html", POLICY)
+    assert cleaner._child is not None
     cleaner.close()
 
 

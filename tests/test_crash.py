@@ -436,7 +436,8 @@ def test_on_a_full_disk_what_was_known_is_served_and_all_comes_when_there_is_roo
         after_a_restart = open_site()
         assert items(after_a_restart) == before
         assert feedparser.parse(after_a_restart.document("/feeds/all.atom").body).entries
-    assert len(site.refresh().changes.added) == 2
+    # A long article comes after the others, in a transaction of its own.
+    assert "2.html" in site.refresh().changes.added
     assert sorted(titles(site)) == ["One", "Two"]
     assert [item for item in items(site) if item["title"] == "One"] == before
     assert seen(open_site()) == seen(site)

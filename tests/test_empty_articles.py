@@ -45,7 +45,7 @@ def test_a_new_file_without_content_waits_for_an_hour(
         assert (problem.source, problem.published) == ("new.md", False)
         assert titles(site) == []
         clock.advance(minutes=29)
-    assert any(found.source == "new.md" for found in check(site.config, clock.now))
+    assert any(found.source == "new.md" for found in check(site.config, clock.now).problems)
     clock.advance(minutes=5)
     (problem,) = site.refresh().problems
     assert (problem.source, problem.published) == ("new.md", True)

@@ -1,5 +1,6 @@
 """The index: its schema, its errors, what one process may do while another writes."""
 
+import os
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -149,7 +150,8 @@ def test_damage_inside_the_file_is_found_when_the_last_owner_did_not_close(
     index = Index.open(url(tmp_path / "x.db"), owner=True)
     write(index, *(identity(f"n{number}") for number in range(500)))
     Index.open(url(tmp_path / "x.db")).close()
-    index._engine.dispose()  # as if the process had been killed: its mark stays, and nobody holds it
+    # As if the process had been killed: its mark stays, and nobody holds it.
+    index._engine.dispose()
     assert index._mark is not None
     assert index._mark._descriptor is not None
     os.close(index._mark._descriptor)

@@ -14,6 +14,7 @@ from typing import Any
 
 from feedsvc import chinese, html5, xmltext
 from feedsvc.content import addresses, markdown, rules, text
+from feedsvc.content.cost import seconds
 from feedsvc.content.media import depends_on_folder, is_relative, playable
 from feedsvc.content.policy import Policy
 from feedsvc.content.sanitize import sanitize
@@ -31,9 +32,10 @@ __all__ = [
     "instead",
     "is_relative",
     "playable",
+    "seconds",
 ]
 
-POLICY = "5"
+POLICY = "6"
 """Changes whenever the same body comes to be cleaned into other HTML."""
 
 image = addresses.image

@@ -78,7 +78,7 @@ class FeedStates:
         return len(values)
 
     def move_changes(self, to: datetime, seconds: int) -> None:
-        """Say of the feeds that changed more than so many seconds after `to` that they did at it."""
+        """Say of feeds that changed more than so many seconds after `to` that they did at it."""
         second, feeds = rows.seconds(to), schema.feeds.c
         query = select(schema.feeds).where(feeds.changed > second + seconds)
         moved = [
