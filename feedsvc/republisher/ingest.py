@@ -2,7 +2,7 @@
 
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -19,6 +19,9 @@ T = TypeVar("T")
 
 _BATCH = 200  # articles held in memory at a time
 
+LookAhead = Callable[[Collection[str]], Mapping[str, identity.Found | None]]
+"""Returns what those of these files say that are still to be read, None for those that are gone."""
+
 
 class Ingest:
     """Publishes what the files of one configuration say, within the transactions of one pass.
@@ -27,9 +30,10 @@ class Ingest:
     says how many articles each feed was given.
     """
 
-    def __init__(self, config: Config, now: datetime) -> None:
+    def __init__(self, config: Config, now: datetime, look_ahead: LookAhead) -> None:
         self._config = config
         self._now = now
+        self._look_ahead = look_ahead
         self._memberships = feeds.Memberships(config.categories, auto=config.feeds.auto_categories)
         footers = [
             config.content.footer,
@@ -76,7 +80,16 @@ class Ingest:
     def _assign(
         self, found: Sequence[identity.Found], known: Sequence[Identity]
     ) -> dict[str, Identity]:
-        return identity.assign(found, known, site_id=self._config.site.id, now=self._now)
+        # A file that has changed may not tell any more what the ledger says of it.
+        here = {one.article.source for one in found}
+        others = {one.source for one in known if one.present} - here
+        return identity.assign(
+            found,
+            known,
+            site_id=self._config.site.id,
+            now=self._now,
+            ahead=self._look_ahead(others),
+        )
 
     def _publish(
         self, writer: Writer, found: Sequence[identity.Found]

@@ -248,6 +248,28 @@ class History(RuleBasedStateMachine):
         self.model.files[new] = replace(file, good=None, changed=True)
         self.tree.rename(old, new)
 
+    @happening(number=st.integers(2, 4), folder=FOLDER)
+    def rotate(self, number: int, folder: str) -> None:
+        """Each of some files takes the next one's name; one moves to a folder, or not."""
+        files = self.model.files
+        tellers = [file.story for file in files.values()]
+        names = [
+            name
+            for name, file in sorted(files.items())
+            if file.story.can_move() and not file.broken and tellers.count(file.story) == 1
+        ][:number]
+        if len(names) < 2:
+            return
+        rotated = [files.pop(name) for name in names]
+        for name in names:
+            self.tree.rename(name, f"{name}.aside")
+        for old, new, file in zip(names, [*names[1:], names[0]], rotated, strict=True):
+            file.story.moved = True
+            files[new] = replace(file, good=None, changed=True)
+            self.tree.rename(f"{old}.aside", new)
+        if folder and names[0] not in self.free:
+            self.rename_one(names[1], self.new_name(folder))
+
     @happening(pick=PICK, folder=FOLDER)
     def copy(self, pick: int, folder: str) -> None:
         if old := self.pick(pick, lambda _, file: file.story.can_move() and not file.broken):
