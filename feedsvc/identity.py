@@ -270,6 +270,15 @@ def _settle(one: Found, id: str, before: Identity | None, now: datetime) -> Iden
     )
 
 
+def taken_over(identity: Identity, article: Article, now: datetime) -> Identity:
+    """Return the identity of an entry that is told from now on by the last version of a copy."""
+    seen = seen_digest(article)
+    updated = identity.updated
+    if seen != identity.seen_digest:
+        updated = max(now, updated + timedelta(seconds=1))
+    return replace(identity, source=article.source, seen_digest=seen, updated=updated)
+
+
 def _urn(site_id: str, *parts: str) -> str:
     return uuid.uuid5(_site(site_id), "\n".join(parts)).urn
 

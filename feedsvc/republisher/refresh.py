@@ -183,14 +183,15 @@ class Refresher:
     def _put(self, survey: Survey, *, by_date: bool) -> None:
         """Put into the backlog what differs from what is known, in the order to read it."""
         changes = diff(survey.known, survey.found)
-        # What is known goes first, and what the ledger names: a new file may be a copy of it.
+        # What the ledger names goes first: a new file may be a copy of it. What was modified comes
+        # last: a new file may tell now what that one did, and an entry goes where its text is.
         named = self._index.named(changes.added)
         groups = [
             [(source, survey.found[source]) for source in sources]
             for sources in (
-                changes.modified,
                 [source for source in changes.added if source in named],
                 [source for source in changes.added if source not in named],
+                changes.modified,
             )
         ]
         if len(changes.added) + len(changes.modified) > _STAGE:
@@ -375,7 +376,7 @@ class Refresher:
         with self._step(writer, one, "choosing another file for an entry whose file is gone"):
             while heirs := writer.heirs():
                 self._reread(writer, one, heirs)
-            writer.appoint()
+            one.ingest.take_over(writer, writer.last_versions())
         guessed = False
         with self._step(writer, one, "guessing the site's language"):
             guessed = sitelanguage.guess_again(writer, self._config)
