@@ -1,22 +1,34 @@
 """Which permanent id each article has. Pure.
 
-An entry's id outlives everything about its file. In this order: the id that the front matter
-declares; the id that the ledger remembers for the file; the id of the entry whose file had the
-same bytes, looked the same to a reader, or named the same original (a rename, a move, a copy); a
-new one, made from the file's source and the site's own id. Never from a date, the host, or chance.
+An entry's id outlives everything about its file. In this order:
 
-Several files may claim one id (copies). The ledger names the one that speaks for it, and that
-stays so until the file goes.
+1. the id that the front matter declares;
+2. the id of the entry that the file tells under another name: the one whose file had the same
+   bytes, looked the same to a reader, or named the same original, and does not tell it any more
+   (a rename, a move, names that were swapped or rotated);
+3. the id that the ledger remembers for the file's name, unless another file tells that entry
+   now (an edit in place);
+4. the id of an entry that another file still tells (a copy);
+5. a new one, made from the file's source and the site's own id.
+
+Never from a date, the host, or chance. Content goes before the name, because a reader knows an
+entry by what it says: when `a.md` becomes `a-1.md` and another article is written to `a.md`, the
+old text stays the old entry. The price is that an old version kept under another name keeps the id,
+and the edited file begins a new entry, unless the two name the same original.
+
+Several files may claim one id (copies). The ledger names the canonical source of each entry, and
+that stays so until that file goes.
 """
 
 import hashlib
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import count, islice
+from types import MappingProxyType
 
 from feedsvc import weburl, xmltext
 from feedsvc.model import Article, Identity
@@ -66,25 +78,57 @@ def seen_digest(article: Article) -> str:
 
 
 def assign(
-    found: Iterable[Found], known: Iterable[Identity], *, site_id: str, now: datetime
+    found: Iterable[Found],
+    known: Iterable[Identity],
+    *,
+    site_id: str,
+    now: datetime,
+    ahead: Mapping[str, Found | None] = MappingProxyType({}),
 ) -> dict[str, Identity]:
     """Decide the identity of each article in `found`, by source.
 
-    `known` holds the ledger's rows that `candidates` asks for. Where the identity returned names
-    another source than the article's own, that other file speaks for the entry.
+    `known` holds the ledger's rows that `candidates` asks for. `ahead` tells of other files, which
+    have changed and will be given to a later call: what they say, None where they are gone. Where
+    the identity returned names another source than the article's own, that is the canonical one.
     """
+    found = list(found)
     ledger = {identity.id: identity for identity in known}
-    by_source = {identity.source: identity for identity in ledger.values()}
-    alike = {trait: identity for identity in ledger.values() for trait in _traits(identity)}
+    # Of two entries that the ledger remembers for one name, the one that is there is meant.
+    by_source = {
+        identity.source: identity
+        for identity in sorted(ledger.values(), key=lambda identity: identity.present)
+    }
+    # Of two that are alike, the one whose file is gone: the other one has its file.
+    alike = {
+        trait: identity
+        for identity in sorted(ledger.values(), key=lambda identity: not identity.present)
+        for trait in _traits(identity)
+    }
+    read = {**ahead, **{one.article.source: one for one in found}}
+    moved = _moved(found, by_source, alike, read, site_id)
+    taken = {identity.id: source for source, identity in moved.items()}
     assigned: dict[str, Identity] = {}
-    # The file that the ledger names comes before its copies.
-    for one in sorted(found, key=lambda o: (o.article.source not in by_source, o.article.source)):
+    # A file that an entry has moved to comes first, and one that the ledger names before copies.
+    for one in sorted(
+        found,
+        key=lambda o: (
+            o.article.source not in moved,
+            o.article.source not in by_source,
+            o.article.source,
+        ),
+    ):
         article = one.article
         id = _declared(article, site_id)
         if id:
             before = ledger.get(id)
+        elif article.source in moved:
+            before = replace(moved[article.source], present=False)
+            ledger[before.id] = before
         else:
-            before = by_source.get(article.source) or next(
+            before = by_source.get(article.source)
+            if before is not None and taken.get(before.id, article.source) != article.source:
+                before = None
+            before = before or next(
                 (alike[trait] for trait in _traits_of(one) if trait in alike), None
             )
         if before is not None:
@@ -98,6 +142,43 @@ def assign(
         alike.update(dict.fromkeys(_traits(identity), identity))
         assigned[article.source] = identity
     return assigned
+
+
+def _moved(
+    found: Iterable[Found],
+    by_source: Mapping[str, Identity],
+    alike: Mapping[tuple[str, str], Identity],
+    read: Mapping[str, Found | None],
+    site_id: str,
+) -> dict[str, Identity]:
+    """Return the entries that files tell now which did not before, by the source of the file.
+
+    `read` is what the files that have changed say now, None where they are gone.
+    """
+    moved: dict[str, Identity] = {}
+    taken: set[str] = set()
+    for one in sorted(found, key=lambda o: o.article.source):
+        own, traits = by_source.get(one.article.source), _traits_of(one)
+        if _declared(one.article, site_id) or (own and _is_told(own, one, site_id)):
+            continue
+        identity = next((alike[trait] for trait in traits if trait in alike), None)
+        if identity is None or identity.id in taken or identity.source == one.article.source:
+            continue
+        if identity.present and identity.source not in read:
+            continue  # its file has not changed
+        told_by = read.get(identity.source)
+        if identity.present and told_by and _is_told(identity, told_by, site_id):
+            continue
+        moved[one.article.source] = identity
+        taken.add(identity.id)
+    return moved
+
+
+def _is_told(identity: Identity, by: Found, site_id: str) -> bool:
+    """Tell whether an article is the one that an entry was made of, whatever its file's name."""
+    if declared := _declared(by.article, site_id):
+        return declared == identity.id
+    return not set(_traits_of(by)).isdisjoint(_traits(identity))
 
 
 def _traits(identity: Identity) -> tuple[tuple[str, str], ...]:
@@ -184,6 +265,15 @@ def _settle(one: Found, id: str, before: Identity | None, now: datetime) -> Iden
         updated=updated,
         link=own_link(article),
     )
+
+
+def taken_over(identity: Identity, article: Article, now: datetime) -> Identity:
+    """Return the identity of an entry that is told from now on by the last version of a copy."""
+    seen = seen_digest(article)
+    updated = identity.updated
+    if seen != identity.seen_digest:
+        updated = max(now, updated + timedelta(seconds=1))
+    return replace(identity, source=article.source, seen_digest=seen, updated=updated)
 
 
 def _urn(site_id: str, *parts: str) -> str:

@@ -154,7 +154,7 @@ def test_a_document_that_cannot_be_made_after_a_pass_holds_up_no_other(
     assert kept == {path for path in FEEDS if "news" in path}
 
 
-@pytest.mark.parametrize("step", ["copies", "heirs", "appoint", "remove_files", "term_slugs"])
+@pytest.mark.parametrize("step", ["copies", "heirs", "last_versions", "remove_files", "term_slugs"])
 def test_a_step_of_a_pass_that_fails_is_undone_said_and_made_up_for(
     tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import and_, func, literal, or_, select
 
-from feedsvc.codings import unpack
 from feedsvc.index import journal, rows, schema, watchlock
 from feedsvc.index.database import journal_of
 from feedsvc.index.engine import file_of, is_of_state
@@ -246,10 +245,7 @@ class Index(SavedWork):
         table = schema.bodies.c
         with self._reading() as connection:
             query = select(schema.bodies).where(table.source.in_(sources))
-            return {
-                row.source: row.body if row.packed is None else unpack(row.packed)
-                for row in connection.execute(query)
-            }
+            return rows.bodies(connection.execute(query))
 
     def outdated(self, policy: str, limit: int) -> tuple[Published, ...]:
         """Return articles whose content is kept by another policy, newest first, no bodies."""

@@ -1,10 +1,12 @@
 """Values to rows and back. Pure."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from feedsvc.codings import unpack
 from feedsvc.model import Article, Identity, Person, Problem, Published
 
 
@@ -58,6 +60,11 @@ def published(row: Any) -> Published:
         version=row.version,
         held_until=None if row.held_until is None else moment(row.held_until),
     )
+
+
+def bodies(found: Iterable[Any]) -> dict[str, str]:
+    """Return the raw bodies that rows of bodies hold, by source."""
+    return {row.source: row.body if row.packed is None else unpack(row.packed) for row in found}
 
 
 def identity(row: Any) -> Identity:

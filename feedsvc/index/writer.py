@@ -179,13 +179,24 @@ class Writer(FeedStates):
         self._asked |= self._orphans
         return found
 
-    def appoint(self) -> None:
-        """Let last good versions speak for entries that no file could be read for."""
-        ledger, memberships = schema.ledger, schema.memberships.c
-        for id, source in without_speaker(self._connection, self._orphans).items():
-            self._connection.execute(ledger.update().where(ledger.c.id == id).values(source=source))
-            query = select(memberships.slug).where(memberships.source == source)
-            self.touched.update(self._connection.execute(query).scalars())
+    def last_versions(self) -> dict[str, Published]:
+        """Return the last good versions, in full, of entries that no file could be read for, by id.
+
+        Of several copies it is the first by its source.
+        """
+        sources = without_speaker(self._connection, self._orphans)
+        articles = {one.article.source: one for one in self.all_articles(list(sources.values()))}
+        bodies = rows.bodies(
+            row
+            for chunk in chunks(list(articles))
+            for row in self._connection.execute(
+                select(schema.bodies).where(schema.bodies.c.source.in_(chunk))
+            )
+        )
+        return {
+            one.id: replace(one, article=replace(one.article, body=bodies[source]))
+            for source, one in articles.items()
+        }
 
     def copies(self, ids: Iterable[str]) -> list[str]:
         """Return the sources that have these ids and do not speak for them."""

@@ -127,6 +127,14 @@ class Backlog:
             self._removed = set()
         return tuple(sorted(removed))
 
+    def waiting(self, source: str) -> Signature | None:
+        """Return the signature of a file that is still to be read, None for any other."""
+        return self._files.get(source) or self._costly.get(source)
+
+    def is_gone(self, source: str) -> bool:
+        """Tell whether a file that is known is gone, and still to be taken out."""
+        return source in self._removed or source in self._deleted
+
     def changes(self, files: Iterable[File], removed: tuple[str, ...]) -> Changes:
         """Return what has changed with these files that were taken, and with those removed."""
         sources = [source for source, _ in files]

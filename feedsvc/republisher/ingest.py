@@ -2,7 +2,7 @@
 
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -19,6 +19,9 @@ T = TypeVar("T")
 
 _BATCH = 200  # articles held in memory at a time
 
+LookAhead = Callable[[Collection[str]], Mapping[str, identity.Found | None]]
+"""Returns what those of these files say that are still to be read, None for those that are gone."""
+
 
 class Ingest:
     """Publishes what the files of one configuration say, within the transactions of one pass.
@@ -27,9 +30,10 @@ class Ingest:
     says how many articles each feed was given.
     """
 
-    def __init__(self, config: Config, now: datetime) -> None:
+    def __init__(self, config: Config, now: datetime, look_ahead: LookAhead) -> None:
         self._config = config
         self._now = now
+        self._look_ahead = look_ahead
         self._memberships = feeds.Memberships(config.categories, auto=config.feeds.auto_categories)
         footers = [
             config.content.footer,
@@ -97,16 +101,40 @@ class Ingest:
         while batch := list(islice(some, _BATCH)):
             writer.write_memberships([(one, self._memberships.of(one.article)) for one in batch])
 
+    def take_over(self, writer: Writer, last_versions: Mapping[str, Published]) -> None:
+        """Let these versions of copies tell their entries, by id: no file could be read for any."""
+        known = writer.identities({"id": last_versions})
+        new = {
+            one.id: identity.taken_over(one, last_versions[one.id].article, self._now)
+            for one in known
+        }
+        published = [
+            self._published(one.article, new[id], new[id].seen_digest)
+            for id, one in last_versions.items()
+            if id in new
+        ]
+        writer.write_articles([(one, self._memberships.of(one.article)) for one in published])
+        writer.write_identities(new.values())
+
     def preview(self, index: Index, found: identity.Found) -> Published:
         """Return what an article would be published as now."""
         known = index.identities(identity.candidates([found], self._config.site.id))
         assigned = self._assign([found], known)
-        return self._published(found.article, assigned[found.article.source])
+        return self._published(found.article, assigned[found.article.source], found.seen_digest)
 
     def _assign(
         self, found: Sequence[identity.Found], known: Sequence[Identity]
     ) -> dict[str, Identity]:
-        return identity.assign(found, known, site_id=self._config.site.id, now=self._now)
+        # A file that has changed may not tell any more what the ledger says of it.
+        here = {one.article.source for one in found}
+        others = {one.source for one in known if one.present} - here
+        return identity.assign(
+            found,
+            known,
+            site_id=self._config.site.id,
+            now=self._now,
+            ahead=self._look_ahead(others),
+        )
 
     def _publish(
         self, writer: Writer, found: Sequence[identity.Found]
@@ -120,7 +148,10 @@ class Ingest:
             for one in assigned.values()
             if before.get(one.id, one.file_digest) != one.file_digest
         }
-        published = [self._published(one.article, assigned[one.article.source]) for one in found]
+        published = [
+            self._published(one.article, assigned[one.article.source], one.seen_digest)
+            for one in found
+        ]
         joined = [(one, self._memberships.of(one.article)) for one in published]
         writer.write_articles(joined)
         for shown, slugs in joined:
@@ -132,7 +163,7 @@ class Ingest:
             if owner.source != source and owner.seen_digest != one.seen_digest:
                 yield source, _twin(source, owner.source)
 
-    def _published(self, article: Article, settled: Identity) -> Published:
+    def _published(self, article: Article, settled: Identity, seen: str) -> Published:
         # A clock that was ahead may have seen the file first at a time that has not come yet.
         moment = article.published or min(settled.first_seen, self._now)
         hold = self._config.articles.future == "hold" and moment > self._now
@@ -142,15 +173,17 @@ class Ingest:
             key=settled.key,
             published=moment,
             updated=settled.updated,
-            version=self._version(settled, moment, article),
+            version=self._version(settled, moment, article, seen),
             held_until=moment if hold else None,
         )
 
-    def _version(self, settled: Identity, moment: datetime, article: Article) -> str:
+    def _version(self, settled: Identity, moment: datetime, article: Article, seen: str) -> str:
         # The folder counts where the article's media have their addresses from it: else a file that
         # is only moved would change every feed that shows it.
         folder = posixpath.dirname(article.source) if self._depends_on_folder(article) else ""
-        return digest(settled.id, settled.seen_digest, str(moment), str(settled.updated), folder)
+        # `seen` is of the file, and not what the ledger says of the entry: a copy may say something
+        # else.
+        return digest(settled.id, seen, str(moment), str(settled.updated), folder)
 
     def _depends_on_folder(self, article: Article) -> bool:
         if article.link is not None:

@@ -3,7 +3,7 @@
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -80,6 +80,8 @@ class Refresher:
         self._index = index
         self._served = served
         self._reading = Reading(config, processes=processes)
+        # For single files that are needed while others are being read.
+        self._reading_ahead = Reading(config, processes=min(1, processes))
         self._policies = policies(config)
         self._surveyor = Surveyor(config, index, self._reading.directory)
         self._backlog = Backlog()
@@ -90,6 +92,7 @@ class Refresher:
     def close(self) -> None:
         """End the processes that read."""
         self._reading.close()
+        self._reading_ahead.close()
 
     def refresh(
         self,
@@ -141,7 +144,7 @@ class Refresher:
         one = _Pass(
             now=second,
             survey=survey,
-            ingest=Ingest(self._config, second),
+            ingest=Ingest(self._config, second, self._look_ahead),
             stale=stale,
             due=due,
             ready=first and (many or not survey.pending or self._passes > _PATIENCE),
@@ -155,6 +158,7 @@ class Refresher:
                 self._apply(one, one_stage=one_stage, first=first)
             finally:
                 self._reading.rest()
+                self._reading_ahead.close()
             self._interrupted = False
             _, next_due = self._index.due(now)
         more = known.get("content") != self._contents.stamp and self._clean_again(one)
@@ -179,14 +183,15 @@ class Refresher:
     def _put(self, survey: Survey, *, by_date: bool) -> None:
         """Put into the backlog what differs from what is known, in the order to read it."""
         changes = diff(survey.known, survey.found)
-        # What is known goes first, and what the ledger names: a new file may be a copy of it.
+        # What the ledger names goes first: a new file may be a copy of it. What was modified comes
+        # last: a new file may tell now what that one did, and an entry goes where its text is.
         named = self._index.named(changes.added)
         groups = [
             [(source, survey.found[source]) for source in sources]
             for sources in (
-                changes.modified,
                 [source for source in changes.added if source in named],
                 [source for source in changes.added if source not in named],
+                changes.modified,
             )
         ]
         if len(changes.added) + len(changes.modified) > _STAGE:
@@ -230,18 +235,23 @@ class Refresher:
             with self._step(writer, one, "taking out what is gone"):
                 writer.remove_files(removed)
             costly: set[str] = set()
+            cheap: list[Outcome] = []
             for part in outcomes:
                 costly.update(
                     outcome.source for outcome in part if self._is_costly(writer, outcome)
                 )
-                cheap = [outcome for outcome in part if outcome.source not in costly]
-                self._publish(writer, one, cheap, signatures)
+                cheap += [outcome for outcome in part if outcome.source not in costly]
+                if until_full:
+                    self._publish(writer, one, cheap, signatures)
+                    cheap.clear()
                 read = min(len(files), read + PART)
                 if one.progress:
                     left = len(files) - read
                     one.progress(self._backlog.read - left, self._backlog.total)
                 if until_full and read < len(files) and self._is_full(one):
                     break
+            # Together, because one file may tell now what another one did.
+            self._publish(writer, one, cheap, signatures)
             self._backlog.give_back(files[read:])
             for source in sorted(costly):
                 self._backlog.set_aside((source, signatures[source]))
@@ -315,6 +325,33 @@ class Refresher:
             logger.exception("%s failed; the pass goes on", what)
             one.failures.append(f"{what} failed ({type(error).__name__})")
 
+    def _look_ahead(self, sources: Collection[str]) -> dict[str, identity.Found | None]:
+        """Return what those of these files say that are still to be read; None: they are gone.
+
+        These are files of the backlog, and those that have changed since the directory was looked
+        at. What cannot be read is left out, as if it had not changed: its last good version stays.
+        """
+        gone = set(filter(self._backlog.is_gone, sources))
+        waiting = {
+            source: signature
+            for source in sources
+            if (signature := self._backlog.waiting(source)) is not None
+        }
+        others = sorted(set(sources) - gone - waiting.keys())
+        look = self._reading.directory.look(others) if others else None
+        if look is not None and not look.unreadable:
+            known = self._index.signatures(others)
+            gone.update(source for source in others if source not in look.signatures)
+            waiting.update(
+                (source, look.signatures[source])
+                for source in others
+                if source in look.signatures and look.signatures[source] != known.get(source)
+            )
+        ahead: dict[str, identity.Found | None] = dict.fromkeys(gone)
+        for part in self._reading_ahead.all(sorted(waiting.items())):
+            ahead.update((one.source, one.found) for one in part if one.found is not None)
+        return ahead
+
     def _begin(self, writer: Writer, one: _Pass) -> None:
         if needs_image_key(self._config) and writer.meta(IMAGE_KEY) is None:
             writer.set_meta(IMAGE_KEY, secrets.token_hex(32))
@@ -339,7 +376,7 @@ class Refresher:
         with self._step(writer, one, "choosing another file for an entry whose file is gone"):
             while heirs := writer.heirs():
                 self._reread(writer, one, heirs)
-            writer.appoint()
+            one.ingest.take_over(writer, writer.last_versions())
         guessed = False
         with self._step(writer, one, "guessing the site's language"):
             guessed = sitelanguage.guess_again(writer, self._config)

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import count, product
 from pathlib import Path
 from typing import Any, Literal
 from unittest import mock
@@ -247,6 +247,28 @@ class History(RuleBasedStateMachine):
         self.left[old] = file.story
         self.model.files[new] = replace(file, good=None, changed=True)
         self.tree.rename(old, new)
+
+    @happening(number=st.integers(2, 4), folder=FOLDER)
+    def rotate(self, number: int, folder: str) -> None:
+        """Each of some files takes the next one's name; one moves to a folder, or not."""
+        files = self.model.files
+        tellers = [file.story for file in files.values()]
+        names = [
+            name
+            for name, file in sorted(files.items())
+            if file.story.can_move() and not file.broken and tellers.count(file.story) == 1
+        ][:number]
+        if len(names) < 2:
+            return
+        rotated = [files.pop(name) for name in names]
+        for name in names:
+            self.tree.rename(name, f"{name}.aside")
+        for old, new, file in zip(names, [*names[1:], names[0]], rotated, strict=True):
+            file.story.moved = True
+            files[new] = replace(file, good=None, changed=True)
+            self.tree.rename(f"{old}.aside", new)
+        if folder and names[0] not in self.free:
+            self.rename_one(names[1], self.new_name(folder))
 
     @happening(pick=PICK, folder=FOLDER)
     def copy(self, pick: int, folder: str) -> None:
@@ -494,9 +516,9 @@ TestInStages.settings = TestHistory.settings
 
 
 @contextmanager
-def history(**said: Any) -> Iterator[History]:
+def history(machine: type[History] = History, **said: Any) -> Iterator[History]:
     """Begin one with a single story, told by the file `z.md`."""
-    one = History()
+    one = machine()
     try:
         one.begin("z.md", Text(number=next(one.numbers), **said))
         one.refresh()
@@ -534,3 +556,20 @@ def test_the_file_that_spoke_for_an_article_still_does_when_the_database_was_los
         one.copy(pick=0, folder="a", seen=True)
         one.edit(pick=0, seen=True)
         one.lose_the_database(how="deleted", seen=True)
+
+
+@pytest.mark.parametrize("machine", [History, InStages])
+@pytest.mark.parametrize("moves", [False, True])
+@pytest.mark.parametrize(("edited", "broken", "deleted"), list(product((0, 1), repeat=3)))
+def test_a_copy_that_says_something_else_takes_over_with_what_it_says(
+    machine: type[History], moves: bool, edited: int, broken: int, deleted: int
+) -> None:
+    with history(machine, known_by="link") as one:
+        if moves:
+            one.rename(pick=0, folder="a", seen=False)
+        one.copy(pick=0, folder="", seen=False)
+        one.refresh()
+        one.edit(pick=edited, seen=True)
+        one.break_one(pick=broken, seen=False)
+        one.refresh()
+        one.delete(pick=deleted, seen=True)
