@@ -93,10 +93,11 @@ def assign(
     """
     found = list(found)
     ledger = {identity.id: identity for identity in known}
-    # Of two entries that the ledger remembers for one name, the one that is there is meant.
+    # Of two entries that the ledger remembers for one name, the one that is there is meant, or the
+    # one that was there last.
     by_source = {
         identity.source: identity
-        for identity in sorted(ledger.values(), key=lambda identity: identity.present)
+        for identity in sorted(ledger.values(), key=lambda one: (one.present, one.updated, one.id))
     }
     # Of two that are alike, the one whose file is gone: the other one has its file.
     alike = {
