@@ -1,6 +1,7 @@
 """What tells a changed file: any times, sizes and inodes that a file system may report."""
 
 import os
+import random
 import shutil
 import sqlite3
 import tempfile
@@ -23,6 +24,7 @@ from feedsvc.republisher import Republisher, check
 from feedsvc.republisher.settling import Settling
 from feedsvc.scan import Directory, tallies, walk
 from feedsvc.scan.files import File, file_of
+from feedsvc.scan.tally import tally
 
 Open = Callable[..., Republisher]
 ONE = "---\ntitle: One\n---\ntext"
@@ -464,3 +466,12 @@ def test_a_file_that_could_not_be_read_and_goes_is_named_no_more(
         assert [problem.source for problem in site.refresh().problems] == ["a.md"]
     file.unlink()
     assert site.refresh().problems == ()
+
+
+def test_the_number_of_a_folder_is_another_one_when_two_files_take_each_others_names() -> None:
+    chance = random.Random(1)
+    for _ in range(2000):
+        names = [f"{chance.randrange(10**6)}.md" for _ in range(2)]
+        first, second = (tuple(chance.randrange(2**60) for _ in range(4)) for _ in range(2))
+        before = tally(dict(zip(names, (first, second), strict=True)))
+        assert tally(dict(zip(names, (second, first), strict=True))) != before

@@ -16,7 +16,8 @@ MAX_DEPTH = 20
 _TOO_MUCH = "it nests too deeply, or holds too long a number"
 # Possessive throughout: 60,000 spaces before an empty key must not be tried in every split.
 _KEY = re.compile(r"[\s{,\[]*+[\"']?+([^\"'=:\].]{1,100}+)[\"']?+\s*+(?:[=:\].]|$)")
-_TOML_LINE = re.compile(r"at line (\d+)")  # in what tomllib says
+# What tomllib says ends so; before that it may repeat what stands in the file.
+_TOML_LINE = re.compile(r"\(at line (\d{1,7}), column \d{1,7}\)\Z")
 _LAST_COMMA = re.compile(r",\s*}$")
 
 
