@@ -78,7 +78,7 @@ def serve(config_file: Path | None, host: str, port: int, workers: int) -> None:
             port=port,
             workers=workers,
             reread=partial(_load, config_file),
-            showing=_service_progress,
+            showing=partial(_service_progress, []),
         )
 
 
@@ -92,7 +92,9 @@ def watch(config_file: Path | None) -> None:
     with _errors():
         config = _load(config_file)
         log_to_stderr()
-        run_watcher(config, reread=partial(_load, config_file), showing=_service_progress)
+        run_watcher(
+            config, reread=partial(_load, config_file), showing=partial(_service_progress, [])
+        )
 
 
 @main.command()
@@ -247,12 +249,16 @@ def _errors() -> Iterator[None]:
 
 
 @contextmanager
-def _progress(least: int = 1) -> Iterator[Progress | None]:
-    """Show a progress bar on a terminal while there are at least so many articles to read."""
+def _progress(least: int = 1, bars: list[Any] | None = None) -> Iterator[Progress | None]:
+    """Show a progress bar on a terminal while there are at least so many articles to read.
+
+    One that is not at its end when the block ends is left in `bars`, for the next block.
+    """
     if not sys.stderr.isatty():
         yield None
         return
-    bars: list[Any] = []
+    stays = bars is not None
+    bars = [] if bars is None else bars
 
     def progress(done: int, total: int) -> None:
         if not bars and done < total >= least:
@@ -260,18 +266,20 @@ def _progress(least: int = 1) -> Iterator[Progress | None]:
             bars[0].__enter__()
         if bars:
             bars[0].update(done - bars[0].pos)
+            if done >= total:
+                bars.pop().__exit__(None, None, None)
 
     try:
         yield progress
     finally:
-        if bars:
-            bars[0].__exit__(None, None, None)
+        if bars and not stays:
+            bars.pop().__exit__(None, None, None)
 
 
 @contextmanager
-def _service_progress() -> Iterator[Progress | None]:
-    """Show long passes: by a bar on a terminal, by lines in a log elsewhere."""
-    with _progress(LONG_PASS) if sys.stderr.isatty() else log_progress() as progress:
+def _service_progress(bars: list[Any]) -> Iterator[Progress | None]:
+    """Show long passes: by a bar on a terminal, in `bars`; by lines in a log elsewhere."""
+    with _progress(LONG_PASS, bars) if sys.stderr.isatty() else log_progress() as progress:
         yield progress
 
 

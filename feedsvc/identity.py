@@ -168,8 +168,8 @@ def _moved(
         if identity.present and identity.source not in read:
             continue  # its file has not changed
         told_by = read.get(identity.source)
-        if identity.present and told_by and _is_told(identity, told_by, site_id):
-            continue
+        if told_by and _is_told(identity, told_by, site_id):
+            continue  # its own file still tells it, or does again
         moved[one.article.source] = identity
         taken.add(identity.id)
     return moved

@@ -60,7 +60,7 @@ def write_cases(tree: Tree) -> int:
 def test_no_warning_applies_to_a_feed_of_the_cases(
     open_site: Callable[..., Republisher], tree: Tree
 ) -> None:
-    site = open_site(feeds={"limit": 1000}, articles={"future": "publish"})
+    site = open_site(feeds={"limit": 1000}, articles={"future": "publish", "settle_empty": "0s"})
     written = write_cases(tree)
     site.refresh()
     assert site.articles() > written * 0.8, "all but drafts and copies are published"

@@ -44,7 +44,9 @@ class Backlog:
 
     def replace(self, files: Sequence[File], changes: Changes) -> None:
         """Take these files, in this order, for all that there is to be read."""
+        read = self.read if len(self) else 0
         self._clear()
+        self.read = read
         self._add(dict(files), changes)
 
     def put_first(

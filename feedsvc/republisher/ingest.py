@@ -130,7 +130,7 @@ class Ingest:
     ) -> dict[str, Identity]:
         # A file that has changed may not tell any more what the ledger says of it.
         here = {one.article.source for one in found}
-        others = {one.source for one in known if one.present} - here
+        others = {one.source for one in known} - here
         return identity.assign(
             found,
             known,

@@ -75,7 +75,10 @@ def _open_step_by_step(root: str, name: str, links: Links) -> int:
     """Open a file folder by folder from `root`, so that no link on the way is followed unseen."""
     if links == "inside":
         top = os.path.realpath(root)
-        place = os.path.realpath(os.path.join(root, name))  # noqa: PTH118
+        try:
+            place = os.path.realpath(os.path.join(root, name))  # noqa: PTH118
+        except OSError as error:  # EINVAL: what was a link a moment ago is none any more
+            raise _no_file(name) from error
         if not _holds(top, place):
             raise _no_file(name)
         name = os.path.relpath(place, top)
