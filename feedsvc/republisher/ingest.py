@@ -27,7 +27,8 @@ class Ingest:
     """Publishes what the files of one configuration say, within the transactions of one pass.
 
     `edited` are the ids of entries whose bytes changed: copies of them may differ now. `members`
-    says how many articles each feed was given.
+    says how many articles each feed was given. `unsettled` are the files that the next pass is to
+    read again, though they may not have changed.
     """
 
     def __init__(self, config: Config, now: datetime, look_ahead: LookAhead) -> None:
@@ -42,6 +43,7 @@ class Ingest:
         self._relative_footer = any(content.depends_on_folder(f, "html") for f in footers if f)
         self.edited: set[str] = set()
         self.members: Counter[str] = Counter()
+        self.unsettled: set[str] = set()
 
     def take(
         self, writer: Writer, outcomes: Iterable[Outcome], signatures: Mapping[str, Signature]
@@ -72,6 +74,7 @@ class Ingest:
             problems[source].append(problem)
         writer.remove_articles(drafts)
         writer.write_files(settled)
+        self.unsettled.update(source for source, one in settled.items() if one is UNREAD)
         writer.write_problems(_with_standing(problems, writer))
 
     def _empty(

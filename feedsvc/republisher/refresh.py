@@ -256,7 +256,8 @@ class Refresher:
             for source in sorted(costly):
                 self._backlog.set_aside((source, signatures[source]))
             self._finish(writer, one)
-        published = [file for file in files[:read] if file[0] not in costly]
+        skipped = costly | one.ingest.unsettled
+        published = [file for file in files[:read] if file[0] not in skipped]
         one.changes.append(self._backlog.changes(published, removed))
 
     def _publish_costly(self, one: _Pass, *, begin: bool) -> None:

@@ -76,7 +76,12 @@ def build_app(republisher: Republisher, *, replay: bool = True) -> Flask:
 
     inner = ReadableHeaders(app.wsgi_app)
     if replay:
-        cache = Replay(inner, pulse=republisher.pulse, holding=republisher.holding)
+        cache = Replay(
+            inner,
+            pulse=republisher.pulse,
+            holding=republisher.holding,
+            wall=lambda: republisher.now().timestamp(),
+        )
         boundary = Boundary(cache, cache.at_once)
     else:
         boundary = Boundary(inner)

@@ -117,11 +117,15 @@ class Replay:
         pulse: Callable[[], bytes],
         holding: Callable[[Mapping[str, str]], Collection[str]],
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._app = app
         self._pulse = pulse
         self._holding = holding
         self._clock = clock
+        self._wall = wall
+        self._latest = 0.0  # by the wall clock
+        self._set_back = False
         self._lock = threading.Lock()
         self._seen = b""
         self._until = 0.0
@@ -147,7 +151,11 @@ class Replay:
         return found and (found[0].code, found[0].headers, found[1])
 
     def _may_have_changed(self) -> bool:
-        return self._pulse() != self._seen or self._clock() >= self._until
+        now = self._wall()
+        if now < self._latest:
+            self._set_back = True  # some answers may say that they are of a time to come
+        self._latest = now
+        return self._set_back or self._pulse() != self._seen or self._clock() >= self._until
 
     def _found(self, environ: "WSGIEnvironment") -> tuple[_Answer, bytes] | None:
         answer = self._held.answers.get(_key(environ))
@@ -189,11 +197,12 @@ class Replay:
             return
         try:
             pulse = self._pulse()
-            if pulse == self._seen and self._clock() < self._until:
+            set_back, self._set_back = self._set_back, False
+            if pulse == self._seen and self._clock() < self._until and not set_back:
                 return
             held = {_name(path): version for path, version in self._held.versions.items()}
             try:
-                hold = self._holding(held) if held else ()
+                hold = self._holding(held) if held and not set_back else ()
             except FeedsvcError:
                 hold = ()  # the application says what is wrong
             self._held.keep_only({path for path in self._held.versions if _name(path) in hold})
