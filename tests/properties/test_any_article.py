@@ -76,8 +76,19 @@ def not_json(constant: str) -> Any:
     raise ValueError(f"JSON has no {constant} (RFC 8259, 6)")
 
 
-def served(site: Republisher, client: FlaskClient) -> tuple[Entries, dict[str, bytes]]:
-    """Ask for every document; return the entries of each feed, and the page of each article."""
+class Served:
+    """The entries of each feed, and the page of each article by its id.
+
+    Its representation is short: hypothesis shows it with each example that fails.
+    """
+
+    def __init__(self, entries: Entries, pages: dict[str, bytes]) -> None:
+        self.entries = entries
+        self.pages = pages
+
+
+def served(site: Republisher, client: FlaskClient) -> Served:
+    """Ask for every document."""
     etree.fromstring(get(client, "/opml.xml"))
     assert all(title in get(client, "/feeds/all") for title in TITLES)
     get(client, "/")
@@ -90,11 +101,11 @@ def served(site: Republisher, client: FlaskClient) -> tuple[Entries, dict[str, b
                 json.loads(body, parse_constant=not_json)
             found[feed.slug, name] = entries(body, name)
     pages = {one.id: get(client, f"/articles/{one.key}") for one in site.feed("all").entries}
-    return found, pages
+    return Served(found, pages)
 
 
 @pytest.fixture(scope="module")
-def without() -> tuple[Entries, dict[str, bytes]]:
+def without() -> Served:
     """What is served of the good articles alone."""
     with site_of({}) as (site, client, _):
         site.refresh()
@@ -251,21 +262,19 @@ def hostile(*fields: str) -> dict[str, str]:
 @example(hostile('title: "\\ud800"', 'tags: ["\\udfff", "\\u202e"]', 'author: "\\ud800"'))
 @example(hostile(f"tags: [{', '.join(map(str, range(150)))}]"))
 def test_any_articles_beside_good_ones_leave_every_document_whole(
-    without: tuple[Entries, dict[str, bytes]], files: dict[str, str]
+    without: Served, files: dict[str, str]
 ) -> None:
     with site_of(files) as (site, client, _):
         for problem in site.refresh().problems:
             assert not any(category(char) == "Cc" for char in str(problem))
-        check(site.config, site.now())
-        found, pages = served(site, client)
-        feeds, good_pages = without
-        assert found.keys() >= feeds.keys()
-        for feed, all_entries in found.items():
-            before = feeds.get(feed, [])
+        assert set(check(site.config, site.now()).problems) == set(site.problems())
+        after = served(site, client)
+        assert after.entries.keys() >= without.entries.keys()
+        for feed, all_entries in after.entries.items():
+            before = without.entries.get(feed, [])
             assert [one for one in all_entries if one in before] == before
             assert len(all_entries) <= len(before) + len(files)
-        assert {id: page for id, page in pages.items() if id in good_pages} == good_pages
-        assert not site.refresh().changes
+        assert after.pages.items() >= without.pages.items()
 
 
 # A clock without a battery begins in 1970; one that is wrong may say anything.
@@ -280,7 +289,6 @@ JUMP = st.one_of(
 EVENTS = st.lists(st.tuples(JUMP, st.sampled_from(["edit", "new", "pass", "ask"])), max_size=8)
 ALL_FEEDS = [f"/feeds/all.{name}" for name in FORMATS] + ["/opml.xml"]
 YEAR = timedelta(days=366)
-SET_BY = timedelta(seconds=2)  # time servers set clocks back by so much, now and then
 
 
 @settings(some, max_examples=EXAMPLES or 40)
@@ -310,8 +318,8 @@ def test_whatever_the_clock_says_the_next_pass_works(
             for path in ALL_FEEDS:
                 answer = client.get(path)
                 assert answer.status_code == 200
-                modified = answer.headers["Last-Modified"]
-                assert parsedate_to_datetime(modified) <= tree.clock.now + SET_BY
+                modified = parsedate_to_datetime(answer.headers["Last-Modified"])
+                assert modified <= tree.clock.now
                 assert is_known(client, path, {"If-None-Match": answer.headers["ETag"]})
             shown = {one.title: one.id for one in site.feed("all").entries}
             assert shown.items() <= ids.items()
