@@ -414,7 +414,11 @@ class Refresher:
         until = time.monotonic() + _CLEANING_SECONDS
         while True:
             outdated = self._index.outdated(stamp, _CLEANED_AT_ONCE)
-            fresh = self._contents.cleaned(outdated)
+            fresh: dict[str, Kept] = {}
+            for article in outdated:
+                fresh.update(self._contents.cleaned([article]))
+                if time.monotonic() >= until:
+                    break  # one of them may have taken all of the time
             with self._index.writing() as writer:
                 writer.keep_contents(fresh)
                 self._settle_feeds(writer, one.now, everything=False)
