@@ -230,9 +230,9 @@ def test_other_rules_clean_again_newest_first_and_nothing_waits_for_it(
     assert [one["content_html"].count("ad") for one in items(site)] == [1] * 5
     passes = [site.refresh()]
     assert site.document("/feeds/all.atom").etag != first.etag
-    assert [one["content_html"].count("ad") for one in items(site)] == [0, 0, 1, 1, 1]
+    assert [one["content_html"].count("ad") for one in items(site)] == [0, 1, 1, 1, 1]
     assert passes[0].again_in == 0.0
-    passes += [site.refresh(), site.refresh()]
+    passes += [site.refresh() for _ in range(4)]
     assert [one["content_html"].count("ad") for one in items(site)] == [0] * 5
     site.refresh()
     assert site.refresh().again_in is None
