@@ -26,6 +26,7 @@ from benchmarks import (
     scale,
     standing,
     starting,
+    torture,
     zipf,
 )
 from benchmarks.measurement import Measurement
@@ -106,6 +107,11 @@ MEASUREMENTS = {
             name="cleaning",
             what="Cleaning the median article, and HTML that is made to be slow",
             run=against_bleach.measure,
+        ),
+        Measurement(
+            name="torture",
+            what="Drops and feeds while hostile files lie among the articles",
+            run=torture.torture,
         ),
         Measurement(
             name="scale",

@@ -71,13 +71,13 @@ def measure(site: Site, drops: int, calm: int, leisure: float) -> tuple[list[flo
             running.until_known(site, site.size)
             _settle(running)
             latencies = [
-                _drop(running, aside, room, number, pause=_PAUSE)
+                until_shown(running, aside, room, number, pause=_PAUSE)
                 for number in range(site.size, site.size + drops)
             ]
             _settle(running)
             before = programs.cpu(running.pid)
             for number in range(site.size + drops, site.size + drops + calm):
-                _drop(running, aside, room, number, pause=leisure)
+                until_shown(running, aside, room, number, pause=leisure)
             _settle(running)  # what follows a drop belongs to it
             cost = (programs.cpu(running.pid) - before) / calm
     finally:
@@ -94,7 +94,7 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[math.ceil(share * len(values)) - 1]
 
 
-def _drop(running: Service, aside: Path, room: Path, number: int, *, pause: float) -> float:
+def until_shown(running: Service, aside: Path, room: Path, number: int, *, pause: float) -> float:
     """Drop one file and return the seconds until its feed shows it, asked after each pause."""
     aside.write_bytes(corpus.article(number, term=corpus.TERMS[0]))
     marker = f" {number}<".encode()

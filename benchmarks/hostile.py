@@ -62,10 +62,11 @@ _TIMES = {  # seconds since 1970; a file system may clamp them
 _EARLIEST, _LATEST = -9_214_560_000, 9_214_646_400  # 1678 and 2262: nanoseconds in 64 bits
 
 
-def write(folder: Path) -> set[str]:
+def write(folder: Path, *, outside: Path) -> set[str]:
     """Write all of them into `folder`; return the names of those that an operator must be told of.
 
-    What is told of `TRUNCATED` is told once `truncate` has been called.
+    A link among them leads to `outside`, a file that is made outside of the articles directory. Of
+    `TRUNCATED`, an operator must be told once `truncate` has been called.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in {**_NAMED, **_OTHERS, TRUNCATED: _LATER}.items():
@@ -79,7 +80,6 @@ def write(folder: Path) -> set[str]:
         if not _EARLIEST <= file.stat().st_mtime <= _LATEST:
             named.add(name)
     os.mkfifo(folder / "fifo.md")
-    outside = folder.parent.parent / "outside.md"
     outside.write_text(SECRET)
     (folder / "link.md").symlink_to(outside)
     return named

@@ -22,7 +22,8 @@ def tortured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Thousan
     """Put everything among the good articles, in two passes; return the sources to be named."""
     site = Thousand(tmp_path_factory.mktemp("torture"))
     with closing(site.site):
-        named = hostile.write(site.tree.root / "hostile")
+        outside = site.tree.root.parent / "outside.md"
+        named = hostile.write(site.tree.root / "hostile", outside=outside)
         for number, (name, data) in enumerate(POISONS.values()):
             site.tree.write(f"poison {number}/{name}", data)
         site.site.refresh()
