@@ -106,7 +106,7 @@ def assign(
         for trait in _traits(identity)
     }
     read = {**ahead, **{one.article.source: one for one in found}}
-    moved = _moved(found, by_source, alike, read, site_id)
+    moved = _moved(found, ledger, by_source, alike, read=read, site_id=site_id)
     taken = {identity.id: source for source, identity in moved.items()}
     assigned: dict[str, Identity] = {}
     # A file that an entry has moved to comes first, and one that the ledger names before copies.
@@ -120,11 +120,12 @@ def assign(
     ):
         article = one.article
         id = _declared(article, site_id)
-        if id:
-            before = ledger.get(id)
-        elif article.source in moved:
+        before: Identity | None
+        if article.source in moved:
             before = replace(moved[article.source], present=False)
             ledger[before.id] = before
+        elif id:
+            before = ledger.get(id)
         else:
             before = by_source.get(article.source)
             if before is not None and taken.get(before.id, article.source) != article.source:
@@ -147,8 +148,10 @@ def assign(
 
 def _moved(
     found: Iterable[Found],
+    ledger: Mapping[str, Identity],
     by_source: Mapping[str, Identity],
     alike: Mapping[tuple[str, str], Identity],
+    *,
     read: Mapping[str, Found | None],
     site_id: str,
 ) -> dict[str, Identity]:
@@ -159,10 +162,13 @@ def _moved(
     moved: dict[str, Identity] = {}
     taken: set[str] = set()
     for one in sorted(found, key=lambda o: o.article.source):
-        own, traits = by_source.get(one.article.source), _traits_of(one)
-        if _declared(one.article, site_id) or (own and _is_told(own, one, site_id)):
+        own, declared = by_source.get(one.article.source), _declared(one.article, site_id)
+        if own and _is_told(own, one, site_id):
             continue
-        identity = next((alike[trait] for trait in traits if trait in alike), None)
+        if declared:
+            identity = ledger.get(declared)
+        else:
+            identity = next((alike[trait] for trait in _traits_of(one) if trait in alike), None)
         if identity is None or identity.id in taken or identity.source == one.article.source:
             continue
         if identity.present and identity.source not in read:

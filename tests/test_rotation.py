@@ -109,3 +109,21 @@ def test_two_files_swap_their_names_though_only_one_is_told_of_at_first(
     site.refresh(paths=[tree.root / first])
     site.refresh(paths=[tree.root / "a.md", tree.root / "b.md"])
     assert ids(site) == before
+
+
+@pytest.mark.parametrize("known_by", KNOWN_BY)
+def test_an_article_under_the_name_of_one_that_moved_begins_an_entry_of_its_own(
+    tree: Tree, clock: Clock, open_site: Open, known_by: str
+) -> None:
+    tree.write("a.md", text(1, known_by))
+    site = open_site()
+    site.refresh()
+    before = ids(site)
+    clock.advance(hours=1)
+    tree.rename("a.md", "b/a.md")
+    tree.write("a.md", text(2, "nothing"))
+    site.refresh()
+    after = ids(site)
+    assert after["Story 1"] == before["Story 1"]
+    assert len(set(after.values())) == 2
+    assert site.problems() == ()
