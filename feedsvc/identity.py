@@ -135,6 +135,9 @@ def assign(
             )
         if before is not None:
             before = ledger[before.id]  # another file may have taken the id in this very pass
+        told_by = ahead.get(before.source) if before else None
+        if before is not None and told_by and _is_told(before, told_by, site_id):
+            before = replace(before, present=True)  # its own file comes back in a later call
         if before is not None and before.present and before.source != article.source:
             assigned[article.source] = before
             continue

@@ -272,12 +272,15 @@ class History(RuleBasedStateMachine):
 
     @happening(pick=PICK, folder=FOLDER)
     def copy(self, pick: int, folder: str) -> None:
-        if old := self.pick(pick, lambda _, file: file.story.can_move() and not file.broken):
+        if old := self.pick(pick, self.can_be_copied):
             new = self.new_name(folder)
             file = self.model.files[old]
             file.story.moved = True
             self.model.files[new] = replace(file, good=None, changed=True)
             self.put(new, file.text)
+
+    def can_be_copied(self, _source: str, file: File) -> bool:
+        return file.story.can_move() and not file.broken
 
     @happening(pick=PICK)
     def edit(self, pick: int) -> None:
@@ -506,6 +509,10 @@ class InStages(History):
     def teardown(self) -> None:
         super().teardown()
         self.small.close()
+
+    def can_be_copied(self, source: str, file: File) -> bool:
+        # Of a new file and its copy, the one that was written last is met first.
+        return super().can_be_copied(source, file) and file.story.speaker is not None
 
 
 TestInStages = InStages.TestCase
