@@ -55,7 +55,8 @@ def site_of(files: Mapping[str, str]) -> Iterator[tuple[Republisher, FlaskClient
         for source, text in {**GOOD, **files}.items():
             tree.write(source, text.encode("utf-8", "surrogatepass"))
         mapping = {
-            "site": {"title": "Test", "base_url": "https://feeds.example.org"},
+            # A language that is not set is guessed from all articles, for pages too.
+            "site": {"title": "Test", "base_url": "https://feeds.example.org", "language": "en"},
             "state": {"url": "sqlite:///state/index.db"},
             "articles": {"directory": str(tree.root), "settle": "0s"},
             "categories": [{"slug": "news", "terms": ["news"]}],
