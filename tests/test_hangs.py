@@ -24,7 +24,7 @@ watching.QUIET_SECONDS = {quiet}
 marker = Path({marker!r})
 
 @contextmanager
-def showing():
+def showing(bars):
     def progress(done, total):
         if total > 1 and ({always} or not marker.exists()):
             marker.touch()
