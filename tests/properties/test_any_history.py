@@ -516,7 +516,8 @@ class InStages(History):
 
 
 TestInStages = InStages.TestCase
-TestInStages.settings = TestHistory.settings
+# Each file is a transaction here, and a pass of its own.
+TestInStages.settings = settings(TestHistory.settings, max_examples=25)
 
 
 # Histories that are too rare to be left to chance.
