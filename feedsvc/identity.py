@@ -184,6 +184,23 @@ def _moved(
     return moved
 
 
+def edited_in_place(found: Iterable[Found], known: Iterable[Identity], site_id: str) -> set[str]:
+    """Return the files that tell no entry of `known`, though the ledger names them for one.
+
+    Their entries are those that another file may tell now, under rule 2.
+    """
+    known = list(known)
+    named, ids = {one.source for one in known}, {one.id for one in known}
+    traits = {trait for one in known for trait in _traits(one)}
+    return {
+        one.article.source
+        for one in found
+        if one.article.source in named
+        and _declared(one.article, site_id) not in ids
+        and traits.isdisjoint(_traits_of(one))
+    }
+
+
 def _is_told(identity: Identity, by: Found, site_id: str) -> bool:
     """Tell whether an article is the one that an entry was made of, whatever its file's name."""
     if declared := _declared(by.article, site_id):

@@ -15,7 +15,10 @@ File = tuple[str, Signature]
 
 
 class Backlog:
-    """The files to be read, those whose cleaning takes long, and the files that are gone.
+    """The files to be read, in three queues, and the files that are gone.
+
+    First come most files; then those that seem to be edited in place, because any other that has
+    changed may tell now what such a file told; and last those whose cleaning takes long.
 
     Files that are gone are taken out of the feeds when nothing is left to be read: one of those
     that are read may be the same article under another name. Where files were deleted and nothing
@@ -27,7 +30,9 @@ class Backlog:
 
     def _clear(self) -> None:
         self._files: dict[str, Signature] = {}
+        self._edited: dict[str, Signature] = {}
         self._costly: dict[str, Signature] = {}
+        self._queues = (self._files, self._edited, self._costly)
         self._modified: set[str] = set()
         self._removed: set[str] = set()
         self._deleted: set[str] = set()
@@ -35,7 +40,7 @@ class Backlog:
         self.read = 0  # files, since the backlog was empty
 
     def __len__(self) -> int:
-        return len(self._files) + len(self._costly)
+        return sum(map(len, self._queues))
 
     @property
     def total(self) -> int:
@@ -61,7 +66,7 @@ class Backlog:
 
         They are what has changed at some places: `found` is all that there is `within` them.
         """
-        for queue in (self._files, self._costly):
+        for queue in self._queues:
             for source in part(queue, within):
                 if source not in found:
                     del queue[source]
@@ -73,13 +78,18 @@ class Backlog:
         self._add(dict(files), changes)
 
     def _add(self, files: dict[str, Signature], changes: Changes) -> None:
-        for queue in (self._files, self._costly):
+        for queue in self._queues:
             for source in files.keys() & queue.keys():
                 del queue[source]
-        self._files = {**files, **self._files}
+        self._put_first(files)
         self._modified.difference_update(changes.added)
         self._modified.update(changes.modified)
         (self._removed if files else self._deleted).update(changes.removed)
+
+    def _put_first(self, files: Mapping[str, Signature]) -> None:
+        others = dict(self._files)
+        self._files.clear()
+        self._files.update({**files, **others})
 
     def take(self, most: int) -> list[File]:
         """Take away the first files, so many at most.
@@ -87,7 +97,8 @@ class Backlog:
         What came last comes alone, so that it need not wait for more; and after all others, costly
         files one at a time.
         """
-        queue, number = (self._files, most) if self._files else (self._costly, 1)
+        queue = next(filter(None, self._queues), self._files)
+        number = 1 if queue is self._costly else most
         sources = list(islice(queue, number))
         if self._urgent:
             sources = list(takewhile(self._urgent.__contains__, sources)) or sources
@@ -99,27 +110,33 @@ class Backlog:
     def give_back(self, files: Sequence[File]) -> None:
         """Put back files that were taken and not read."""
         self.read -= len(files)
-        self._files = {**dict(files), **self._files}
+        self._put_first(dict(files))
 
-    def set_aside(self, file: File) -> None:
-        """Put back a file whose cleaning takes long; it comes after all others."""
-        self.read -= 1
-        self._costly[file[0]] = file[1]
+    def set_aside(self, files: Iterable[File], *, costly: bool) -> None:
+        """Put back files whose cleaning takes long, or which seem to be edited in place."""
+        for source, signature in files:
+            self.read -= 1
+            (self._costly if costly else self._edited)[source] = signature
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the first queue holds a file."""
+        return bool(self._files)
 
     @property
     def is_costly(self) -> bool:
         """Whether only files are left whose cleaning takes long."""
-        return bool(self._costly) and not self._files
+        return bool(self._costly) and not self.has_files
 
     @property
     def has_files(self) -> bool:
         """Whether files are left but for those whose cleaning takes long."""
-        return bool(self._files)
+        return bool(self._files or self._edited)
 
     @property
     def has_work(self) -> bool:
         """Whether anything is left to be read or to be taken out."""
-        return bool(self._files or self._costly or self._removed or self._deleted)
+        return bool(len(self) or self._removed or self._deleted)
 
     def take_removed(self) -> tuple[str, ...]:
         """Take away the files that are gone and need not wait for others to be read, sorted."""
@@ -131,7 +148,7 @@ class Backlog:
 
     def waiting(self, source: str) -> Signature | None:
         """Return the signature of a file that is still to be read, None for any other."""
-        return self._files.get(source) or self._costly.get(source)
+        return next((queue[source] for queue in self._queues if source in queue), None)
 
     def is_gone(self, source: str) -> bool:
         """Tell whether a file that is known is gone, and still to be taken out."""

@@ -125,6 +125,12 @@ class Ingest:
         assigned = self._assign([found], known)
         return self._published(found.article, assigned[found.article.source], found.seen_digest)
 
+    def edited_in_place(self, writer: Writer, outcomes: Iterable[Outcome]) -> set[str]:
+        """Return which of these files tell no entry that is known, but told one before."""
+        found = [one.found for one in outcomes if one.found is not None]
+        known = writer.identities(identity.candidates(found, self._config.site.id))
+        return identity.edited_in_place(found, known, self._config.site.id)
+
     def _assign(
         self, found: Sequence[identity.Found], known: Sequence[Identity]
     ) -> dict[str, Identity]:

@@ -235,15 +235,19 @@ class Refresher:
             with self._step(writer, one, "taking out what is gone"):
                 writer.remove_files(removed)
             costly: set[str] = set()
-            cheap: list[Outcome] = []
+            edited: set[str] = set()
+            others: list[Outcome] = []
             for part in outcomes:
                 costly.update(
                     outcome.source for outcome in part if self._is_costly(writer, outcome)
                 )
-                cheap += [outcome for outcome in part if outcome.source not in costly]
+                if self._backlog.has_more:
+                    edited |= one.ingest.edited_in_place(writer, part) - costly
+                later = costly | edited
+                others += [outcome for outcome in part if outcome.source not in later]
                 if until_full:
-                    self._publish(writer, one, cheap, signatures)
-                    cheap.clear()
+                    self._publish(writer, one, others, signatures)
+                    others.clear()
                 read = min(len(files), read + PART)
                 if one.progress:
                     left = len(files) - read
@@ -251,12 +255,12 @@ class Refresher:
                 if until_full and read < len(files) and self._is_full(one):
                     break
             # Together, because one file may tell now what another one did.
-            self._publish(writer, one, cheap, signatures)
+            self._publish(writer, one, others, signatures)
             self._backlog.give_back(files[read:])
-            for source in sorted(costly):
-                self._backlog.set_aside((source, signatures[source]))
+            self._backlog.set_aside((f for f in files if f[0] in costly), costly=True)
+            self._backlog.set_aside((f for f in files if f[0] in edited), costly=False)
             self._finish(writer, one)
-        skipped = costly | one.ingest.unsettled
+        skipped = costly | edited | one.ingest.unsettled
         published = [file for file in files[:read] if file[0] not in skipped]
         one.changes.append(self._backlog.changes(published, removed))
 

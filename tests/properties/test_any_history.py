@@ -110,7 +110,9 @@ class Model:
     files: dict[str, File] = field(default_factory=dict)
     stories: list[Story] = field(default_factory=list)
 
-    def refresh(self, *, lost: bool) -> None:
+    def refresh(self, *, lost: bool, order: Callable[[str, File], Any]) -> None:
+        """Note what a pass publishes, which meets files in this order."""
+        met = {source: order(source, file) for source, file in self.files.items()}
         for file in self.files.values():
             file.changed |= lost
             if not file.broken and file.changed:
@@ -120,7 +122,7 @@ class Model:
         for story in self.stories:
             # Who takes over: what was met in this pass comes first, what cannot be read last.
             heirs = {
-                source: (file.broken, not file.changed, source)
+                source: (file.broken, not file.changed, met[source], source)
                 for source, file in self.files.items()
                 if file.story is story and file.good is not None
             }
@@ -191,6 +193,10 @@ class History(RuleBasedStateMachine):
 
     # What is done to files. Each takes a second, so that no change looks like none.
 
+    def order(self, source: str, file: File) -> Any:
+        """Return what decides which of the changed files a pass meets first."""
+        return source
+
     def put(self, source: str, text: Text | str) -> None:
         self.clock.advance(seconds=1)
         self.tree.write(source, str(text))
@@ -244,7 +250,9 @@ class History(RuleBasedStateMachine):
     def rename_one(self, old: str, new: str) -> None:
         file = self.model.files.pop(old)
         file.story.moved = True
-        self.left[old] = file.story
+        # The name is remembered for whoever was published under it.
+        stories = [story for story in self.model.stories if story.speaker == old]
+        self.left[old] = stories[-1] if stories else file.story
         self.model.files[new] = replace(file, good=None, changed=True)
         self.tree.rename(old, new)
 
@@ -432,7 +440,7 @@ class History(RuleBasedStateMachine):
         """Compare the feeds with the model, after a refresh."""
         changed = self.deleted_since or any(file.changed for file in self.model.files.values())
         unread = self.lost and any(file.broken for file in self.model.files.values())
-        self.model.refresh(lost=self.lost)
+        self.model.refresh(lost=self.lost, order=self.order)
         self.lost = False
         self.free += [
             source for source, story in self.left.items() if story.speaker in self.model.files
@@ -510,6 +518,12 @@ class InStages(History):
         super().teardown()
         self.small.close()
 
+    def order(self, source: str, file: File) -> Any:
+        # New names first; the newest date or, where a pass may not look for one, time of writing.
+        by_date = self.lost and file.text.dated
+        written = (self.tree.root / source).stat().st_mtime_ns
+        return file.good is not None and not self.lost, 0 if by_date else -written
+
     def can_be_copied(self, source: str, file: File) -> bool:
         # Of a new file and its copy, the one that was written last is met first.
         return super().can_be_copied(source, file) and file.story.speaker is not None
@@ -581,3 +595,28 @@ def test_a_copy_that_says_something_else_takes_over_with_what_it_says(
         one.break_one(pick=broken, seen=False)
         one.refresh()
         one.delete(pick=deleted, seen=True)
+
+
+@pytest.mark.parametrize("machine", [History, InStages])
+@pytest.mark.parametrize("number", [2, 3, 4])
+def test_names_that_rotate_through_a_new_article_take_no_id_along(
+    machine: type[History], number: int
+) -> None:
+    with history(machine) as one:
+        for name in ("x.md", "a.md")[: number - 2]:
+            one.begin(name, Text(number=next(one.numbers)))
+        one.refresh()
+        one.begin("y.md", Text(number=next(one.numbers)))
+        one.rotate(number=number, folder="", seen=True)
+
+
+@pytest.mark.parametrize("machine", [History, InStages])
+def test_names_that_rotate_through_a_new_article_while_the_database_is_lost_take_no_id_along(
+    machine: type[History],
+) -> None:
+    with history(machine) as one:
+        one.begin("a.md", Text(number=next(one.numbers)))
+        one.refresh()
+        one.begin("y.md", Text(number=next(one.numbers)))
+        one.rotate(number=3, folder="", seen=False)
+        one.lose_the_database(how="deleted", seen=True)
