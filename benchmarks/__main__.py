@@ -182,7 +182,9 @@ def _parser() -> argparse.ArgumentParser:
     names.add_parser("all", parents=[common], help="all of them, in their default sizes")
     names.add_parser("report", help="make the tables of docs/benchmarks.md out of results")
     for one in MEASUREMENTS.values():
-        own = names.add_parser(one.name, parents=[common], help=one.what, description=one.what)
+        own = names.add_parser(
+            one.name, parents=[common], help=one.what.replace("%", "%%"), description=one.what
+        )
         for name, default in one.sizes.items():
             own.add_argument(
                 _option(name), type=type(default), default=default, help=f"[{default or 'all'}]"

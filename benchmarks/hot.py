@@ -36,7 +36,7 @@ def again(
     connections: int = 16,
 ) -> Found:
     """Measure 304."""
-    return _hot(work, articles, seconds, rounds, connections, again=True, target=at_least(0.55))
+    return _hot(work, articles, seconds, rounds, connections, again=True, target=at_least(0.5))
 
 
 def _hot(

@@ -89,7 +89,11 @@ def running(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[byte
     """Run a program that serves until the block ends; then end it, and what it started."""
     with log.open("wb") as file:
         process = subprocess.Popen(
-            command, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, "MALLOC_ARENA_MAX": "2"},  # as the README advises
         )
     try:
         yield process

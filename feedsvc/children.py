@@ -16,7 +16,6 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 from feedsvc.errors import ChildError
@@ -24,8 +23,6 @@ from feedsvc.errors import ChildError
 _KILLED_SECONDS = (
     5.0  # for the system to end a process; one that waits for a dead disk may never end
 )
-
-_AUTOGROUP = Path("/proc/self/autogroup")  # sched(7); only Linux, and not every one
 # Not `python -m`: what a module that is run so makes is not what others know by its name.
 _PROGRAM = (
     "import importlib, sys; importlib.import_module(sys.argv[1]).main(*map(int, sys.argv[2:]))"
@@ -91,6 +88,15 @@ class Child:
         except subprocess.TimeoutExpired:
             self.kill()
 
+    def tell_to_end(self, seconds: float) -> None:
+        """Send it a job that is None, which means to end, and then end it.
+
+        To close the connection does not reach it where a fork of this process has it, too.
+        """
+        with suppress(OSError):
+            self.connection.send(None)
+        self.end(seconds)
+
     def kill(self) -> None:
         """End it, whatever it is doing."""
         self.connection.close()
@@ -99,16 +105,8 @@ class Child:
             self._process.wait(_KILLED_SECONDS)
 
 
-def step_back(niceness: int, *, apart: bool = False) -> None:
-    """Let processes that readers wait for come first, from now on.
-
-    With `apart`, this process and its children to come are weighed together: where Linux shares out
-    its cores by sessions, niceness counts only within one, and a session's among the others.
-    """
-    if apart and _AUTOGROUP.exists():
-        with suppress(OSError):
-            os.setsid()
-            _AUTOGROUP.write_text(str(niceness))
+def lower_priority(niceness: int) -> None:
+    """Let processes that readers wait for come first, from now on."""
     with suppress(OSError):
         os.nice(niceness)
     if hasattr(os, "sched_setscheduler"):  # Linux: one that wakes up does not interrupt others
@@ -153,7 +151,7 @@ def work(descriptor: int, answers: Callable[[Any], Iterable[bytes]], *, niceness
 
     `answers` makes the answers to one job: none, one or several. Each is sent when it is made.
     """
-    step_back(niceness)
+    lower_priority(niceness)
     on_hangup(descriptor, lambda: os._exit(0))
     with Connection(descriptor) as connection, suppress(EOFError, OSError):
         while True:

@@ -69,6 +69,7 @@ class Cleaner:
             html=SafeHTML(answer["html"]),  # `content.clean` made it, here or over there
             summary=answer["summary"],
             removed=tuple((what, number) for what, number in answer["removed"]),
+            formatted=answer["formatted"],
         )
 
     def _answer_of_child(self, body: str, markup: Markup, policy: content.Policy) -> dict[str, Any]:
@@ -137,7 +138,8 @@ def _is_answer(answer: Any) -> bool:
     if answer.keys() == {"failed", "trace"}:
         return all(isinstance(text, str) for text in answer.values())
     return (
-        answer.keys() == {"html", "summary", "removed"}
+        answer.keys() == {"html", "summary", "removed", "formatted"}
+        and isinstance(answer["formatted"], bool)
         and isinstance(answer["html"], str)
         and isinstance(answer["summary"], str)
         and isinstance(answer["removed"], list)
@@ -157,7 +159,12 @@ def _answer(body: str, markup: Markup, policy: content.Policy) -> dict[str, Any]
             raise
         trace = xmltext.legal(traceback.format_exc())
         return {"failed": type(error).__name__, "trace": trace[-_LONGEST_TRACE:]}
-    return {"html": cleaned.html, "summary": cleaned.summary, "removed": cleaned.removed}
+    return {
+        "html": cleaned.html,
+        "summary": cleaned.summary,
+        "removed": cleaned.removed,
+        "formatted": cleaned.formatted,
+    }
 
 
 def _is_crash(error: BaseException) -> bool:

@@ -18,12 +18,12 @@ from feedsvc import __version__, config as configuration, xmltext
 from feedsvc.config import Config
 from feedsvc.errors import ConfigError, FeedsvcError
 from feedsvc.model import Changes, Problem, Refresh
-from feedsvc.republisher import Ignored, Progress, check as check_articles, ignored
+from feedsvc.progressbar import progress_bar
+from feedsvc.republisher import Ignored, check as check_articles, ignored
 from feedsvc.serve import (
-    LONG_PASS,
+    Endpoint,
     PassNotes,
     available_cores,
-    log_progress,
     log_to_stderr,
     open_republisher,
     serve as run_service,
@@ -35,6 +35,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _PROBLEMS, _CONFIG = 1, 2  # exit codes
 _MOST_WAITS = 5  # for files that are being written
+_PATH = click.Path(path_type=Path)
 _MOST_EXTENSIONS = 10  # of ignored files that `check` lists
 
 
@@ -64,21 +65,24 @@ def main() -> None:
     type=click.IntRange(1, 64),
     help="How many processes answer requests.",
 )
-def serve(config_file: Path | None, host: str, port: int, workers: int) -> None:
+@click.option("--uds", type=_PATH, help="Listen at this Unix socket, not at --host and --port.")
+@click.option("--certificate", type=_PATH, help="Serve HTTPS, with this certificate (PEM).")
+@click.option("--key", type=_PATH, help="The private key of the certificate (PEM).")
+@click.option("--access-log", is_flag=True, help="Log every request.")
+@click.option("--pid-file", type=_PATH, help="Write the id of the main process to this file.")
+def serve(config_file: Path | None, workers: int, **endpoint: Any) -> None:
     """Serve the feeds and watch the articles, until stopped.
 
-    SIGHUP makes it read the configuration again; no request is lost.
+    SIGHUP makes it read the configuration again.
     """
     with _errors():
         config = _load(config_file)
         log_to_stderr()
         run_service(
             config,
-            host=host,
-            port=port,
+            Endpoint(**endpoint),
             workers=workers,
             reread=partial(_load, config_file),
-            showing=partial(_service_progress, []),
         )
 
 
@@ -92,9 +96,7 @@ def watch(config_file: Path | None) -> None:
     with _errors():
         config = _load(config_file)
         log_to_stderr()
-        run_watcher(
-            config, reread=partial(_load, config_file), showing=partial(_service_progress, [])
-        )
+        run_watcher(config, reread=partial(_load, config_file))
 
 
 @main.command()
@@ -115,7 +117,7 @@ def refresh(config_file: Path | None, as_json: bool, accept_empty: bool) -> None
         republisher = open_republisher(config, owner=True)
         try:
             notes = PassNotes(config, republisher, watched=False)
-            with _progress() as progress, notes.noting() as failures:
+            with progress_bar() as progress, notes.noting() as failures:
                 report = republisher.refresh(progress, accept_empty=accept_empty)
                 for _ in range(_MOST_WAITS):
                     if not report.pending or report.again_in is None:
@@ -139,7 +141,7 @@ def check(config_file: Path | None, as_json: bool) -> None:
     with _errors():
         config = _load(config_file)
         trigger(config.articles.rescan, config.site.timezone)
-        with _progress() as progress:
+        with progress_bar() as progress:
             checked = check_articles(
                 config, datetime.now(UTC), progress, processes=available_cores()
             )
@@ -246,41 +248,6 @@ def _errors() -> Iterator[None]:
     except FeedsvcError as error:
         click.echo(f"feedsvc: {error}", err=True)
         sys.exit(_PROBLEMS)
-
-
-@contextmanager
-def _progress(least: int = 1, bars: list[Any] | None = None) -> Iterator[Progress | None]:
-    """Show a progress bar on a terminal while there are at least so many articles to read.
-
-    One that is not at its end when the block ends is left in `bars`, for the next block.
-    """
-    if not sys.stderr.isatty():
-        yield None
-        return
-    stays = bars is not None
-    bars = [] if bars is None else bars
-
-    def progress(done: int, total: int) -> None:
-        if not bars and done < total >= least:
-            bars.append(click.progressbar(length=total, label="articles", file=sys.stderr))
-            bars[0].__enter__()
-        if bars:
-            bars[0].update(done - bars[0].pos)
-            if done >= total:
-                bars.pop().__exit__(None, None, None)
-
-    try:
-        yield progress
-    finally:
-        if bars and not stays:
-            bars.pop().__exit__(None, None, None)
-
-
-@contextmanager
-def _service_progress(bars: list[Any]) -> Iterator[Progress | None]:
-    """Show long passes: by a bar on a terminal, in `bars`; by lines in a log elsewhere."""
-    with _progress(LONG_PASS, bars) if sys.stderr.isatty() else log_progress() as progress:
-        yield progress
 
 
 def _grouped(problems: Sequence[Problem]) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from feedsvc import mediatypes, patterns, xmltext
 from feedsvc.model import Article, Category, Enclosure, Entry, Feed, Person, Published, SafeHTML
+from feedsvc.slugs import FORMAT_SUFFIX
 
 POLICY = "1"
 """Changes whenever the same articles come to belong to other feeds, or to feeds of other names."""
@@ -22,7 +23,6 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _UNSAFE = re.compile(r"[/\\?#%&:;<>\"'`|*{}^\[\]_]+")
 # `/feeds/x.atom` is the Atom feed of `x`, so no slug may end like that.
-_FORMAT_SUFFIX = re.compile(r"\.(?=(?:atom|rss|json|xml|html?)$)", re.IGNORECASE)
 _DIGEST_SUFFIX = re.compile(r"-[0-9a-f]{8}$")
 _LONGEST_SLUG = 60
 
@@ -45,7 +45,7 @@ def slug(term: str, taken: Container[str] = ()) -> str:
 def _slugs(term: str) -> tuple[str, str]:
     """Return the slug of a term, "" where it cannot have its own, and the one to have then."""
     term = xmltext.line(term)
-    name = _FORMAT_SUFFIX.sub("-", _UNSAFE.sub("-", term).strip("-. "))[:_LONGEST_SLUG].strip()
+    name = FORMAT_SUFFIX.sub("-", _UNSAFE.sub("-", term).strip("-. "))[:_LONGEST_SLUG].strip()
     digest = hashlib.sha256(term.encode()).hexdigest()[:8]
     plain = name.replace(" ", "_")
     free = name == term and not _DIGEST_SUFFIX.search(name)

@@ -61,7 +61,11 @@ def key(id: str) -> str:
 
 
 def seen_digest(article: Article) -> str:
-    """Return a digest of what a reader sees of an article, its declared `updated` aside."""
+    """Return a digest of what a reader sees of an article, its declared `updated` aside.
+
+    It is stored in the ledger. Where it comes out differently for an article that did not change,
+    the entry's `updated` moves: a new field may count only in articles that have it.
+    """
     seen = (
         article.title,
         article.markup,

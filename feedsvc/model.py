@@ -65,7 +65,7 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class PartialScan:
     """What a look at some places of the articles directory found.
 
     `within` are the places, sources of files or folders: `signatures` is all that there is at them
@@ -155,8 +155,8 @@ class Article:
 class Identity:
     """What is remembered of an entry for ever: a row of the ledger.
 
-    `source` is the file that speaks for the entry now, or that did last. `file_digest` is of that
-    file's bytes, `seen_digest` of what a reader sees of them, `link` the original's address.
+    `source` is its canonical file: the one that it is made of now, or was last. `file_digest` is of
+    that file's bytes, `seen_digest` of what a reader sees of them, `link` the original's address.
     `present`: is the file there?
     """
 

@@ -31,9 +31,9 @@ File = tuple[str, Signature]
 _MODULE = __name__  # what a child runs the `main` of
 
 PART = 200  # articles in memory at a time, in each process
-_GLANCES = 2000  # at a time
+_GUESSES = 2000  # at a time
 # From so many files on, more than one process is asked.
-_MANY, _MANY_GLANCES = 2000, 20_000
+_MANY, _MANY_GUESSES = 2000, 20_000
 # The median article takes a millisecond, the longest that may be read some 300.
 _CPU_SECONDS = 5  # of one file
 _SECONDS = 20.0  # of one file, should its disk not answer
@@ -116,15 +116,15 @@ class Reading:
 
     def newest_first(self, files: Sequence[File]) -> list[File]:
         """Return these files by the dates that they probably have, the newest first."""
-        parts = self._parts(_GLANCE, files, _GLANCES, shared=len(files) >= _MANY_GLANCES)
+        parts = self._parts(_GUESS, files, _GUESSES, shared=len(files) >= _MANY_GUESSES)
         guessed = [guess for part in parts for guess in part]
         order = sorted(range(len(files)), key=lambda n: (-guessed[n], files[n][0]))
         return [files[n] for n in order]
 
-    def glance(self, source: str, signature: Signature) -> int:
+    def guess_date(self, source: str, signature: Signature) -> int:
         """Return when an article was probably published, in seconds since 1970."""
         try:
-            guess = articles.glance(self.directory.read(source, articles.ENOUGH))
+            guess = articles.guess_date(self.directory.read(source, articles.ENOUGH))
         except OSError:
             guess = None
         # What names no date is published when its file was written.
@@ -298,14 +298,14 @@ _READ = _Task(
     load=outcome.load,
     give_up=lambda source, _signature, reason: failure(source, reason),
 )
-_GLANCE = _Task(
-    name="glance",
-    do=Reading.glance,
+_GUESS = _Task(
+    name="guess_date",
+    do=Reading.guess_date,
     dump=_dump_seconds,
     load=_load_seconds,
     give_up=_seconds_of,
 )
-_TASKS = {task.name: task for task in (_READ, _GLANCE)}
+_TASKS = {task.name: task for task in (_READ, _GUESS)}
 
 
 def main(descriptor: int, memory: int, cpu_seconds: int) -> None:

@@ -77,6 +77,14 @@ def titles(site: Republisher, slug: str = "all") -> list[str]:
     return [item["title"] for item in items(site, slug)]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _changes_are_seen_at_once() -> Iterator[None]:
+    """Have response caches ask at each request whether documents have changed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("feedsvc.web.response_cache._PAUSE", 0.0)
+        yield
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()

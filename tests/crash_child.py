@@ -22,9 +22,16 @@ from sqlalchemy.engine import Engine
 
 from feedsvc import config as configuration
 from feedsvc.index import Index, Writer, journal
+from feedsvc.index.articles import ArticleTable
+from feedsvc.index.contents import ContentTable
+from feedsvc.index.documents import DocumentTable
+from feedsvc.index.feeds import FeedWriter
 from feedsvc.republisher import Republisher
 
-OWNERS = {"Writer": Writer, "Journal": journal.Journal, "Index": Index}
+OWNERS = {
+    owner.__name__: owner
+    for owner in (ArticleTable, ContentTable, DocumentTable, FeedWriter, journal.Journal, Writer)
+}
 
 
 def die() -> None:

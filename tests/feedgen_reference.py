@@ -1,7 +1,7 @@
-"""The judge of formats: each document made whole, at once and plainly, of all entries.
+"""The judge of formats: each document made plainly, its HTML put into CDATA afterwards.
 
-What `feedsvc.formats` cuts into fragments and joins must be these bytes. Nothing of it is used here
-but `either_way`. Whoever changes what a format says changes it here as well, and POLICY.
+What `feedsvc.formats` writes must be these bytes. Nothing of it is used here but `either_way`.
+Whoever changes what a format says changes it here as well, and POLICY.
 """
 
 import json
@@ -39,7 +39,7 @@ def in_cdata(document: bytes) -> bytes:
         text = re.sub(b"&(lt|gt|amp|#13);", lambda reference: MEANT[reference[1]], found[2])
         return b"<%b><![CDATA[%b]]></%b>" % (
             found[1],
-            text.replace(b"]]>", b"]]]]><![CDATA[>").replace(b"\r", b"]]>&#13;<![CDATA["),
+            text.replace(b"]]>", b"]]]]><![CDATA[>").replace(b"\r", b"&#13;"),
             found[3],
         )
 

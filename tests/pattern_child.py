@@ -61,7 +61,7 @@ STARTS = {
     "articles.dates._PARTS": ["2022-1-1", "2022年1月1日", "2022-1-1 10:00", "2022-1-1T1:00:0."],
     "articles.dates._RFC822": ["Mon", "Mon, 1 Feb 2022", "Mon, "],
     "articles.dates._EPOCH": ["1234567890."],
-    "articles.glance._DATE": ["date", "date:", "'date' ", "\ndate = '2"],
+    "articles.guess_date._DATE": ["date", "date:", "'date' ", "\ndate = '2"],
     "articles.frontmatter._OPENING": ["---", "\n---"],
     "articles.frontmatter._OBJECT": ["{"],
     "articles.parse._MAIL": ["a@", "a@b", "a@b."],

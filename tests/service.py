@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,13 +44,10 @@ class Service:
         articles: Path,
         *options: str,
         terminal: int | None = None,
-        program: str | None = None,
+        environment: Mapping[str, str] | None = None,
         **keys: str,
     ) -> None:
-        """Start it; its errors go to a log, or to the `terminal` of this descriptor.
-
-        With a `program`, that is run in the place of `feedsvc`.
-        """
+        """Start it; its errors go to a log, or to the `terminal` of this descriptor."""
         self.port = port = free_port()
         self.articles = articles
         self.url = f"http://127.0.0.1:{port}"
@@ -62,14 +59,14 @@ class Service:
             f"articles: {{directory: '{articles}'{more}}}\n"
             "state: {url: 'sqlite:///state/feedsvc.db'}\n"
         )
-        started = ["-m", "feedsvc"] if program is None else ["-c", program]
-        command = [sys.executable, *started, "serve", "--config", str(self.config)]
+        command = [sys.executable, "-m", "feedsvc", "serve", "--config", str(self.config)]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(  # in a group of its own, as a terminal would have it
                 [*command, "--port", str(port), *options],
                 stdout=log,
                 stderr=subprocess.STDOUT if terminal is None else terminal,
                 start_new_session=True,
+                env={**os.environ, **(environment or {})},
             )
         self.client = httpx.Client(base_url=self.url, timeout=LIMIT)
 
@@ -130,10 +127,12 @@ def serving(
     articles: Path,
     *options: str,
     terminal: int | None = None,
-    program: str | None = None,
+    environment: Mapping[str, str] | None = None,
     **keys: str,
 ) -> Iterator[Service]:
-    service = Service(folder, articles, *options, terminal=terminal, program=program, **keys)
+    service = Service(
+        folder, articles, *options, terminal=terminal, environment=environment, **keys
+    )
     try:
         until(service.ready, "the service answers")
         yield service

@@ -375,3 +375,14 @@ def test_bleach_alone_stops_what_a_mistake_in_the_first_list_would_let_in(
                 # What stands for a frame is a plain link.
                 if not (written.tag == "a" and value.startswith("https://")):
                     assert not HARM.search(f"{called}={value}"), cleaned
+
+
+def test_html_that_does_not_settle_leaves_its_text_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    body = "<p>One <b>two</b></p>"
+    assert content.clean(body, "html", POLICY).formatted
+    monkeypatch.setattr(content, "_ROUNDS", 0)
+    cleaned = content.clean(body, "html", POLICY)
+    assert not cleaned.formatted
+    assert cleaned.html == "<p>One two</p>"

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ from feedsvc import config as configuration
 from feedsvc.errors import NotReadyError, StateError
 from feedsvc.index import Index, journal, journal_of
 from feedsvc.republisher import Republisher
+from feedsvc.web import build_app
 
 ONE = "---\ntitle: One\ndate: 2022-01-01T00:00:00Z\ntags: [news]\n---\n<p>1</p>"
 PAGE = 4096  # bytes of a page of a database, as SQLite has it by default
@@ -39,16 +40,19 @@ Seen = dict[str, tuple[str, str]]  # by title: the id and the date that a reader
 Point = tuple[str, str, int]  # what is called, when in the call, at which call
 
 WRITES = (
-    "identities remove_articles remove_files write_files write_problems write_identities"
-    " write_articles know_terms settle_feeds set_meta heirs versions"
+    "Writer.identities Writer.remove_articles Writer.remove_files Writer.write_files"
+    " Writer.write_problems Writer.write_identities Writer.write_articles FeedWriter.know_terms"
+    " FeedWriter.settle Writer.set_meta Writer.copies_of_orphans FeedWriter.versions"
 ).split()
 POINTS = [
-    *((f"Writer.{name}", when) for name in WRITES for when in ("before", "after")),
+    *((name, when) for name in WRITES for when in ("before", "after")),
     # The journal's lines are on the disk, or half of them, and the commit is still to come.
     *(("Journal.append", when) for when in ("before", "half", "half", "after", "after")),
-    ("Index.count", "before"),  # what a refresh asks for when it has just committed
-    ("Index.keep_contents", "before"),
-    ("Index.keep_contents", "after"),
+    ("ArticleTable.count", "before"),  # what a refresh asks for when it has just committed
+    ("ContentTable.keep", "before"),
+    ("ContentTable.keep", "after"),
+    ("DocumentTable.keep", "before"),
+    ("DocumentTable.keep", "after"),
     *[("statement", ""), ("step", "")] * 6,
 ]
 
@@ -299,7 +303,7 @@ class Trial:
         """Check that ledger, journal and database are sound, and agree."""
         database = self.config.parent / "state" / "index.db"
         lines = journal.Journal(journal_of(database)).read()
-        ledger = {one.id: one for one in site._index.ledger()}
+        ledger = {one.id: one for one in site._index.ledger.all()}
         assert {id: lines.get(id) for id in ledger} == ledger
         with closing(sqlite3.connect(database)) as connection:
             assert connection.execute("PRAGMA quick_check").fetchall() == [("ok",)]
@@ -398,7 +402,7 @@ def no_room_in_the_database(site: Republisher) -> Iterator[None]:
     def connected(connection: Any, _record: object) -> None:
         connection.execute("PRAGMA max_page_count = 1")  # no less than it has; so: no page more
 
-    engine = site._index._engine
+    engine = site._index.database._engine
     event.listen(engine, "connect", connected)
     engine.dispose()
     try:
@@ -442,7 +446,7 @@ def test_on_a_full_disk_what_was_known_is_served_and_all_comes_when_there_is_roo
     assert [item for item in items(site) if item["title"] == "One"] == before
     assert seen(open_site()) == seen(site)
     lines = journal.Journal(ledger).read()
-    assert lines == {one.id: one for one in site._index.ledger()}
+    assert lines == {one.id: one for one in site._index.ledger.all()}
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no folder here is closed to root")
@@ -621,3 +625,83 @@ def test_damage_that_is_met_where_ledger_and_journal_are_compared_is_mended(
     site = open_site()
     site.refresh()
     assert items(site) == before
+
+
+def gone(state: Path, how: str) -> None:
+    """Let the state go away while it is in use."""
+    database = state / "index.db"
+    if how == "deleted":
+        for file in state.glob("index.db*"):
+            file.unlink()
+    elif how == "renamed":
+        for file in list(state.glob("index.db*")):
+            file.rename(state / f"was.{file.name}")
+    elif how == "replaced by an empty file":
+        (state / "empty").touch()
+        (state / "empty").replace(database)
+    elif how == "replaced by another database":
+        with closing(sqlite3.connect(state / "other")) as other:
+            other.execute("CREATE TABLE t (x)")
+        (state / "other").replace(database)
+        (state / "index.db-wal").unlink()  # SQLite would write what is in it into the other one
+    elif how == "truncated":
+        os.truncate(database, 0)
+    elif how == "replaced by a folder":
+        database.unlink()
+        database.mkdir()
+    else:
+        state.rename(state.with_name("was"))
+
+
+GONE = [
+    "deleted", "renamed", "replaced by an empty file", "replaced by another database", "truncated",
+    "replaced by a folder", "folder",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("journal_too", [False, True])
+@pytest.mark.parametrize("how", GONE)
+def test_a_state_that_goes_away_is_made_anew_the_same(
+    tree: Tree, tmp_path: Path, caplog: pytest.LogCaptureFixture, how: str, journal_too: bool
+) -> None:
+    clock = tree.clock
+    if journal_too and how in {"truncated", "folder"}:
+        pytest.skip("then the ledger is nowhere any more, or the journal went anyway")
+    many(tree)
+    mapping = {
+        "site": {"title": "Test", "base_url": "https://feeds.example.org"},
+        "state": {"url": "sqlite:///state/index.db"},
+        "articles": {"directory": str(tree.root), "settle": "0s"},
+    }
+    config = configuration.parse(mapping, folder=tmp_path)
+    with ExitStack() as opened:
+        watcher, worker = (
+            opened.enter_context(
+                closing(Republisher(config, Index.open(config.state.url, owner=owner), clock))
+            )
+            for owner in (True, False)
+        )
+        client = build_app(worker).test_client()
+        watcher.refresh()
+        tree.rename("moved.html", "moved again.html")  # its source alone does not give its id
+        watcher.refresh()
+        clock.advance(minutes=1)
+        before = items(watcher)
+        body = client.get("/feeds/all.json").data
+        caplog.clear()
+        gone(tmp_path / "state", how)
+        if journal_too:
+            (tmp_path / "state" / "index.ledger.jsonl").unlink()
+        assert client.get("/feeds/all.json").data == body, "from memory"
+        for _ in range(3):
+            assert watcher.refresh().articles == len(before)
+        assert items(watcher) == items(worker) == before
+        assert client.get("/feeds/all.json").status_code == 200
+        clock.advance(minutes=1)
+        tree.write("late.html", "<p>late</p>")
+        assert watcher.refresh().articles == len(before) + 1
+        assert len(client.get("/feeds/all.json").get_json()["items"]) == len(before) + 1
+    warnings = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
+    assert len(warnings) == 1, warnings
+    assert "is made anew" in warnings[0]
+    Index.open(config.state.url, owner=True).close()

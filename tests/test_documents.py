@@ -1,12 +1,10 @@
-"""Documents are made once, whoever asks, and kept for every process and the next start."""
+"""Who refreshes makes documents, and they are stored for every process and the next start."""
 
-import fcntl
 import json
 import sqlite3
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,14 +15,14 @@ from conftest import Clock, Tree, items
 from feedsvc import formats
 from feedsvc.codings import encoded
 from feedsvc.errors import GoneError, NotFoundError
-from feedsvc.index import Index
-from feedsvc.index.turns import Kind
+from feedsvc.index.articles import ArticleTable
+from feedsvc.index.contents import ContentTable
 from feedsvc.model import Document, Feed
 from feedsvc.republisher import Republisher, documents
-from feedsvc.web import build_app
 
 Open = Callable[..., Republisher]
-ATOM, RSS = "/feeds/all.atom", "/feeds/all.rss"
+ATOM = "/feeds/all.atom"
+X = "/feeds/x.json"  # of a term, not configured
 
 
 class Rendered:
@@ -35,11 +33,11 @@ class Rendered:
         counted = {}
         for name, format in formats.FORMATS.items():
 
-            def assemble(feed: Feed, fragments: Any, *, name: str = name) -> bytes:
+            def render(feed: Feed, *, name: str = name) -> bytes:
                 self.seen.append(f"{feed.slug}.{name}")
-                return formats.FORMATS[name].assemble(feed, fragments)
+                return formats.FORMATS[name].render(feed)
 
-            counted[name] = replace(format, assemble=assemble)
+            counted[name] = replace(format, render=render)
         monkeypatch.setattr(documents, "FORMATS", counted)
 
 
@@ -50,20 +48,21 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> Rendered:
 
 def kept(site: Republisher, path: str) -> Document | None:
     """Return what the index keeps at `path` if it is of now."""
-    found = site._index.document(path, site._documents._view)
-    return found[0] if found and site.holding({path: found[0].version}) else None
+    found = site._index.documents.read(path, site._documents._view)
+    return found[0] if found and path in site.versions([path]) else None
 
 
 def test_another_process_and_the_next_start_find_it_made(
     tree: Tree, open_site: Open, rendered: Rendered
 ) -> None:
-    tree.write("a.html", f"<p>{'text ' * 300}</p>")
+    tree.write("a.html", f"---\ntags: [x]\n---\n<p>{'text ' * 300}</p>")
     one, other = open_site(), open_site()
     one.refresh()
-    made = one.document(ATOM)
-    assert other.document(ATOM) == made
-    assert open_site().document(ATOM) == made
-    assert rendered.seen == ["all.atom"]
+    rendered.seen.clear()
+    made = one.document(X)
+    assert other.document(X) == made
+    assert open_site().document(X) == made
+    assert rendered.seen == ["x.json"]
     assert {name for name, _ in made.encoded} == {"br", "zstd", "gzip"}
 
 
@@ -82,43 +81,47 @@ def in_database(tmp_path: Path, statement: str, *values: object) -> list[Any]:
 def test_the_index_keeps_a_document_by_its_codings(
     tree: Tree, open_site: Open, rendered: Rendered, tmp_path: Path
 ) -> None:
-    tree.write("a.html", f"<p>{'text ' * 300}</p>")
+    tree.write("a.html", f"---\ntags: [x]\n---\n<p>{'text ' * 300}</p>")
     site = open_site()
     site.refresh()
-    made = site.document(ATOM)
+    rendered.seen.clear()
+    made = site.document(X)
     coded = b"".join(part for _, part in made.encoded)
-    assert in_database(tmp_path, "SELECT coded FROM documents") == [(coded,)]
+    assert in_database(tmp_path, "SELECT coded FROM documents WHERE path = ?", X) == [(coded,)]
     # As an earlier version wrote it, with the body itself.
     parts = {"identity": made.body, **dict(made.encoded)}
     in_database(
         tmp_path,
-        "UPDATE documents SET coded = ?, lengths = ?",
+        "UPDATE documents SET coded = ?, lengths = ? WHERE path = ?",
         b"".join(parts.values()),
         json.dumps({name: len(part) for name, part in parts.items()}),
+        X,
     )
-    assert open_site().document(ATOM) == made
+    assert open_site().document(X) == made
     # Damaged: it is made again.
     in_database(
         tmp_path,
-        "UPDATE documents SET coded = ?, lengths = ?",
+        "UPDATE documents SET coded = ?, lengths = ? WHERE path = ?",
         bytes(len(coded)),
         json.dumps({name: len(part) for name, part in made.encoded}),
+        X,
     )
-    assert open_site().document(ATOM) == made
-    assert rendered.seen == ["all.atom", "all.atom"]
+    assert open_site().document(X) == made
+    assert rendered.seen == ["x.json", "x.json"]
 
 
 def test_many_who_ask_at_once_cause_one_rendering(
     tree: Tree, site: Republisher, rendered: Rendered
 ) -> None:
-    tree.write("a.html", "<p>x</p>")
+    tree.write("a.html", "---\ntags: [x]\n---\n<p>x</p>")
     site.refresh()
+    rendered.seen.clear()
     together = threading.Barrier(20)
     bodies = []
 
     def ask() -> None:
         together.wait(10)
-        bodies.append(site.document(ATOM).body)
+        bodies.append(site.document(X).body)
 
     threads = [threading.Thread(target=ask) for _ in range(20)]
     for thread in threads:
@@ -127,119 +130,86 @@ def test_many_who_ask_at_once_cause_one_rendering(
         thread.join(30)
     assert len(bodies) == 20
     assert len(set(bodies)) == 1
-    assert rendered.seen == ["all.atom"]
+    assert rendered.seen == ["x.json"]
 
 
-@pytest.mark.skipif(not hasattr(fcntl, "F_OFD_SETLKW"), reason="elsewhere each process has its own")
-def test_while_one_process_makes_a_document_another_waits_for_it(
-    tree: Tree, open_site: Open, rendered: Rendered, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Two sites are as two processes: each has its own opening of the file that they lock.
-    one, other = open_site(), open_site()
-    tree.write("a.html", "<p>a</p>")
-    one.refresh()
-    making, waiting, turn = threading.Event(), threading.Event(), other._index.turn
-
-    def slowly(*given: Any) -> Feed:
-        making.set()
-        assert waiting.wait(30)
-        return build(*given)
-
-    def counted(kind: Kind, name: str) -> AbstractContextManager[None]:
-        if kind == "document":
-            waiting.set()  # it has looked, found nothing, and comes for its turn
-        return turn(kind, name)
-
-    build = one._entries._build
-    monkeypatch.setattr(one._entries, "_build", slowly)
-    monkeypatch.setattr(other._index, "turn", counted)
-    with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(one.document, ATOM)
-        assert making.wait(30)
-        assert pool.submit(other.document, ATOM).result(30) == first.result(30)
-    assert rendered.seen == ["all.atom"]
-
-
-def test_what_was_asked_for_is_made_anew_before_it_is_asked_for_again_and_nothing_else_is(
+def test_who_refreshes_makes_the_configured_feeds_once_and_what_was_asked_for(
     tree: Tree, open_site: Open, clock: Clock, rendered: Rendered
 ) -> None:
     tree.write("a.html", "---\ntags: [x]\n---\n<p>a</p>")
     watcher, worker = open_site(), open_site()
     watcher.refresh()
-    worker.document(ATOM), worker.document("/feeds/x.json")
+    assert sorted(rendered.seen) == ["all.atom", "all.json", "all.rss"]
+    rendered.seen.clear()
+    worker.document(ATOM)
+    assert rendered.seen == []
+    worker.document(X)
+    assert rendered.seen == ["x.json"], "nobody had asked for it"
     rendered.seen.clear()
     clock.advance(minutes=1)
-    tree.write("b.html", "<p>not of x</p>")
+    tree.write("b.html", "---\ntags: [x]\n---\n<p>of x</p>")
     watcher.refresh()
-    assert rendered.seen == ["all.atom"]
-    assert b"not of x" in worker.document(ATOM).body
-    assert rendered.seen == ["all.atom"], "the worker found it made"
+    assert sorted(rendered.seen) == ["all.atom", "x.json"]
+    assert b"of x" in worker.document(ATOM).body
+    assert b"of x" in worker.document(X).body
+    assert len(rendered.seen) == 2, "the worker found them made"
+    assert b"of x" in worker.document("/feeds/all.rss").body, "it was dropped, and is made now"
+    rendered.seen.clear()
+    tree.write("c.html", "<p>not of x</p>")
+    watcher.refresh()
+    assert sorted(rendered.seen) == ["all.atom", "all.rss"]
 
 
-def test_where_very_many_are_to_be_made_anew_they_are_served_as_they_were_but_not_for_long(
-    tree: Tree, open_site: Open, clock: Clock, rendered: Rendered, monkeypatch: pytest.MonkeyPatch
+def test_what_is_stored_is_served_until_another_one_is_made(
+    tree: Tree, open_site: Open, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write("a.html", "<p>a</p>")
     watcher, worker = open_site(), open_site()
-    client = build_app(worker).test_client()
     watcher.refresh()
     before = worker.document(ATOM)
     clock.advance(minutes=1)
-    assert client.get(ATOM).data == before.body
-    rendered.seen.clear()
-
-    busy = pytest.MonkeyPatch()
-    monkeypatch.setattr(documents, "_MANY", 1)
-
-    def others_first(*_: object) -> bool:
-        watcher._index.note_backlog(1)
-        return True
-
-    busy.setattr(watcher._documents, "warm", others_first)
     tree.write("b.html", "<p>b</p>")
-    assert watcher.refresh().again_in == 0
-    clock.advance(seconds=5)
-    assert client.get(ATOM).data == before.body, "given again"
-    assert open_site().document(ATOM) == before, "and to who asks for the first time"
-    assert b"<p>b</p>" not in client.get(ATOM, headers={"Accept-Encoding": "br;q=0"}).data
+    monkeypatch.setattr(watcher, "_documents", open_site()._documents)
+    monkeypatch.setattr(watcher._documents, "publish", lambda *_: True)
+    assert watcher.refresh().again_in == 0, "there is more to make"
+    assert worker.document(ATOM) == before
+    monkeypatch.undo()
+    watcher.refresh()
+    assert b"<p>b</p>" in worker.document(ATOM).body
+
+
+def test_a_stage_makes_documents_for_so_long_and_the_next_one_goes_on(
+    tree: Tree, open_site: Open, clock: Clock, rendered: Rendered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree.write("a.html", "<p>a</p>")
+    site = open_site()
+    monkeypatch.setattr("feedsvc.republisher._PUBLISHING_SECONDS", 0.0)
+    assert site.refresh(one_stage=True).again_in == 0
     assert rendered.seen == []
-    assert b"<p>b</p>" in worker.document(RSS).body, "what was not asked for before is not old"
-
-    busy.undo()
-    watcher.refresh()
-    assert b"<p>b</p>" in client.get(ATOM).data
-    assert rendered.seen == ["all.rss", "all.atom"]
-
-    busy.setattr(watcher._documents, "warm", others_first)
-    clock.advance(minutes=1)
-    tree.write("c.html", "<p>c</p>")
-    watcher.refresh()
-    clock.advance(seconds=31)
-    worker._index.beat()  # or 5 seconds later
-    assert b"<p>c</p>" in client.get(ATOM).data, "nobody has made it: it is made now"
-    busy.undo()
+    monkeypatch.undo()
+    assert site.refresh(one_stage=True).again_in is None
+    assert kept(site, ATOM) is not None
 
 
 def test_what_nobody_asks_for_any_more_is_not_made_and_not_kept(
     tree: Tree, open_site: Open, clock: Clock, rendered: Rendered
 ) -> None:
-    tree.write("a.html", "<p>a</p>")
-    site = open_site()
+    tree.write("a.html", "---\ntags: [x, y]\n---\n<p>a</p>")
+    site, other = open_site(), "/feeds/y.json"
     site.refresh()
-    site.document(ATOM)
+    site.document(X), site.document(other)
     for day in range(6):  # made anew each day, which is not asking
         clock.advance(days=1)
-        tree.write(f"{day}.html", f"<p>{day}</p>")
+        tree.write(f"{day}.html", f"---\ntags: [x, y]\n---\n<p>{day}</p>")
         site.refresh()
-    site.document(RSS)
+    open_site().document(other)
     clock.advance(days=3)
-    open_site().document(RSS)  # asked again after more than a day: also the time to tidy up
     rendered.seen.clear()
-    tree.write("b.html", "<p>b</p>")
+    tree.write("b.html", "---\ntags: [x, y]\n---\n<p>b</p>")
     site.refresh()
-    assert rendered.seen == ["all.rss"]
-    assert kept(site, ATOM) is None
-    assert kept(site, RSS) is not None
+    assert rendered.seen == ["y.json"]
+    assert kept(site, X) is None
+    assert kept(site, other) is not None
 
 
 def test_a_feed_that_is_gone_is_forgotten(tree: Tree, open_site: Open, clock: Clock) -> None:
@@ -252,7 +222,7 @@ def test_a_feed_that_is_gone_is_forgotten(tree: Tree, open_site: Open, clock: Cl
     assert site.refresh().again_in is None
     with pytest.raises(NotFoundError):
         site.document("/feeds/c.atom")
-    assert site._index.outdated_documents(site._documents._view, clock.now.replace(year=2020)) == []
+    assert site._index.documents.outdated(site._documents._view) == []
 
 
 def test_processes_with_other_settings_do_not_get_in_each_others_way(
@@ -292,12 +262,14 @@ def test_an_article_withdrawn_while_its_feed_is_made_is_left_out(
     tree.write("b.html", "---\ntitle: B\n---\n<p>b</p>")
     site.refresh()
     key = items(site)[0]["url"].rpartition("/")[2]
-    bodies = Index.bodies
-    monkeypatch.setattr(Index, "contents", lambda index, sources: {})
+    bodies = ArticleTable.bodies
+    monkeypatch.setattr(ContentTable, "read", lambda table, sources: {})
     monkeypatch.setattr(
-        Index, "bodies", lambda index, sources: bodies(index, [s for s in sources if s == "a.html"])
+        ArticleTable,
+        "bodies",
+        lambda table, sources: bodies(table, [s for s in sources if s == "a.html"]),
     )
     assert [entry.title for entry in site.feed("all").entries] == ["A"]
-    monkeypatch.setattr(Index, "bodies", lambda index, sources: {})
+    monkeypatch.setattr(ArticleTable, "bodies", lambda table, sources: {})
     with pytest.raises(GoneError):
         site.entry(key)

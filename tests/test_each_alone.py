@@ -14,7 +14,8 @@ from feedsvc import content, feeds
 from feedsvc.cleaning import Cleaner
 from feedsvc.formats import FORMATS, atom, jsonfeed, rss
 from feedsvc.index import Writer
-from feedsvc.model import Article, Entry
+from feedsvc.index.feeds import FeedWriter
+from feedsvc.model import Article, Feed
 from feedsvc.republisher import Republisher, check, refresh
 from feedsvc.web import build_app
 
@@ -43,8 +44,8 @@ def title_of_article(_self: object, article: Article) -> str:
     return article.title
 
 
-def title_of_entry(entry: Entry) -> str:
-    return entry.title
+def titles_of_feed(feed: Feed) -> str:
+    return " ".join(entry.title for entry in feed.entries)
 
 
 # What fails, and whether the article is published all the same with its summary, or at all.
@@ -85,8 +86,8 @@ def test_an_entry_that_a_format_cannot_write_is_left_out_of_that_format(
     tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch, suffix: str, module: Any
 ) -> None:
     format = FORMATS[suffix]
-    fragment = fail_for_bad(title_of_entry, format.fragment)
-    failing = {**FORMATS, suffix: replace(format, fragment=fragment)}
+    render = fail_for_bad(titles_of_feed, format.render)
+    failing = {**FORMATS, suffix: replace(format, render=render)}
     monkeypatch.setattr("feedsvc.republisher.documents.FORMATS", failing)
     tree.write("1.html", GOOD.format(n=1))
     site = open_site()
@@ -150,13 +151,22 @@ def test_a_document_that_cannot_be_made_after_a_pass_holds_up_no_other(
         site.refresh()
     assert "/feeds/all.atom could not be made" in caplog.text
     view = site._documents._view
-    kept = {path for path in FEEDS if site._index.document(path, view)}
+    kept = {path for path in FEEDS if site._index.documents.read(path, view)}
     assert kept == {path for path in FEEDS if "news" in path}
 
 
-@pytest.mark.parametrize("step", ["copies", "heirs", "last_versions", "remove_files", "term_slugs"])
+@pytest.mark.parametrize(
+    ("of", "step"),
+    [
+        (Writer, "copies"),
+        (Writer, "copies_of_orphans"),
+        (Writer, "last_versions"),
+        (Writer, "remove_files"),
+        (FeedWriter, "term_slugs"),
+    ],
+)
 def test_a_step_of_a_pass_that_fails_is_undone_said_and_made_up_for(
-    tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch, step: str
+    tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch, of: type, step: str
 ) -> None:
     tree.write("1.html", GOOD.format(n=1))
     site = open_site()
@@ -165,7 +175,7 @@ def test_a_step_of_a_pass_that_fails_is_undone_said_and_made_up_for(
     def fail(*_: object) -> None:
         raise UnforeseenError
 
-    monkeypatch.setattr(Writer, step, fail)
+    monkeypatch.setattr(of, step, fail)
     tree.write("2.html", GOOD.format(n=2))
     report = site.refresh()
     assert [("UnforeseenError" in failure) for failure in report.failures] == [True]

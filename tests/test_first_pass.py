@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from conftest import Clock, Tree, titles
+from conftest import Tree, titles
 from flask.testing import FlaskClient
 
 from feedsvc import articles, reading
@@ -139,7 +139,7 @@ def test_an_article_whose_date_is_hidden_from_a_glance_comes_later_and_counts(
     many: Tree, open_site: Open
 ) -> None:
     matter = '"\\x64ate": 2022-03-01'
-    assert articles.glance(matter.encode()) is None
+    assert articles.guess_date(matter.encode()) is None
     file = many.write("hidden.html", f"---\ntitle: Hidden\n{matter}\ntags: [even]\n---\n<p>h</p>")
     os.utime(file, (0, 0))
     site = open_site(**SECTIONS)
@@ -163,31 +163,23 @@ def test_an_article_whose_date_is_hidden_from_a_glance_comes_later_and_counts(
         (b"", None),
     ],
 )
-def test_a_glance_finds_dates_as_they_are_mostly_written(head: bytes, date: str | None) -> None:
-    found = articles.glance(head)
+def test_a_guess_finds_dates_as_they_are_mostly_written(head: bytes, date: str | None) -> None:
+    found = articles.guess_date(head)
     assert (found.isoformat() if found else None) == date
 
 
-def test_what_nobody_has_asked_for_is_made_between_the_stages(
-    many: Tree, open_site: Open, clock: Clock
-) -> None:
+def test_the_configured_feeds_are_made_after_the_first_stage(many: Tree, open_site: Open) -> None:
     site = open_site(**SECTIONS)
-    kept: list[int] = []
-
-    def look() -> None:
-        found = [site._index.document(path, site._documents._view) for path in PATHS]
-        kept.append(sum(one is not None for one in found))
-
-    site.refresh(reading_of([], 15, look))
-    assert kept == [len(PATHS)]
+    assert site.refresh(one_stage=True).again_in == 0, "there is more to read"
+    assert site.versions(PATHS).keys() == set(PATHS)
 
 
 @pytest.fixture
 def shared(many: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reading]:
     """Read with two processes beside this one."""
     monkeypatch.setattr(reading, "_MANY", 10)
-    monkeypatch.setattr(reading, "_MANY_GLANCES", 10)
-    monkeypatch.setattr(reading, "_GLANCES", 5)
+    monkeypatch.setattr(reading, "_MANY_GUESSES", 10)
+    monkeypatch.setattr(reading, "_GUESSES", 5)
     many.write("bad.html", "---\ntitle: [\n")
     found = Reading(open_site(**SECTIONS).config, processes=2)
     yield found

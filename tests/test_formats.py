@@ -9,7 +9,6 @@ import json
 import locale
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from html.parser import HTMLParser
@@ -236,9 +235,12 @@ def test_content_in_cdata_reads_as_it_was_written(name: str, content: str, summa
     body = render(name, feed(entry(content=SafeHTML(content), summary=summary), BARE))
     assert b"<![CDATA[" in body
     item = etree.fromstring(body).find("{*}entry" if name == "atom" else "channel/item")
-    assert item.findtext("{*}content" if name == "atom" else "content:encoded", None, NS) == content
+    # XML would make LF of a CR; in HTML, the reference is the same.
+    expected = content.replace("\r", "&#13;")
+    path = "{*}content" if name == "atom" else "content:encoded"
+    assert item.findtext(path, None, NS) == expected
     assert item.findtext("{*}summary" if name == "atom" else "description") == (
-        summary or (content if name == "rss" else None)
+        summary or (expected if name == "rss" else None)
     )
     (read, _) = feedparser.parse(body, sanitize_html=False, resolve_relative_uris=False).entries
     assert read.content[0].type == "text/html"
@@ -529,32 +531,6 @@ def test_a_document_is_what_is_made_of_the_whole_feed_at_once(name: str, one: Fe
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@given(one=FEED, other=FEED)
-def test_a_fragment_serves_in_every_feed_and_place(name: str, one: Feed, other: Feed) -> None:
-    format = FORMATS[name]
-    kept = {entry: format.fragment(entry) for entry in (*one.entries, *other.entries)}
-    entries = (*reversed(one.entries), *other.entries, *one.entries)
-    body = format.assemble(other, [kept[entry] for entry in entries])
-    assert body == REFERENCE[name](replace(other, entries=entries))
-
-
-@pytest.mark.parametrize("name", FORMATS)
-def test_a_document_is_assembled_from_fragments_and_not_from_entries(name: str) -> None:
-    fragments = [FORMATS[name].fragment(BARE)]
-    assert FORMATS[name].assemble(feed(FULL, updated=WHEN), fragments) == render(
-        name, feed(BARE, updated=WHEN)
-    )
-
-
-@pytest.mark.parametrize("name", ["atom", "rss"])
-def test_a_fragment_leaves_its_prefixes_to_the_document(name: str) -> None:
-    fragment = FORMATS[name].fragment(FULL)
-    assert b"<media:thumbnail " in fragment
-    assert b"xmlns" not in fragment
-    assert re.match(rb"<(entry|item)\b.*</\1>\Z", fragment, re.DOTALL)
-
-
-@pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("text", JOINTS)
 def test_text_that_looks_like_a_joint_is_text(name: str, text: str) -> None:
     line = xmltext.line(text) or "-"
@@ -563,7 +539,7 @@ def test_text_that_looks_like_a_joint_is_text(name: str, text: str) -> None:
     render(name, feed(one, BARE, one, title=line, subtitle=line))
 
 
-def test_only_the_frame_of_rss_touches_the_locale_and_holds_the_lock(
+def test_only_rss_touches_the_locale_and_holds_the_lock(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     held: list[bool] = []
@@ -574,12 +550,11 @@ def test_only_the_frame_of_rss_touches_the_locale_and_holds_the_lock(
         return setlocale(*args)
 
     monkeypatch.setattr(locale, "setlocale", watched)
-    fragments = {name: [format.fragment(FULL)] for name, format in FORMATS.items()}
     with _feedgen.LOCK:  # neither waits for it
-        FORMATS["atom"].assemble(feed(), fragments["atom"])
-        FORMATS["json"].assemble(feed(), fragments["json"])
+        FORMATS["atom"].render(feed(FULL))
+        FORMATS["json"].render(feed(FULL))
     assert held == []
-    FORMATS["rss"].assemble(feed(), fragments["rss"])
+    FORMATS["rss"].render(feed(FULL))
     assert set(held) == {True}, "mended upstream: drop LOCK in formats/_feedgen.py"
     assert not _feedgen.LOCK.locked()
 

@@ -12,34 +12,39 @@ from pathlib import Path
 import pytest
 from service import LIMIT, Service, alive, children_of, serving, until
 
-# A service whose passes over more than one article hang: the first of them, or every one.
+# Makes passes over more than one article hang in the watcher's process: the first of them, or every
+# one. Python imports it before anything else, in each process.
 HANGS = """
 import sys, threading
 from contextlib import contextmanager
 from pathlib import Path
-from feedsvc import cli
-from feedsvc.serve import watching
 
-watching.QUIET_SECONDS = {quiet}
-marker = Path({marker!r})
+if "feedsvc.serve.watcher" in sys.orig_argv:
+    from feedsvc.serve import watcher
 
-@contextmanager
-def showing(bars):
-    def progress(done, total):
-        if total > 1 and ({always} or not marker.exists()):
-            marker.touch()
-            threading.Event().wait()
-    yield progress
+    watcher.QUIET_SECONDS = {quiet}
+    marker = Path({marker!r})
 
-cli._service_progress = showing
-cli.main()
+    @contextmanager
+    def showing():
+        def progress(done, total):
+            if total > 1 and ({always} or not marker.exists()):
+                marker.touch()
+                threading.Event().wait()
+        yield progress
+
+    watcher.log_progress = showing
 """
 SOON = 5.0  # seconds: twice what it may take, as machines are busy, and far from what a hang takes
 MANY = 2200  # articles: other processes help to read so many
 
 
-def hangs(folder: Path, *, quiet: float = 3600.0, always: bool = False) -> str:
-    return HANGS.format(quiet=quiet, marker=str(folder / "hangs"), always=always)
+def hangs(folder: Path, *, quiet: float = 3600.0, always: bool = False) -> dict[str, str]:
+    """Return the environment of a service whose passes hang."""
+    code = HANGS.format(quiet=quiet, marker=str(folder / "hangs"), always=always)
+    (folder / "python").mkdir()
+    (folder / "python" / "sitecustomize.py").write_text(code)
+    return {"PYTHONPATH": str(folder / "python")}
 
 
 @pytest.fixture
@@ -48,6 +53,14 @@ def articles(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "1.html").write_text("---\ntitle: One\n---\n<p>1</p>")
     return folder
+
+
+def configured(folder: Path, articles: Path) -> Path:
+    config = folder / "config.yaml"
+    config.write_text(
+        f"articles: {{directory: '{articles}'}}\nstate: {{url: 'sqlite:///state/feedsvc.db'}}\n"
+    )
+    return config
 
 
 def drop(articles: Path, number: int) -> None:
@@ -76,8 +89,8 @@ def in_a_pass(service: Service, folder: Path) -> list[int]:
 
 
 def test_a_pass_that_hangs_is_begun_anew(tmp_path: Path, articles: Path) -> None:
-    program = hangs(tmp_path, quiet=2.0)
-    with serving(tmp_path, articles, program=program, settle="0s") as service:
+    environment = hangs(tmp_path, quiet=2.0)
+    with serving(tmp_path, articles, environment=environment, settle="0s") as service:
         first = until(service.watcher, "the watcher says that it watches")
         drop(articles, 2)
         until(lambda: len(service.titles()) == 3, "the articles are in the feed")
@@ -91,8 +104,8 @@ def test_a_pass_that_hangs_is_begun_anew(tmp_path: Path, articles: Path) -> None
 def test_monitors_are_told_of_passes_that_hang_again_and_again(
     tmp_path: Path, articles: Path
 ) -> None:
-    program = hangs(tmp_path, quiet=1.0, always=True)
-    with serving(tmp_path, articles, program=program, settle="0s", rescan="1s") as service:
+    environment = hangs(tmp_path, quiet=1.0, always=True)
+    with serving(tmp_path, articles, environment=environment, settle="0s", rescan="1s") as service:
         until(lambda: service.readiness()["ready"], "all is well")
         drop(articles, 2)
 
@@ -123,7 +136,7 @@ def test_monitors_are_told_that_the_watcher_is_gone(tmp_path: Path, articles: Pa
 def test_in_the_middle_of_a_pass_all_processes_end_with_the_service_that_is_killed(
     tmp_path: Path, articles: Path
 ) -> None:
-    with serving(tmp_path, articles, program=hangs(tmp_path)) as service:
+    with serving(tmp_path, articles, environment=hangs(tmp_path)) as service:
         processes = in_a_pass(service, tmp_path)
         os.kill(service.process.pid, signal.SIGKILL)
         service.process.wait(LIMIT)
@@ -134,44 +147,30 @@ def test_in_the_middle_of_a_pass_all_processes_end_with_the_service_that_is_kill
 def test_a_stop_does_not_wait_for_a_long_pass(
     tmp_path: Path, articles: Path, with_: signal.Signals
 ) -> None:
-    with serving(tmp_path, articles, program=hangs(tmp_path)) as service:
+    with serving(tmp_path, articles, environment=hangs(tmp_path)) as service:
         processes = in_a_pass(service, tmp_path)
         service.process.send_signal(with_)
         soon(lambda: service.process.poll() is not None, "it has ended")
         soon(lambda: not any(map(alive, processes)), "all of them have gone")
         assert service.process.returncode == 0
         assert "the pass under way is given up" in service.log
-        assert "killed" not in service.log
+        assert "Killing" not in service.log
     with serving(tmp_path, articles) as service:  # and what was given up is made at the next start
         until(lambda: service.readiness()["articles"] == MANY + 1, "all articles are published")
 
 
-def test_a_watcher_is_ready_only_when_it_watches(tmp_path: Path, articles: Path) -> None:
-    # The lock of the watcher is a folder here, so it cannot begin.
+def test_a_watcher_that_cannot_begin_is_said(tmp_path: Path, articles: Path) -> None:
+    # The lock of the watcher is a folder here.
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "feedsvc.db.watcher").mkdir()
-    config = tmp_path / "config.yaml"
-    config.write_text(
-        f"articles: {{directory: '{articles}'}}\nstate: {{url: 'sqlite:///state/feedsvc.db'}}\n"
-    )
-    program = (
-        "import signal, sys\n"
-        "from pathlib import Path\n"
-        "from feedsvc import config\n"
-        "from feedsvc.serve import watching, log_progress\n"
-        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})\n"
-        "loaded = config.load(Path(sys.argv[1]))\n"
-        "watching.watch(loaded, log_progress, lambda: print('ready', flush=True))\n"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", program, str(config)],
-        capture_output=True,
+    with subprocess.Popen(
+        [sys.executable, "-m", "feedsvc", "watch", "--config", str(configured(tmp_path, articles))],
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=LIMIT,
-        check=False,
-    )
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert "the watcher cannot begin" in ended.stderr
+    ) as process:
+        assert process.stderr is not None
+        assert any("the watcher cannot be started" in line for line in process.stderr)
+        process.terminate()
 
 
 # Another server's process, which keeps a watcher beside it.

@@ -210,13 +210,13 @@ def test_to_note_a_pass_tells_nobody_that_a_feed_has_changed_and_writes_one_row(
 ) -> None:
     tree.write("a.md", "Hi")
     site.refresh()
-    before, generation = site._index.metas(), site.pulse()
+    before, generation = site._index.meta.all(), site.generation()
     notes = notes_of(site)
     for _ in range(2):
         with notes.noting():
             site.refresh()
-    after = site._index.metas()
-    assert site.pulse() == generation
+    after = site._index.meta.all()
+    assert site.generation() == generation
     assert {key for key in after if after[key] != before.get(key)} == {"passes"}
     assert json.loads(after["passes"])["since"] == NOW.timestamp()
 
@@ -227,13 +227,14 @@ def test_a_state_that_cannot_be_written_is_told_once_and_the_note_gets_old(
     def full(*_: object) -> None:
         raise StateError("no room on the disk")
 
-    monkeypatch.setattr(site._index, "note_meta", full)
+    monkeypatch.setattr(site._index.meta, "note", full)
     notes = notes_of(site)
+    caplog.set_level("INFO")
     for _ in range(3):
         with notes.noting():
             site.refresh()
     assert caplog.text.count("no room on the disk") == 1
-    assert site._index.meta("passes") is None
+    assert site._index.meta.get("passes") is None
 
 
 def test_a_pass_by_hand_is_noted_too(tree: Tree, open_site: Open) -> None:
@@ -245,7 +246,7 @@ def test_a_pass_by_hand_is_noted_too(tree: Tree, open_site: Open) -> None:
     tree.write("a.md", "Hi")
     ended = CliRunner().invoke(main, ["refresh", "--config", str(config)])
     assert ended.exit_code == 0, ended.output
-    passes = Passes.parse(site._index.meta("passes"))
+    passes = Passes.parse(site._index.meta.get("passes"))
     assert passes is not None
     assert (passes.good, passes.watched, passes.within) == (True, False, WITHIN)
 
@@ -267,10 +268,12 @@ def test_a_pass_gets_on_with_each_folder_article_and_document(
     site.refresh(progress)
     assert moments
     assert site.quiet_seconds() is None
-    assert site._index.alive() == (NOW + timedelta(hours=1)).timestamp()
+    assert site._index.database.progress.read().alive == (NOW + timedelta(hours=1)).timestamp()
     clock.advance(hours=1)
     site.document("/feeds/all.atom")
-    assert site._index.alive() == (NOW + timedelta(hours=1)).timestamp(), "that was no pass"
+    assert site._index.database.progress.read().alive == (NOW + timedelta(hours=1)).timestamp(), (
+        "that was no pass"
+    )
 
 
 def test_a_long_statement_is_no_hang(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -281,7 +284,7 @@ def test_a_long_statement_is_no_hang(tmp_path_factory: pytest.TempPathFactory) -
         told.append(1)
         return NOW
 
-    with index.pass_under_way(clock), index._reading() as connection:  # type: ignore[arg-type]
+    with index.database.progress.under_way(clock), index.database.reading() as connection:  # type: ignore[arg-type]
         connection.exec_driver_sql(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)"
             " SELECT count(*) FROM n"

@@ -12,7 +12,7 @@ from conftest import NOW
 from sqlalchemy import create_engine, inspect
 
 from feedsvc.errors import StateError
-from feedsvc.index import Index, Kept, file_of, journal, journal_of, schema
+from feedsvc.index import Content, Index, file_of, journal, journal_of, schema
 from feedsvc.model import Identity
 
 
@@ -39,7 +39,7 @@ def test_opening_again_changes_nothing_and_keeps_what_is_known(tmp_path: Path) -
         index = Index.open(url(tmp_path / "deep" / "er" / "x.db"))
         with index.writing() as writer:
             writer.set_meta("a", "b")
-        assert index.meta("a") == "b"
+        assert index.meta.get("a") == "b"
         index.close()
 
 
@@ -76,23 +76,23 @@ def test_a_refresh_that_fails_leaves_no_trace(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), index.writing() as writer:
         writer.set_meta("a", "b")
         raise ZeroDivisionError
-    assert index.meta("a") is None
+    assert index.meta.get("a") is None
     index.close()
 
 
 def test_readers_go_on_and_keeping_content_gives_way_while_a_refresh_writes(
     tmp_path: Path,
 ) -> None:
-    kept = Kept(version="v", policy="p", html="<p>h</p>", summary="s")
+    kept = Content(version="v", policy="p", html="<p>h</p>", summary="s")
     index, other = (Index.open(url(tmp_path / "x.db")) for _ in range(2))
     with index.writing() as writer:
         writer.set_meta("a", "b")
-        assert other.meta("a") is None
-        other.keep_contents({"s": kept})
-    assert other.meta("a") == "b"
-    assert other.contents(["s"]) == {}
-    other.keep_contents({"s": kept})
-    assert index.contents(["s"]) == {"s": kept}
+        assert other.meta.get("a") is None
+        other.contents.keep({"s": kept})
+    assert other.meta.get("a") == "b"
+    assert other.contents.read(["s"]) == {}
+    other.contents.keep({"s": kept})
+    assert index.contents.read(["s"]) == {"s": kept}
     index.close()
     other.close()
 
@@ -131,7 +131,7 @@ def test_the_ledger_comes_back_from_its_journal(tmp_path: Path, loss: str) -> No
     index = Index.open(url(tmp_path / "x.db"), owner=True)
     write(index, identity("a"), identity("b"))
     write(index, identity("a", source="renamed.md", link="https://x.example.org/p"))
-    before = list(index.ledger())
+    before = list(index.ledger.all())
     index.close()
     for file in tmp_path.glob("x.db*"):
         if loss == "damaged":
@@ -139,7 +139,7 @@ def test_the_ledger_comes_back_from_its_journal(tmp_path: Path, loss: str) -> No
         else:
             file.unlink()
     index = Index.open(url(tmp_path / "x.db"), owner=True)
-    assert list(index.ledger()) == before
+    assert list(index.ledger.all()) == before
     assert [one.source for one in before] == ["renamed.md", "b.md"]
     index.close()
 
@@ -151,17 +151,17 @@ def test_damage_inside_the_file_is_found_when_the_last_owner_did_not_close(
     write(index, *(identity(f"n{number}") for number in range(500)))
     Index.open(url(tmp_path / "x.db")).close()
     # As if the process had been killed: its mark stays, and nobody holds it.
-    index._engine.dispose()
-    assert index._mark is not None
-    assert index._mark._descriptor is not None
-    os.close(index._mark._descriptor)
+    index.database._engine.dispose()
+    assert index.database._mark is not None
+    assert index.database._mark._descriptor is not None
+    os.close(index.database._mark._descriptor)
     data = bytearray((tmp_path / "x.db").read_bytes())
     middle = len(data) // 2
     data[middle : middle + 8192] = b"\xaa" * 8192
     (tmp_path / "x.db").write_bytes(data)
     again = Index.open(url(tmp_path / "x.db"), owner=True)
     assert (tmp_path / "x.db.damaged-1").exists()
-    assert len(list(again.ledger())) == 500
+    assert len(list(again.ledger.all())) == 500
     again.close()
 
 
@@ -192,11 +192,11 @@ def test_a_journal_that_is_missing_or_much_too_long_is_written_anew(tmp_path: Pa
 def test_a_database_that_another_process_replaced_is_opened_again(tmp_path: Path) -> None:
     reader, owner = (Index.open(url(tmp_path / "x.db")) for _ in range(2))
     write(owner, identity("a"))
-    assert len(list(reader.ledger())) == 1
+    assert len(list(reader.ledger.all())) == 1
     owner.repair()
     with owner.writing() as writer:
         writer.set_meta("new", "yes")
-    assert reader.meta("new") == "yes"
+    assert reader.meta.get("new") == "yes"
     reader.close()
     owner.close()
 
@@ -205,7 +205,7 @@ def test_imported_identities_count_more_than_known_ones(tmp_path: Path) -> None:
     index = Index.open(url(tmp_path / "x.db"))
     write(index, identity("new", source="a.md"), identity("other"))
     index.import_ledger([identity("old", source="a.md")])
-    assert {one.id: one.source for one in index.ledger()} == {
+    assert {one.id: one.source for one in index.ledger.all()} == {
         "urn:old": "a.md",
         "urn:other": "other.md",
     }
@@ -258,4 +258,4 @@ def test_bodies_that_an_older_version_wrote_are_read(tmp_path: Path) -> None:
         connection.commit()
     engine.dispose()
     with closing(Index.open(url(tmp_path / "x.db"))) as index:
-        assert index.bodies(["a", "b"]) == {"a": "<p>文</p>"}
+        assert index.articles.bodies(["a", "b"]) == {"a": "<p>文</p>"}

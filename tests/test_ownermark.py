@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from feedsvc.index import Index
+from feedsvc.index.database import Database
 from feedsvc.index.ownermark import OwnerMark
 
 
@@ -67,7 +68,7 @@ def test_the_whole_database_is_checked_after_a_crash_alone(
     def check(index: Index) -> None:
         checks.append(index)
 
-    monkeypatch.setattr(Index, "_check", check)
+    monkeypatch.setattr(Database, "check", check)
     running = subprocess.Popen(
         [sys.executable, "-c", OPEN, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )

@@ -16,9 +16,9 @@ from wcmatch import glob
 
 from feedsvc.changes import diff, part
 from feedsvc.errors import ScanError
-from feedsvc.model import Changes, Look
+from feedsvc.model import Changes, PartialScan
 from feedsvc.republisher import Republisher
-from feedsvc.scan import Directory, Links, tallies
+from feedsvc.scan import Directory, Links, folder_digests
 
 INCLUDE = ("**/*.md", "**/*.txt", "news/*.html")
 
@@ -172,7 +172,7 @@ def test_the_end_of_a_name_tells_what_the_whole_pattern_would(names: list[str]) 
 
 
 def known(directory: Directory) -> dict[str, int]:
-    return tallies(directory.scan().signatures.items())
+    return folder_digests(directory.scan().signatures.items())
 
 
 def test_a_tally_is_another_one_when_anything_has_changed_and_only_then(tmp_path: Path) -> None:
@@ -180,8 +180,8 @@ def test_a_tally_is_another_one_when_anything_has_changed_and_only_then(tmp_path
     (tmp_path / "link.md").symlink_to("b/c.md")
     (tmp_path / "again").symlink_to("d")
     scan(tmp_path, "a.md", "b/c.md", "d/e.md", "b/中文.md", "d/" + os.fsdecode(b"\xff.md"))
-    before = directory.tally().folders
-    assert directory.tally().folders == before == known(directory)
+    before = directory.digest_folders().folders
+    assert directory.digest_folders().folders == before == known(directory)
     assert before.keys() == {"", "b", "d"}
     changes: list[Callable[[], object]] = [
         lambda: (tmp_path / "b" / "c.md").write_text("longer"),
@@ -195,7 +195,7 @@ def test_a_tally_is_another_one_when_anything_has_changed_and_only_then(tmp_path
     ]
     for change in changes:
         change()
-        after = directory.tally().folders
+        after = directory.digest_folders().folders
         assert after == known(directory) != before
         before = after
 
@@ -260,7 +260,7 @@ def test_a_file_that_cannot_be_looked_at_is_named(tmp_path: Path, refused: set[s
     unreadable = (("b/c.md", "Permission denied"),)
     found = directory.scan()
     assert list(found.signatures) == ["a.md", "b/d.md"]
-    assert found.unreadable == directory.tally().unreadable == unreadable
+    assert found.unreadable == directory.digest_folders().unreadable == unreadable
     for place in ("b", "b/c.md"):
         assert look(directory, place).unreadable == unreadable
     assert look(directory, "b/d.md").unreadable == ()
@@ -287,8 +287,8 @@ def test_an_article_that_cannot_be_looked_at_stays_as_it_was(
     assert report.problems == ()
 
 
-def look(directory: Directory, *sources: str) -> Look:
-    seen = directory.look(sources)
+def look(directory: Directory, *sources: str) -> PartialScan:
+    seen = directory.scan_places(sources)
     assert seen is not None
     return seen
 
@@ -313,11 +313,11 @@ def test_a_look_names_the_places_it_saw_without_those_below_others(tmp_path: Pat
 def test_only_a_scan_can_tell_before_the_first_and_of_the_whole(tmp_path: Path) -> None:
     scan(tmp_path, "a.md")
     directory = Directory(tmp_path, INCLUDE)
-    assert directory.look(["a.md"]) is None
+    assert directory.scan_places(["a.md"]) is None
     assert directory.source_of(tmp_path / "a.md") == ""
     directory.scan()
-    assert directory.look(["a.md"]) is not None
-    assert directory.look(["a.md", ""]) is None
+    assert directory.scan_places(["a.md"]) is not None
+    assert directory.scan_places(["a.md", ""]) is None
 
 
 def test_only_a_scan_can_tell_when_another_directory_is_in_its_place(tmp_path: Path) -> None:
@@ -326,9 +326,9 @@ def test_only_a_scan_can_tell_when_another_directory_is_in_its_place(tmp_path: P
     directory = Directory(root, INCLUDE)
     directory.scan()
     root.rename(tmp_path / "unmounted")
-    assert directory.look(["a.md"]) is None
+    assert directory.scan_places(["a.md"]) is None
     root.mkdir()
-    assert directory.look(["a.md"]) is None
+    assert directory.scan_places(["a.md"]) is None
 
 
 def test_only_a_scan_can_tell_where_links_lead(tmp_path: Path) -> None:
@@ -340,7 +340,7 @@ def test_only_a_scan_can_tell_where_links_lead(tmp_path: Path) -> None:
     scan(tmp_path, "new/d.md")
     (tmp_path / "new" / "up").symlink_to("..")
     for place in ("again", "again/c.md", "link.md", "new", "new/up/a.md"):
-        assert directory.look([place]) is None
+        assert directory.scan_places([place]) is None
         assert [s for s in look(never, place).signatures if s != "new/d.md"] == []
     assert list(look(directory, "new/d.md").signatures) == ["new/d.md"]
 
@@ -454,7 +454,7 @@ def test_looking_where_something_happened_leaves_nothing_for_a_scan_to_find(
         known = directory.scan().signatures
         told = {str(root / path) for path in quiet}.union(*(do(root, *deed) for deed in after))
         sources = {directory.source_of(path) for path in told} - {None}
-        seen = directory.look(source for source in sources if source is not None)
+        seen = directory.scan_places(source for source in sources if source is not None)
         found = Directory(root, INCLUDE, links).scan().signatures
         if seen is None:
             assert links != "never"
@@ -474,8 +474,8 @@ def test_a_walk_tells_that_it_gets_on_at_each_folder_and_within_large_ones(tmp_p
     directory = Directory(tmp_path, INCLUDE)
     for walk in (
         directory.scan,
-        directory.tally,
-        lambda progress: directory.look(["a", "b"], progress),
+        directory.digest_folders,
+        lambda progress: directory.scan_places(["a", "b"], progress),
     ):
         told: list[None] = []
         walk(lambda told=told: told.append(None))

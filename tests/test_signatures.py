@@ -22,9 +22,9 @@ from feedsvc.index import Index, schema
 from feedsvc.model import LATEST_NS, UNREAD, Changes, Scan, Signature
 from feedsvc.republisher import Republisher, check
 from feedsvc.republisher.settling import Settling
-from feedsvc.scan import Directory, tallies, walk
+from feedsvc.scan import Directory, folder_digests, walk
+from feedsvc.scan.digests import folder_digest
 from feedsvc.scan.files import File, file_of
-from feedsvc.scan.tally import tally
 
 Open = Callable[..., Republisher]
 ONE = "---\ntitle: One\n---\ntext"
@@ -258,7 +258,9 @@ def test_the_files_of_an_older_schema_are_known_by_no_ctime(tmp_path: Path) -> N
     with sqlite3.connect(tmp_path / "index.db") as database:
         database.execute("INSERT INTO files VALUES ('a.md', 1, 2)")
     index = Index.open(address)
-    assert index.signatures() == {"a.md": Signature(mtime_ns=1, size=2, ctime_ns=-1, inode=-1)}
+    assert index.articles.signatures() == {
+        "a.md": Signature(mtime_ns=1, size=2, ctime_ns=-1, inode=-1)
+    }
     index.close()
 
 
@@ -306,7 +308,9 @@ def test_files_settle_after_any_times_of_theirs_and_of_the_clock(
         assert set(settled.pending) == {s for s in found if settled.signatures.get(s) != found[s]}
         changes = diff(known, settled.signatures)
         assert bool(changes) == (known != settled.signatures)
-        assert (tallies(known.items()) == tallies(settled.signatures.items())) >= (not changes)
+        assert (folder_digests(known.items()) == folder_digests(settled.signatures.items())) >= (
+            not changes
+        )
         known = dict(settled.signatures)
     # Whatever the times are, after so long as it takes nothing is waited for.
     later = now + timedelta(seconds=1)
@@ -473,5 +477,5 @@ def test_the_number_of_a_folder_is_another_one_when_two_files_take_each_others_n
     for _ in range(2000):
         names = [f"{chance.randrange(10**6)}.md" for _ in range(2)]
         first, second = (tuple(chance.randrange(2**60) for _ in range(4)) for _ in range(2))
-        before = tally(dict(zip(names, (first, second), strict=True)))
-        assert tally(dict(zip(names, (second, first), strict=True))) != before
+        before = folder_digest(dict(zip(names, (first, second), strict=True)))
+        assert folder_digest(dict(zip(names, (second, first), strict=True))) != before

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from service import LIMIT, free_port, serving, until
+from service import LIMIT, alive, free_port, serving, until
 
+from feedsvc.web import SLOW_REQUESTS
 from feedsvc.web.imageproxy.cache import name_of
 
 MANY = 70
@@ -83,8 +84,9 @@ def ready(client: httpx.Client, process: subprocess.Popen[bytes]) -> bool:
 def under_serve(folder: Path, articles: Path) -> Iterator[httpx.Client]:
     with serving(folder, articles, "--workers", "1") as service:
         service.config.write_text(service.config.read_text() + CONTENT)
+        (old,) = service.workers(1)
         service.reload()
-        until(lambda: "reloaded" in service.log, "it has the new settings")
+        until(lambda: not alive(old), "a worker with the new settings has taken over")
         yield service.client
 
 
@@ -131,10 +133,13 @@ def test_readers_who_take_nothing_of_a_film_hold_up_nobody(tmp_path: Path, artic
         film.truncate(100_000_000)
     with (
         under_serve(tmp_path, articles) as client,
-        readers_who_take_nothing(client, "/media/film.mp4", MANY),
+        readers_who_take_nothing(client, "/media/film.mp4", SLOW_REQUESTS - 1),
     ):
         assert client.get("/media/small.png").content == SMALL
         assert client.get("/media/large.png").content == IMAGE
         assert len(client.get("/media/film.mp4").content) == 100_000_000
+        with readers_who_take_nothing(client, "/media/film.mp4", 1):
+            refused = client.get("/media/film.mp4")
+            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
         for path in ("/feeds/all.atom", "/", "/healthz"):
             assert client.get(path).status_code == 200

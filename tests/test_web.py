@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from feedsvc.codings import zstd
 from feedsvc.republisher import Republisher
-from feedsvc.web import WAITING, build_app
+from feedsvc.web import build_app, slow
 from feedsvc.web.icon import OURS
 
 ONE = (
@@ -499,7 +499,7 @@ def test_a_state_that_cannot_be_read_is_said_without_its_address(
     assert str(tmp_path) not in response.text
 
 
-def test_what_is_said_to_wait_are_paths_that_there_are(site: Republisher) -> None:
+def test_paths_that_may_take_long_are_there(site: Republisher) -> None:
     rules = [rule.rule for rule in build_app(site).url_map.iter_rules()]
-    for beginning in WAITING:
+    for beginning in slow.PATHS:
         assert any(rule.startswith(beginning) for rule in rules)

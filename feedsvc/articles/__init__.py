@@ -5,7 +5,7 @@ raises `ArticleError`; a field that cannot be read is passed over and named in `
 """
 
 from feedsvc.articles.emptiness import is_empty
-from feedsvc.articles.glance import ENOUGH, glance
+from feedsvc.articles.guess import ENOUGH, guess_date
 from feedsvc.articles.parse import POLICY, Reading, explain, parse
 
-__all__ = ["ENOUGH", "POLICY", "Reading", "explain", "glance", "is_empty", "parse"]
+__all__ = ["ENOUGH", "POLICY", "Reading", "explain", "guess_date", "is_empty", "parse"]

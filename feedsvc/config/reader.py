@@ -15,14 +15,13 @@ from zoneinfo import ZoneInfo
 from feedsvc import mediatypes, patterns, weburl, xmltext
 from feedsvc.config.document import Path
 from feedsvc.errors import ConfigError, Mistake
+from feedsvc.slugs import FORMAT_SUFFIX, SLUG
 
 T = TypeVar("T")
 
 _DURATION = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?")
 _CRON = re.compile(r"[\w*/,#-]+(?:\s+[\w*/,#-]+){4}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
-_SLUG = re.compile(r"[^\s/\\?#%&:;<>\"'`|*{}^\[\].-][^\s/\\?#%&:;<>\"'`|*{}^\[\]]{0,79}")
-_FORMAT_SUFFIX = re.compile(r"\.(?:atom|rss|json|xml|html?)$", re.IGNORECASE)
 
 
 class Reader:
@@ -222,7 +221,7 @@ class Reader:
                 self._say((*self._path, key), "is missing: the feed's name in its address")
             return ""
         slug = xmltext.line(value)
-        if not _SLUG.fullmatch(slug) or _FORMAT_SUFFIX.search(slug):
+        if not SLUG.fullmatch(slug) or FORMAT_SUFFIX.search(slug):
             return self._wrong(
                 key, "expected a name without spaces, slashes or a format's suffix", slug
             )

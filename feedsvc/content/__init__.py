@@ -50,12 +50,14 @@ _LONGEST_SUMMARY = 2000  # characters, where the author says where it ends
 class Cleaned:
     """A body made safe, and its beginning as plain text.
 
-    `removed` pairs what was taken away, and why, with how many there were.
+    `removed` pairs what was taken away, and why, with how many there were. `formatted` is False
+    where nothing but the text could be made safe.
     """
 
     html: SafeHTML
     summary: str
     removed: tuple[tuple[str, int], ...] = ()
+    formatted: bool = True
 
 
 def clean(body: str, markup: Markup, policy: Policy) -> Cleaned:
@@ -66,8 +68,9 @@ def clean(body: str, markup: Markup, policy: Policy) -> Cleaned:
     """
     removed: Counter[str] = Counter()
     html, summary = _tidied(body, markup, policy, removed)
+    safe, formatted = _safe(html, policy)
     return Cleaned(
-        html=_safe(html, policy), summary=summary, removed=tuple(sorted(removed.items()))
+        html=safe, summary=summary, removed=tuple(sorted(removed.items())), formatted=formatted
     )
 
 
@@ -98,8 +101,10 @@ def converted(plain: str, policy: Policy) -> str:
     return chinese.convert(plain, convert) if convert else plain
 
 
-def _safe(html: str, policy: Policy) -> SafeHTML:
+def _safe(html: str, policy: Policy) -> tuple[SafeHTML, bool]:
     """Sanitise tidied HTML, in a form that every parser reads as it is meant.
+
+    Return whether that form has its formatting: where none is found, the text alone is left.
 
     HTML that changes its meaning when it is written and read again is what mutation attacks are
     made of, and would make cleaning twice another thing than cleaning once.
@@ -112,12 +117,12 @@ def _safe(html: str, policy: Policy) -> SafeHTML:
         if tree.inner_html == html:
             safe = sanitize(tree)
             if safe.replace("\u00a0", "&nbsp;") == html:
-                return safe
+                return safe, True
             tree = html5.parse(safe)
         tidier = Tidier(done, Counter())
         tidier.write(tree)
         html = tidier.html()
-    return sanitize(html5.parse(f"<p>{escape(html5.text(html))}</p>"))
+    return sanitize(html5.parse(f"<p>{escape(html5.text(html))}</p>")), False
 
 
 def _summary(tidier: Tidier, length: int) -> str:

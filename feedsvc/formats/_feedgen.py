@@ -10,22 +10,15 @@ What is mended here, each with a test that fails when upstream mends it:
 * Content is escaped, or in CDATA by way of `type="CDATA"`, which Atom does not know. Escaped HTML
   has thousands of references in one feed, and parsers that allow a thousand refuse it
   (fast-xml-parser 4.5.7 and 5.5.9, REXML). In CDATA it came out the same in the 18 readers and
-  libraries tried; `with_html` writes it.
-
-feedgen makes the feed and its entries apart, so that an entry is made again only when it changed.
-Its `entry` and `item` elements lean on the feed for the prefixes of their namespaces: `within` puts
-each into a parent that declares the same ones and cuts the parent off by its length, and `joined`
-puts the bytes where feedgen would have put the elements.
+  libraries tried; `_in_cdata` writes it.
 """
 
 import threading
-from collections.abc import Sequence
 from datetime import datetime
 from email.utils import format_datetime
 from html import escape
 from typing import Any
 
-from feedgen.entry import FeedEntry
 from feedgen.ext.base import BaseEntryExtension, BaseExtension
 from feedgen.feed import FeedGenerator
 from lxml import etree
@@ -40,7 +33,6 @@ _CONTENT = "http://purl.org/rss/1.0/modules/content/"
 _DC = "http://purl.org/dc/elements/1.1/"
 _MEDIA = "http://search.yahoo.com/mrss/"  # with its slash
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-_PREFIXES = {"content": _CONTENT, "dc": _DC, "media": _MEDIA}
 
 # To write lastBuildDate, feedgen reads the locale of the whole process, sets another, and sets
 # the first again: two at once can leave the wrong one. So `rss_str` runs under LOCK, and it alone:
@@ -49,7 +41,7 @@ LOCK = threading.Lock()
 
 
 def generator(feed: Feed, format: str, media_type: str) -> FeedGenerator:
-    """Return a FeedGenerator filled with `feed`, without entries; write RSS of it under LOCK."""
+    """Return a FeedGenerator filled with `feed` and its entries; write RSS of it under LOCK."""
     feed = plaintext.of_feed(feed)
     made = FeedGenerator()
     made.register_extension("feedsvc", _FeedExtension, _EntryExtension)
@@ -72,14 +64,13 @@ def generator(feed: Feed, format: str, media_type: str) -> FeedGenerator:
         # This makes Atom's `logo` as well. RSS 2.0, "<image>": title and link "should have the same
         # value as the channel's".
         made.image(url=feed.icon, title=feed.title, link=feed.link)
+    for entry in feed.entries:
+        _add_entry(made, plaintext.of_entry(entry))
     return made
 
 
-def feed_entry(entry: Entry) -> FeedEntry:
-    """Return a FeedEntry filled with `entry`."""
-    entry = plaintext.of_entry(entry)
-    made = FeedEntry()
-    made.register_extension("feedsvc", _EntryExtension)
+def _add_entry(feed: FeedGenerator, entry: Entry) -> None:
+    made = feed.add_entry(order="append")
     made.id(entry.id)
     made.title(entry.title)
     made.updated(entry.updated)
@@ -90,49 +81,14 @@ def feed_entry(entry: Entry) -> FeedEntry:
     if summary := _summary(entry):
         made.summary(summary)
     made.feedsvc.entry = entry
-    return made
 
 
-def within(element: etree._Element) -> bytes:
-    """Return an entry's element in UTF-8, as it is written within a feed: it declares no prefix."""
-    parent = etree.Element("feed", nsmap=_PREFIXES)
-    parent.append(element)
-    written = etree.tostring(parent, encoding="UTF-8", xml_declaration=False)
-    return written[_OPENING : len(written) - _CLOSING]
+def _in_cdata(html: str) -> etree.CDATA:
+    """Return HTML as a CDATA section; lxml splits it at each "]]>" (XML 1.0 2.7).
 
-
-def with_html(written: bytes, empty: bytes, html: str | None) -> bytes:
-    """Return a written entry with `html`, in CDATA, in its `empty` element, if it has that.
-
-    >>> with_html(b"<entry><content/></entry>", b"<content/>", "a ]]> b")
-    b'<entry><content><![CDATA[a ]]]]><![CDATA[> b]]></content></entry>'
+    A raw CR would be read as LF (2.11), so it is written as a reference of HTML.
     """
-    # No text and no attribute holds a raw "<", so these bytes are the element.
-    before, found, after = written.partition(empty)
-    if not found or not html:
-        return written
-    # XML 1.0 2.7: a section ends at the first "]]>". 2.11: a raw CR would be read as LF, and only
-    # outside of a section can it be written as a reference.
-    cut = xmltext.legal(html).replace("]]>", "]]]]><![CDATA[>")
-    cut = cut.replace("\r", "]]>&#13;<![CDATA[")
-    name = empty.removeprefix(b"<").partition(b" ")[0].removesuffix(b"/>")
-    opening = empty.removesuffix(b"/>")
-    return b"".join((before, opening, b"><![CDATA[", cut.encode(), b"]]></", name, b">", after))
-
-
-_OPENING = _CLOSING = 0
-_OPENING, _CLOSING = map(len, within(etree.Element("entry")).split(b"<entry/>"))
-
-
-def joined(around: bytes, fragments: Sequence[bytes], end: bytes) -> bytes:
-    """Return a document without entries with `fragments` put in before the tags of its `end`.
-
-    >>> joined(b"<feed><id>urn:x</id></feed>", [b"<entry/>", b"<entry/>"], b"</feed>")
-    b'<feed><id>urn:x</id><entry/><entry/></feed>'
-    """
-    # Text holds no raw "<", so the last of these are the tags.
-    place = around.rindex(end)
-    return b"".join((around[:place], *fragments, around[place:]))
+    return etree.CDATA(xmltext.legal(html).replace("\r", "&#13;"))
 
 
 def _summary(entry: Entry) -> str:
@@ -158,7 +114,7 @@ class _EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ship
             element.set(_LANG, entry.language)
         _add(element, "published", entry.published.isoformat())
         if entry.content:
-            _add(element, "content", type="html")  # `with_html` fills it
+            _add(element, "content", _in_cdata(entry.content), type="html")
         for enclosure in entry.enclosures:
             # RFC 4287 4.2.7.6: `length` is a hint, so it is left out where it is not known.
             length = {} if enclosure.length is None else {"length": str(enclosure.length)}
@@ -173,10 +129,12 @@ class _EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ship
             element.remove(description)
         # RSS 2.0: "entity-encoded HTML is allowed", and every reader takes it for HTML. Some know
         # nothing else, so it is there even where the content holds no text to summarise.
-        _add(element, "description", escape(_summary(entry), quote=False) or None)
+        summary = escape(_summary(entry), quote=False)
+        # What holds no text to summarise is described by what it holds.
+        _add(element, "description", summary or _in_cdata(entry.content or ""))
         _add(element, "pubDate", rfc822(entry.published))
         if entry.content:
-            _add(element, f"{{{_CONTENT}}}encoded")  # `with_html` fills it
+            _add(element, f"{{{_CONTENT}}}encoded", _in_cdata(entry.content))
         if entry.authors:
             # RSS 2.0's own `author` must be an e-mail address. Of several `dc:creator`, readers
             # keep the first or the last.
@@ -210,6 +168,11 @@ def rfc822(moment: datetime) -> str:
     return format_datetime(moment)
 
 
-def _add(parent: etree._Element, name: str, text: str | None = None, **attributes: Any) -> None:
+def _add(
+    parent: etree._Element,
+    name: str,
+    text: str | etree.CDATA | None = None,
+    **attributes: Any,
+) -> None:
     element = etree.SubElement(parent, name, attributes)
     element.text = text

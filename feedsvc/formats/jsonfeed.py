@@ -1,7 +1,6 @@
 """JSON Feed 1.1 (https://www.jsonfeed.org/version/1.1/)."""
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from feedsvc.formats import plaintext
@@ -10,15 +9,10 @@ from feedsvc.model import Entry, Feed, Person
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
-def fragment(entry: Entry) -> bytes:
-    """Return `entry` as an item, a JSON object in UTF-8."""
-    return _JSON.encode(_item(plaintext.of_entry(entry))).encode()
-
-
-def assemble(feed: Feed, fragments: Sequence[bytes]) -> bytes:
-    """Return the JSON Feed document of `feed` around the fragments of its entries."""
+def render(feed: Feed) -> bytes:
+    """Return `feed` as a JSON Feed document in UTF-8."""
     feed = plaintext.of_feed(feed)
-    around = _filled(
+    document = _filled(
         version="https://jsonfeed.org/version/1.1",
         title=feed.title,
         home_page_url=feed.link,
@@ -29,10 +23,9 @@ def assemble(feed: Feed, fragments: Sequence[bytes]) -> bytes:
         language=feed.language,
         authors=[_author(feed.author)],
     )
-    before = _JSON.encode(around).removesuffix("}").encode()
-    items = [part for one in fragments for part in (b",", one)][1:]
     # "items (required, array)", even when empty
-    return b"".join((before, b',"items":[', *items, b"]}"))  # one join: one copy
+    document["items"] = [_item(plaintext.of_entry(entry)) for entry in feed.entries]
+    return _JSON.encode(document).encode()
 
 
 def _item(entry: Entry) -> dict[str, Any]:

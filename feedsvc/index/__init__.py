@@ -1,31 +1,36 @@
 """The index: what feedsvc knows, in one database. SQLAlchemy Core; SQLite unless told otherwise.
 
-`Index` answers questions; `Index.writing()` gives a `Writer` inside the one transaction of a
-refresh. Not inside: what to write, and why.
+`Index` has a table for each thing that it keeps, which answers questions; `Index.writing()` gives a
+`Writer` inside the one transaction of a refresh. Not inside: what to write, and why.
 """
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Self
 
-from sqlalchemy import and_, func, literal, or_, select
-
-from feedsvc.index import journal, rows, schema, watchlock
-from feedsvc.index.database import journal_of
+from feedsvc.errors import StateDamagedError, StateError
+from feedsvc.index import journal, watchlock
+from feedsvc.index.articles import ArticleTable
+from feedsvc.index.contents import Content, ContentTable
+from feedsvc.index.database import Database, Generation
+from feedsvc.index.documents import NEVER, DocumentTable
 from feedsvc.index.engine import file_of, is_of_state
-from feedsvc.index.kept import Kept
-from feedsvc.index.lookup import chunks, named
-from feedsvc.index.saved import SavedWork
+from feedsvc.index.feeds import FeedState, FeedTable
+from feedsvc.index.journal import Journal
+from feedsvc.index.ledger import LedgerTable
+from feedsvc.index.meta import MetaTable
+from feedsvc.index.problems import ProblemTable
 from feedsvc.index.writer import Writer
-from feedsvc.model import Problem, Published, Signature
-
-_MOST_RANGES = 1000  # queries of one place each; then one for everything is quicker
+from feedsvc.model import Identity
 
 __all__ = [
+    "NEVER",
+    "Content",
     "FeedState",
+    "Generation",
     "Index",
-    "Kept",
     "Writer",
     "file_of",
     "is_of_state",
@@ -34,251 +39,135 @@ __all__ = [
     "watchlock",
 ]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedState:
-    """What is remembered of a feed: the term it is of, what it shows, since when."""
-
-    slug: str
-    term: str | None
-    fingerprint: str
-    changed: datetime
+logger = logging.getLogger(__name__)
 
 
-class Index(SavedWork):
+class Index:
     """Everything known about the articles."""
 
-    def meta(self, key: str) -> str | None:
-        """Return one remembered value."""
-        with self._reading() as connection:
-            return connection.execute(
-                select(schema.meta.c.value).where(schema.meta.c.key == key)
-            ).scalar()
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.meta = MetaTable(database)
+        self.articles = ArticleTable(database)
+        self.problems = ProblemTable(database)
+        self.feeds = FeedTable(database)
+        self.contents = ContentTable(database)
+        self.documents = DocumentTable(database)
+        file = database.file
+        self.ledger = LedgerTable(database, Journal(journal_of(file)) if file else None)
 
-    def metas(self) -> dict[str, str]:
-        """Return all remembered values."""
-        with self._reading() as connection:
-            return {row.key: row.value for row in connection.execute(select(schema.meta))}
+    @classmethod
+    def open(cls, url: str, *, owner: bool = False) -> Self:
+        """Open the index at a database URL, made or brought up to date as needed.
 
-    def signatures(self, within: Sequence[str] | None = None) -> dict[str, Signature]:
-        """Return the signature of every file as last read, by source.
-
-        `within` some places: of the files at and below them, and perhaps of others.
+        The `owner` is the process that refreshes: it looks for damage if the last owner did not
+        close, and keeps the journal. Raises StateError, which names the database but never its
+        password.
         """
-        files = schema.files.c
-        query = select(files.source, files.mtime_ns, files.size, files.ctime_ns, files.inode)
-        # Only where text is compared by its bytes is what is below a folder one range of it.
-        if within is None or self._engine.dialect.name != "sqlite" or len(within) > _MOST_RANGES:
-            parts = [query]
-        else:
-            below = chr(ord("/") + 1)
-            parts = [
-                query.where(
-                    or_(
-                        files.source == place,
-                        and_(files.source > f"{place}/", files.source < f"{place}{below}"),
-                    )
-                )
-                for place in within
-            ]
-        with self._reading() as connection:
-            return {
-                source: Signature(*signature)
-                for part in parts
-                for source, *signature in connection.execute(part)
-            }
+        index = cls(Database(url))
+        try:
+            index._prepare(owner=owner)
+        except BaseException:
+            index.close()
+            raise
+        return index
 
-    def named(self, sources: Sequence[str]) -> set[str]:
-        """Return which of these sources the ledger names."""
-        with self._reading() as connection:
-            return named(connection, sources)
+    def close(self) -> None:
+        """Close all connections."""
+        self.database.close()
 
-    def problems(self) -> tuple[Problem, ...]:
-        """Return every open problem, unpublished articles first."""
-        table = schema.problems.c
-        with self._reading() as connection:
-            found = connection.execute(
-                select(schema.problems).order_by(table.published, table.source, table.ordinal)
-            )
-            uncleaned = connection.execute(
-                select(schema.contents.c.source, schema.contents.c.problem)
-                .where(schema.contents.c.problem.is_not(None))
-                .order_by(schema.contents.c.source)
-            )
-            return (
-                *(rows.problem(row) for row in found),
-                *(rows.uncleaned(row.source, row.problem) for row in uncleaned),
-            )
+    @contextmanager
+    def writing(self) -> Iterator[Writer]:
+        """Open the one transaction of a refresh; it is rolled back if the block raises.
 
-    def count(self) -> int:
-        """Return how many articles are published."""
-        # One file speaks for each id. The ids are counted in their index's order, which is quick;
-        # to join every article with the ledger is not. Those held back are few.
-        articles = schema.articles.c
-        ids = select(articles.id).distinct().subquery()
-        held = (
-            select(func.count())
-            .select_from(
-                schema.articles.join(
-                    schema.ledger,
-                    and_(
-                        schema.ledger.c.id == articles.id, schema.ledger.c.source == articles.source
-                    ),
-                )
+        Only one process is in such a block at a time; others wait.
+        """
+        with self.database.transaction() as connection:
+            writer = Writer(connection)
+            yield writer
+            writer.move_generation()
+            if self.ledger.journal is not None:
+                self.ledger.journal.append(writer.identified.values())
+
+    def import_ledger(self, identities: Iterable[Identity]) -> int:
+        """Take over these identities, and return how many; where both know a file, these count.
+
+        The files concerned are read again by the next refresh, so that they take the ids.
+        """
+        known = {identity.id: identity for identity in identities}
+        with self.writing() as writer:
+            writer.take_over(known.values())
+        return len(known)
+
+    def mend(self) -> None:
+        """Make the database anew where it is gone, or where somebody has met damage in it.
+
+        Raises StateError.
+        """
+        try:
+            if self.database.is_lost():
+                self._recover()
+            elif self.database.is_suspect():
+                self.database.check()
+        except StateDamagedError:
+            self.repair()
+
+    def repair(self) -> None:
+        """Set a damaged database aside and make a new one, with the ledger. Raises StateError."""
+        if self.database.is_ours():  # else another process has done it meanwhile
+            logger.warning(
+                "the state at %s was damaged; it was set aside as %s and is made anew from the"
+                " articles, with the ids of its ledger's journal",
+                self.database.file,
+                self.database.set_aside(),
             )
-            .where(articles.held_until.is_not(None))
+        self.database.make_anew()
+        self._restore()
+
+    def _recover(self) -> None:
+        """Make the database anew that somebody has taken away, emptied, or replaced.
+
+        Where its journal went too, the ledger comes from the file that connections still have open.
+        """
+        known: list[Identity] = []
+        with suppress(StateError):
+            known = list(self.ledger.all())
+        aside = self.database.set_aside()
+        logger.warning(
+            "the state at %s has gone%s; it is made anew from the articles, with the ids of its"
+            " ledger",
+            self.database.file,
+            f" (what was there instead was set aside as {aside})" if aside else "",
         )
-        with self._reading() as connection:
-            known = connection.execute(select(func.count()).select_from(ids)).scalar_one()
-            return int(known - connection.execute(held).scalar_one())
+        self.database.make_anew()
+        self._restore()
+        if self.ledger.journal is not None and self.ledger.journal.lines() < len(known):
+            self.import_ledger(known)
+            self._restore()
 
-    def due(self, now: datetime) -> tuple[list[str], datetime | None]:
-        """Return the sources of held articles whose time has come, and the next time that will."""
-        held = schema.articles.c.held_until
-        second = rows.seconds(now)
-        with self._reading() as connection:
-            ready = connection.execute(select(schema.articles.c.source).where(held <= second))
-            later = connection.execute(select(func.min(held)).where(held > second)).scalar()
-            return list(ready.scalars()), None if later is None else rows.moment(later)
+    def _prepare(self, *, owner: bool) -> None:
+        crashed = owner and self.database.own()
+        try:
+            self.database.migrate()
+            if owner and self.database.file and (crashed or self.database.is_suspect()):
+                self.database.check()
+            if owner:
+                self._restore()
+        except StateDamagedError:
+            if owner:
+                self.repair()
+            # Else the owner does, at its next pass; until then whoever asks is told.
 
-    def changed_after(self, moment: datetime, seconds: int) -> bool:
-        """Tell whether any feed says that it changed more than so many seconds after `moment`."""
-        with self._reading() as connection:
-            latest = connection.execute(select(func.max(schema.feeds.c.changed))).scalar()
-        return latest is not None and latest > rows.seconds(moment) + seconds
-
-    def feed(self, slug: str) -> FeedState | None:
-        """Return the state of one feed, None where there has never been such a feed."""
-        with self._reading() as connection:
-            row = connection.execute(
-                select(schema.feeds).where(schema.feeds.c.slug == slug)
-            ).first()
-        return None if row is None else _feed_state(row)
-
-    def feeds(self, slugs: Collection[str]) -> dict[str, FeedState]:
-        """Return the states of these feeds by slug, but for those that there have never been."""
-        with self._reading() as connection:
-            return {
-                row.slug: _feed_state(row)
-                for chunk in chunks(list(slugs))
-                for row in connection.execute(
-                    select(schema.feeds).where(schema.feeds.c.slug.in_(chunk))
-                )
-            }
-
-    def term_feeds(self) -> tuple[tuple[FeedState, int], ...]:
-        """Return the feeds of terms that articles name now, each with its number of articles."""
-        feeds, memberships = schema.feeds.c, schema.memberships.c
-        counts = (
-            select(memberships.slug, func.count().label("articles"))
-            .group_by(memberships.slug)
-            .subquery()
-        )
-        with self._reading() as connection:
-            found = connection.execute(
-                select(schema.feeds, counts.c.articles)
-                .join(counts, counts.c.slug == feeds.slug)
-                .where(feeds.term.is_not(None))
-                .order_by(counts.c.articles.desc(), feeds.slug)
-            )
-            return tuple((_feed_state(row), row.articles) for row in found)
-
-    def published(self, slug: str, limit: int) -> tuple[Published, ...]:
-        """Return the newest articles of one feed, newest first, ties by id, without bodies."""
-        memberships = schema.memberships
-        query = (
-            _published_query()
-            .join(memberships, memberships.c.source == schema.articles.c.source)
-            .where(memberships.c.slug == slug)
-            .order_by(memberships.c.published.desc(), memberships.c.id)
-            .limit(limit)
-        )
-        with self._reading() as connection:
-            return tuple(rows.published(row) for row in connection.execute(query))
-
-    def all_published(self, size: int) -> Iterator[tuple[Published, ...]]:
-        """Yield every article that is published, without its body, so many at a time."""
-        source = schema.articles.c.source
-        query = _published_query().order_by(source).limit(size)
-        last = ""
-        while True:
-            with self._reading() as connection:
-                batch = tuple(
-                    rows.published(row) for row in connection.execute(query.where(source > last))
-                )
-            if not batch:
-                return
-            yield batch
-            last = batch[-1].article.source
-
-    def article(self, key: str) -> Published | None:
-        """Return the article of one key without its body, None where none is published."""
-        query = _published_query().where(schema.ledger.c.key == key)
-        with self._reading() as connection:
-            row = connection.execute(query).first()
-        return None if row is None else rows.published(row)
-
-    def shown_in(self, source: str) -> tuple[list[str], datetime | None]:
-        """Return the slugs of the feeds that show an article, and until when it is held."""
-        memberships, articles = schema.memberships.c, schema.articles.c
-        with self._reading() as connection:
-            held = connection.execute(
-                select(articles.held_until).where(articles.source == source)
-            ).scalar()
-            slugs = connection.execute(
-                select(memberships.slug)
-                .join(schema.articles, articles.source == memberships.source)
-                .join(schema.ledger, _SPEAKS)
-                .where(memberships.source == source)
-                .order_by(memberships.slug)
-            ).scalars()
-            return list(slugs), None if held is None else rows.moment(held)
-
-    def was_known(self, key: str) -> bool:
-        """Tell whether an article ever had this key."""
-        with self._reading() as connection:
-            query = select(schema.ledger.c.id).where(schema.ledger.c.key == key)
-            return connection.execute(query).first() is not None
-
-    def bodies(self, sources: list[str]) -> dict[str, str]:
-        """Return the raw bodies of these sources."""
-        table = schema.bodies.c
-        with self._reading() as connection:
-            query = select(schema.bodies).where(table.source.in_(sources))
-            return rows.bodies(connection.execute(query))
-
-    def outdated(self, policy: str, limit: int) -> tuple[Published, ...]:
-        """Return articles whose content is kept by another policy, newest first, no bodies."""
-        contents = schema.contents.c
-        query = (
-            _published_query()
-            .join(schema.contents, contents.source == schema.articles.c.source)
-            .where(contents.policy != policy)
-            .order_by(schema.articles.c.published.desc(), schema.articles.c.id)
-            .limit(limit)
-        )
-        with self._reading() as connection:
-            return tuple(rows.published(row) for row in connection.execute(query))
+    def _restore(self) -> None:
+        """Bring ledger and journal together."""
+        try:
+            missing = self.ledger.missing()
+        except OSError as error:
+            raise StateError(f"the ledger's journal cannot be used: {error}") from error
+        if missing:
+            self.import_ledger(missing)
 
 
-# The file that the ledger names speaks for the entry; its copies are known and not shown.
-_SPEAKS = and_(
-    schema.ledger.c.id == schema.articles.c.id,
-    schema.ledger.c.source == schema.articles.c.source,
-    schema.articles.c.held_until.is_(None),
-)
-
-
-def _published_query() -> Any:
-    return select(schema.articles, schema.ledger.c.key, literal("").label("body")).join(
-        schema.ledger, _SPEAKS
-    )
-
-
-def _feed_state(row: Any) -> FeedState:
-    return FeedState(
-        slug=row.slug,
-        term=row.term,
-        fingerprint=row.fingerprint,
-        changed=rows.moment(row.changed),
-    )
+def journal_of(file: Path) -> Path:
+    """Return where the ledger of the database `file` is kept as text."""
+    return file.with_suffix(".ledger.jsonl")

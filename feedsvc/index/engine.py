@@ -1,11 +1,13 @@
 """Connections: what SQLite needs to be told, and what its errors mean."""
 
 import sqlite3
+import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import URL, Engine, make_url
@@ -74,6 +76,13 @@ def make(url: URL) -> Engine:
     if file is not None:
         with suppress(OSError):  # opening the file says it better
             file.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):
+            file.touch()
+        # A connection does not make a new file: one that is gone is not to come back empty.
+        url = url.set(
+            database=f"file:{quote(str(file.absolute()))}",
+            query={"mode": "rw", **url.query, "uri": "true"},
+        )
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")
@@ -99,6 +108,23 @@ def make(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("feedsvc_writes") else "BEGIN")
 
     return engine
+
+
+def is_state(file: Path) -> bool:
+    """Tell whether a file is a database with our tables.
+
+    Raises sqlite3.Error where it is damaged, or cannot be read at this moment.
+    """
+    try:
+        status = file.stat()
+        if not stat.S_ISREG(status.st_mode) or not status.st_size:
+            return False
+    except OSError:
+        return False
+    address = f"file:{quote(str(file.absolute()))}?mode=ro"
+    with closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS)) as database:
+        query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'"
+        return database.execute(query).fetchone() is not None
 
 
 def call_while_busy(engine: Engine, call: Callable[[], None]) -> None:

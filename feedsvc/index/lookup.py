@@ -1,9 +1,9 @@
-"""Looking things up by many values at once."""
+"""Reading and writing rows by many values at once."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, and_, case, func, select
+from sqlalchemy import Column, Connection, Table, and_, case, func, select
 
 from feedsvc.index import rows, schema
 from feedsvc.model import Identity
@@ -27,7 +27,7 @@ def identities(connection: Connection, wanted: Mapping[str, Iterable[str]]) -> l
 
 
 def copies(connection: Connection, ids: Iterable[str]) -> list[str]:
-    """Return the sources that have these ids and do not speak for them."""
+    """Return the sources that have these ids and are not canonical."""
     ledger, articles = schema.ledger.c, schema.articles.c
     found: list[str] = []
     for chunk in chunks(sorted(ids)):
@@ -51,8 +51,8 @@ def named(connection: Connection, sources: Sequence[str]) -> set[str]:
     return found
 
 
-def without_speaker(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
-    """Return which of these ids have articles and none that speaks: id to first source."""
+def without_canonical_source(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
+    """Return which of these ids have copies alone: their first source, by id."""
     ledger, articles = schema.ledger.c, schema.articles.c
     found: dict[str, str] = {}
     for chunk in chunks(sorted(ids)):
@@ -65,6 +65,23 @@ def without_speaker(connection: Connection, ids: Iterable[str]) -> dict[str, str
         )
         found.update((id, source) for id, source in connection.execute(query))
     return found
+
+
+def replace_rows(
+    connection: Connection, table: Table, key: Column[Any], values: Sequence[dict[str, Any]]
+) -> None:
+    """Write these rows in the place of those that have the same keys."""
+    delete_rows(connection, table, key, [row[key.name] for row in values])
+    if values:
+        connection.execute(table.insert(), values)
+
+
+def delete_rows(
+    connection: Connection, table: Table, key: Column[Any], values: Iterable[str]
+) -> None:
+    """Delete the rows that have any of these keys."""
+    for chunk in chunks(list(values)):
+        connection.execute(table.delete().where(key.in_(chunk)))
 
 
 def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:

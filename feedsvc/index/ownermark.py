@@ -35,6 +35,10 @@ class OwnerMark:
                     os.close(descriptor)  # another owner closed the state and removed it meanwhile
         return crashed
 
+    def is_there(self) -> bool:
+        """Tell whether the mark of this process can be seen by others."""
+        return self._descriptor is None or _is_at(self._descriptor, self._path)
+
     def release(self) -> None:
         """Cease to be an owner; the last one removes the mark."""
         if self._descriptor is None:

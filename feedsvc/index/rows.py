@@ -122,10 +122,10 @@ def of_problem(problem: Problem, ordinal: int) -> dict[str, Any]:
 
 
 def uncleaned(source: str, reason: str) -> Problem:
-    """Return the problem of an article of which only the summary is published."""
+    """Return the problem of an article whose content could not be cleaned as it is."""
     return Problem(
         source=source,
-        reason=f"{reason}, so only its summary and a link are published",
+        reason=reason,
         cure="shorten the article, or write its HTML more simply",
         field="body",
         published=True,

@@ -15,17 +15,22 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Select,
     Table,
     Text,
     inspect,
+    select,
 )
 
 from feedsvc.errors import StateError
 
 metadata = MetaData()
 
-# What each key means is said where it is used; values are text.
+# Single values, all of them text. Each key is a constant in the module that writes it.
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text))
+
+GENERATION = "generation"
+"""Under which `meta` has a number that moves with every change of feeds or documents."""
 
 # Every article file met, whether or not it could be read.
 files = Table(
@@ -80,6 +85,9 @@ memberships = Table(
     Column("published", BigInteger),
     Column("id", Text),
 )
+
+NEWEST_FIRST = memberships.c.published.desc(), memberships.c.id
+"""The order of every feed: the newest article first, ties by id."""
 
 # The state of each feed ever served; `term` where it is of a term that articles name.
 feeds = Table(
@@ -192,6 +200,18 @@ STEPS: Sequence[Sequence[str]] = (
         "ALTER TABLE files ADD COLUMN inode BIGINT NOT NULL DEFAULT -1",
     ),
 )
+
+
+def read_meta(key: str) -> Select[str]:
+    """Return the query for one remembered value."""
+    return select(meta.c.value).where(meta.c.key == key)
+
+
+def move_generation(connection: Connection) -> None:
+    """Tell every process that feeds or documents have changed."""
+    number = int(connection.execute(read_meta(GENERATION)).scalar() or 0) + 1
+    connection.execute(meta.delete().where(meta.c.key == GENERATION))
+    connection.execute(meta.insert().values(key=GENERATION, value=str(number)))
 
 
 def migrate(connection: Connection, steps: Sequence[Sequence[str]] = STEPS) -> None:

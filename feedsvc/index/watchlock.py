@@ -5,6 +5,7 @@ The lock is on a file beside the database, and ends with the process that has it
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy.engine import URL
@@ -18,19 +19,34 @@ def watcher_lock_of(url: str | URL) -> Path | None:
     return None if file is None else file.with_name(file.name + ".watcher")
 
 
-def take(file: Path) -> int:
-    """Wait until no other process has the lock, and have it while the returned descriptor is open.
+def take(file: Path) -> int | None:
+    """Have the lock while the returned descriptor is open; return None if another process has it.
 
     Raises OSError where there can be no such file.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def keep(file: Path, descriptor: int) -> int:
+    """Take the lock again where its file has gone; return the descriptor to keep open from now on.
+
+    Raises OSError as `take` does.
+    """
+    with suppress(FileNotFoundError):
+        if os.path.samestat(os.fstat(descriptor), file.stat()):
+            return descriptor
+    again = take(file)
+    return descriptor if again is None else again
 
 
 def is_taken(file: Path) -> bool:

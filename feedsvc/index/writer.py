@@ -3,34 +3,31 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import Connection, literal, select
+from sqlalchemy import Connection, Table, literal, select
 
 from feedsvc.codings import pack
 from feedsvc.index import rows, schema
-from feedsvc.index.feedstates import FeedStates
-from feedsvc.index.kept import Kept, write_contents
-from feedsvc.index.lookup import chunks, copies, identities, without_speaker
+from feedsvc.index.contents import Content, write_contents
+from feedsvc.index.feeds import FeedWriter
+from feedsvc.index.lookup import (
+    chunks,
+    copies,
+    delete_rows,
+    identities,
+    replace_rows,
+    without_canonical_source,
+)
 from feedsvc.model import UNREAD, Identity, Problem, Published, Signature
 
-_SHOWING = 1000
-"""The ordinal of what is wrong with showing an article; reading it makes fewer problems."""
 
-
-def write_problem(connection: Connection, problem: Problem) -> None:
-    """Put `problem` in the place of what was wrong with showing its article."""
-    table = schema.problems
-    connection.execute(
-        table.delete().where(table.c.source == problem.source, table.c.ordinal == _SHOWING)
-    )
-    connection.execute(table.insert().values(rows.of_problem(problem, _SHOWING)))
-
-
-class Writer(FeedStates):
+class Writer:
     """Changes to the index, and the memory of which feeds they touch."""
 
     def __init__(self, connection: Connection) -> None:
-        super().__init__(connection)
+        self._connection = connection
+        self.feeds = FeedWriter(connection)
         self.identified: dict[str, Identity] = {}  # what was written to the ledger, by id
         self._touched_ids: set[str] = set()
         self._orphans: set[str] = set()  # ids whose own file went in this refresh
@@ -44,12 +41,17 @@ class Writer(FeedStates):
 
     def meta(self, key: str) -> str | None:
         """Return one remembered value."""
-        query = select(schema.meta.c.value).where(schema.meta.c.key == key)
-        return self._connection.execute(query).scalar()
+        return self._connection.execute(schema.read_meta(key)).scalar()
+
+    def move_generation(self) -> None:
+        """Tell every process, once this is committed, that feeds have changed."""
+        schema.move_generation(self._connection)
 
     def set_meta(self, key: str, value: str) -> None:
         """Remember one value."""
-        self._replace(schema.meta, schema.meta.c.key, [{"key": key, "value": value}])
+        replace_rows(
+            self._connection, schema.meta, schema.meta.c.key, [{"key": key, "value": value}]
+        )
 
     def identities(self, wanted: Mapping[str, Iterable[str]]) -> list[Identity]:
         """Return the ledger's rows that have any of the `wanted` values, by column."""
@@ -57,7 +59,8 @@ class Writer(FeedStates):
 
     def write_files(self, signatures: Mapping[str, Signature]) -> None:
         """Remember the signatures of files that have been dealt with."""
-        self._replace(
+        replace_rows(
+            self._connection,
             schema.files,
             schema.files.c.source,
             [{"source": source, **one._asdict()} for source, one in signatures.items()],
@@ -69,7 +72,7 @@ class Writer(FeedStates):
 
     def write_problems(self, found: Mapping[str, Sequence[Problem]]) -> None:
         """Put `found` in the place of the problems of these sources."""
-        self._delete(schema.problems, schema.problems.c.source, found)
+        delete_rows(self._connection, schema.problems, schema.problems.c.source, found)
         self._insert(
             schema.problems,
             [
@@ -84,14 +87,21 @@ class Writer(FeedStates):
         new = {identity.id: identity for identity in identities}
         self.identified.update(new)
         self._touched_ids.update(new)
-        self._replace(schema.ledger, schema.ledger.c.id, [rows.ledger(i) for i in new.values()])
+        replace_rows(
+            self._connection,
+            schema.ledger,
+            schema.ledger.c.id,
+            [rows.ledger(i) for i in new.values()],
+        )
 
     def take_over(self, identities: Iterable[Identity]) -> None:
         """Write identities from elsewhere; what the ledger said of their files before goes."""
         new = list(identities)
         sources = [identity.source for identity in new]
-        self._delete(schema.ledger, schema.ledger.c.source, sources)
-        self._delete(schema.ledger, schema.ledger.c.key, [identity.key for identity in new])
+        delete_rows(self._connection, schema.ledger, schema.ledger.c.source, sources)
+        delete_rows(
+            self._connection, schema.ledger, schema.ledger.c.key, [identity.key for identity in new]
+        )
         self.write_identities(new)
         # Read again if the file is there, removed if it is not.
         table = schema.files
@@ -137,6 +147,10 @@ class Writer(FeedStates):
         self._forget_memberships([published.article.source for published, _ in found])
         self._join(found)
 
+    def _insert(self, table: Table, values: list[dict[str, Any]]) -> None:
+        if values:
+            self._connection.execute(table.insert(), values)
+
     def _join(self, found: Sequence[tuple[Published, Mapping[str, str | None]]]) -> None:
         values = [
             {
@@ -150,27 +164,29 @@ class Writer(FeedStates):
             for slug in slugs
         ]
         self._insert(schema.memberships, values)
-        self.touched.update(str(row["slug"]) for row in values)
+        self.feeds.touched.update(str(row["slug"]) for row in values)
         shown = [slugs for published, slugs in found if published.held_until is None]
-        self.know_terms({slug: term for slugs in shown for slug, term in slugs.items() if term})
+        self.feeds.know_terms(
+            {slug: term for slugs in shown for slug, term in slugs.items() if term}
+        )
 
     def remove_articles(self, sources: Iterable[str]) -> None:
         """Take these articles out of everything but the ledger and the list of files."""
         sources = list(sources)
         self._forget(sources)
-        self._delete(schema.contents, schema.contents.c.source, sources)
+        delete_rows(self._connection, schema.contents, schema.contents.c.source, sources)
 
     def remove_files(self, sources: Iterable[str]) -> None:
         """Forget files that are gone, and their articles; the ledger remembers their ids."""
         sources = list(sources)
         self.remove_articles(sources)
-        self._delete(schema.files, schema.files.c.source, sources)
-        self._delete(schema.problems, schema.problems.c.source, sources)
+        delete_rows(self._connection, schema.files, schema.files.c.source, sources)
+        delete_rows(self._connection, schema.problems, schema.problems.c.source, sources)
 
-    def heirs(self) -> list[str]:
-        """Return the copies of entries whose own file went: any of them may speak now."""
+    def copies_of_orphans(self) -> list[str]:
+        """Return the copies of entries whose canonical source went: one of them takes its place."""
         articles = schema.articles.c
-        self._orphans.update(without_speaker(self._connection, self._touched_ids))
+        self._orphans.update(without_canonical_source(self._connection, self._touched_ids))
         self._touched_ids.clear()
         found: list[str] = []
         for chunk in chunks(sorted(self._orphans - self._asked)):
@@ -184,7 +200,7 @@ class Writer(FeedStates):
 
         Of several copies it is the first by its source.
         """
-        sources = without_speaker(self._connection, self._orphans)
+        sources = without_canonical_source(self._connection, self._orphans)
         articles = {one.article.source: one for one in self.all_articles(list(sources.values()))}
         bodies = rows.bodies(
             row
@@ -199,7 +215,7 @@ class Writer(FeedStates):
         }
 
     def copies(self, ids: Iterable[str]) -> list[str]:
-        """Return the sources that have these ids and do not speak for them."""
+        """Return the sources that have these ids and are not canonical."""
         return copies(self._connection, ids)
 
     def all_articles(self, sources: Sequence[str] | None = None) -> Iterator[Published]:
@@ -232,13 +248,13 @@ class Writer(FeedStates):
             found.update(self._connection.execute(query).scalars())
         return found
 
-    def keep_contents(self, kept: Mapping[str, Kept]) -> None:
+    def keep_contents(self, contents: Mapping[str, Content]) -> None:
         """Keep cleaned content, and note the feeds that it may be seen in."""
-        write_contents(self._connection, kept)
+        write_contents(self._connection, contents)
         memberships = schema.memberships.c
-        for chunk in chunks(list(kept)):
+        for chunk in chunks(list(contents)):
             query = select(memberships.slug).where(memberships.source.in_(chunk)).distinct()
-            self.touched.update(self._connection.execute(query).scalars())
+            self.feeds.touched.update(self._connection.execute(query).scalars())
 
     def _forget(self, sources: Sequence[str]) -> None:
         sources = list(self.known_articles(sources))  # most are new, and there is nothing to forget
@@ -249,15 +265,15 @@ class Writer(FeedStates):
                 ).scalars()
             )
         self._forget_memberships(sources)
-        self._delete(schema.articles, schema.articles.c.source, sources)
-        self._delete(schema.bodies, schema.bodies.c.source, sources)
+        delete_rows(self._connection, schema.articles, schema.articles.c.source, sources)
+        delete_rows(self._connection, schema.bodies, schema.bodies.c.source, sources)
 
     def _forget_memberships(self, sources: Sequence[str]) -> None:
         memberships = schema.memberships.c
         for chunk in chunks(sources):
-            self.touched.update(
+            self.feeds.touched.update(
                 self._connection.execute(
                     select(memberships.slug).where(memberships.source.in_(chunk)).distinct()
                 ).scalars()
             )
-        self._delete(schema.memberships, memberships.source, sources)
+        delete_rows(self._connection, schema.memberships, memberships.source, sources)

@@ -8,26 +8,25 @@
 `Republisher` is what the web, the watcher and the command line hold.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from feedsvc import memory
 from feedsvc.cleaning import Cleaner
 from feedsvc.config import Config
 from feedsvc.errors import LedgerError, StateDamagedError
-from feedsvc.index import Index, journal
+from feedsvc.index import Generation, Index, journal
 from feedsvc.model import Document, Entry, Feed, Problem, Refresh
 from feedsvc.republisher.checking import check
 from feedsvc.republisher.contents import Contents
 from feedsvc.republisher.documents import Documents
 from feedsvc.republisher.entries import Entries, Listing
 from feedsvc.republisher.explain import Explainer, Explanation
+from feedsvc.republisher.gather import Paths
 from feedsvc.republisher.health import PASSES, Health, Judge, Passes
 from feedsvc.republisher.ignored import Ignored, ignored
 from feedsvc.republisher.policies import needs_image_key
 from feedsvc.republisher.refresh import Progress, Refresher
-from feedsvc.republisher.survey import Paths
 
 __all__ = [
     "Ignored", "Listing", "Paths", "Progress", "Republisher", "check", "ignored",
@@ -35,8 +34,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-_PREPARING_SECONDS = 5.0  # of a first pass, between the newest articles and the others
-_WARMING_SECONDS = 1.0  # of a pass; new articles must not wait for longer
+_PUBLISHING_SECONDS = 1.0  # of a stage; new articles must not wait for longer
 
 
 class Republisher:
@@ -61,13 +59,8 @@ class Republisher:
         self._contents = Contents(config, index, self._cleaner)
         self._entries = Entries(config, index, self._contents)
         self._documents = Documents(config, index, self._entries, clock)
-        self._refresher = Refresher(
-            config, index, self._contents, served=self._prepare, processes=processes
-        )
+        self._refresher = Refresher(config, index, self._contents, processes=processes)
         self._judge = Judge(lambda: clock().timestamp())
-
-    def _prepare(self, now: datetime) -> None:
-        self._documents.prepare(now, _PREPARING_SECONDS)
 
     def close(self) -> None:
         """Let go of the index, and of the process that cleans long articles."""
@@ -87,7 +80,7 @@ class Republisher:
         accept_empty: bool = False,
         one_stage: bool = False,
     ) -> Refresh:
-        """Bring the index up to date with the articles directory.
+        """Bring the index up to date with the articles directory, and documents with the index.
 
         With `paths`, absolute ones, only what is at them and below them is looked at, and files
         that were still being written.
@@ -103,13 +96,13 @@ class Republisher:
         now = self._clock()
 
         def note(done: int, total: int) -> None:
-            self._index.note_alive()
-            self._index.note_progress(done, total)
+            self._index.database.progress.note_alive()
+            self._index.database.progress.note(done, total)
             if progress:
                 progress(done, total)
 
-        with self._index.pass_under_way(self._clock):
-            self._index.note_alive()
+        with self._index.database.progress.under_way(self._clock):
+            self._index.database.progress.note_alive()
             self._index.mend()
             try:
                 report = self._refresher.refresh(
@@ -118,15 +111,14 @@ class Republisher:
             except StateDamagedError:
                 self._index.repair()
                 report = self._refresher.refresh(now, note, accept_empty=accept_empty)
-            self._index.note_progress(0, 0)
-            if report.changes:
-                memory.give_back()
-            more = self.ready() and self._documents.warm(now, _WARMING_SECONDS)
+            self._index.database.progress.note(0, 0)
+            seconds = _PUBLISHING_SECONDS if one_stage else None
+            more = self.ready() and self._documents.publish(now, seconds)
         return replace(report, again_in=0.0) if more else report
 
     def quiet_seconds(self) -> float | None:
         """Return for how long the pass under way here has not got on; None if there is none."""
-        return self._index.quiet_seconds()
+        return self._index.database.progress.quiet_seconds()
 
     def note_start(self, within: float) -> None:
         """Remember that a watcher begins, whose first pass is due within so many seconds.
@@ -134,7 +126,7 @@ class Republisher:
         Raises StateError, as `note_pass` does.
         """
         before = self._passes(within)
-        self._index.note_meta(PASSES, str(before.after_start()))
+        self._index.meta.note(PASSES, str(before.after_start()))
 
     def note_pass(self, error: str | None, within: float, *, watched: bool) -> None:
         """Remember how a pass went, and within how many seconds another good one is due.
@@ -143,18 +135,18 @@ class Republisher:
         """
         now = self._clock().timestamp()
         after = self._passes(within).after(now, error, within, watched=watched)
-        self._index.note_meta(PASSES, str(after))
+        self._index.meta.note(PASSES, str(after))
 
     def _passes(self, within: float) -> Passes:
-        known = Passes.parse(self._index.meta(PASSES))
+        known = Passes.parse(self._index.meta.get(PASSES))
         return known or Passes(since=self._clock().timestamp(), within=within)
 
     def health(self) -> Health:
         """Tell whether passes over the articles are made, as they should be."""
         return self._judge.health(
-            self._index.meta(PASSES),
-            alive=self._index.alive(),
-            watched=self._index.is_watched(),
+            self._index.meta.get(PASSES),
+            alive=self._index.database.progress.read().alive,
+            watched=self._index.database.is_watched(),
         )
 
     def explain(self, file: str) -> Explanation:
@@ -166,7 +158,7 @@ class Republisher:
 
     def export_ledger(self) -> Iterator[str]:
         """Yield the ledger as lines of JSON, by id."""
-        return map(journal.line, self._index.ledger())
+        return map(journal.line, self._index.ledger.all())
 
     def import_ledger(self, lines: Iterable[str]) -> int:
         """Take over the identities in lines of JSON, all or none; return how many.
@@ -188,22 +180,23 @@ class Republisher:
 
     def problems(self) -> tuple[Problem, ...]:
         """Return every open problem."""
-        return self._index.problems()
+        return self._index.problems.all()
 
     def ready(self) -> bool:
         """Tell whether the first pass has been made, so that there is something to serve."""
-        return self._index.meta("ready") is not None
+        return self._entries.is_ready()
 
     def progress(self) -> tuple[int, int]:
         """Return how many articles the pass under way has read, and of how many; 0, 0 if none."""
-        return self._index.progress()
+        progress = self._index.database.progress.read()
+        return progress.done, progress.total
 
     def articles(self) -> int:
         """Return how many articles are published."""
-        return self._index.count()
+        return self._index.articles.count()
 
     def document(self, path: str) -> Document:
-        """Return the bytes of `/feeds/<slug>.<format>` or `/opml.xml`.
+        """Return the bytes of `/feeds/<slug>.<format>` or `/opml.xml`: those stored, or new ones.
 
         The lists with more in them are `/opml.xml?all=1`, `?topics=1` and `?all=1&topics=1`.
 
@@ -211,18 +204,17 @@ class Republisher:
         """
         return self._documents.document(path)
 
-    def holding(self, versions: Mapping[str, str]) -> set[str]:
-        """Return which of these documents, by path and of these versions, are served as they are.
+    def versions(self, paths: Collection[str]) -> dict[str, str]:
+        """Return the versions of those of these documents that are stored, by path.
 
-        So are those that have changed so lately that new ones are still being made.
-
-        Raises NotReadyError before the first pass.
+        Raises NotReadyError before the first pass over a new state.
         """
-        return self._documents.holding(versions)
+        self._entries.check_ready()
+        return self._documents.versions(paths)
 
-    def pulse(self) -> bytes:
-        """Return a number that is another one after any document has changed; it costs nothing."""
-        return self._index.pulse()
+    def generation(self) -> Generation:
+        """Return a value that is another one after articles or documents have changed."""
+        return self._index.database.generation()
 
     def feed(self, slug: str) -> Feed:
         """Return one feed's newest entries; raises as `document` does."""

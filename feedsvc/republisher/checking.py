@@ -58,14 +58,14 @@ def _checked(
     contents = Contents(config, index, cleaner)
     entries = Entries(config, index, contents)
     documents = Documents(config, index, entries, lambda: now)
-    refresher = Refresher(config, index, contents, served=lambda _now: None, processes=processes)
+    refresher = Refresher(config, index, contents, processes=processes)
     with closing(refresher):
         report = refresher.refresh(now, progress)
-    for batch in index.all_published(_BATCH):
+    for batch in index.articles.all_published(_BATCH):
         documents.try_formats(entries.entries(batch))
     problems = sorted(
-        {*report.problems, *index.problems()},
+        {*report.problems, *index.problems.all()},
         key=lambda one: (one.published, one.source, one.line or 0, str(one)),
     )
-    language = sitelanguage.note(config, index.meta(sitelanguage.KEY))
+    language = sitelanguage.note(config, index.meta.get(sitelanguage.KEY))
     return Checked(problems=tuple(problems), language=language)

@@ -7,6 +7,7 @@ another version is not.
 
 import logging
 import posixpath
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -17,7 +18,7 @@ from feedsvc import content, feeds
 from feedsvc.cleaning import Cleaner
 from feedsvc.config import Config
 from feedsvc.errors import CleaningError
-from feedsvc.index import Index, Kept
+from feedsvc.index import Content, Index
 from feedsvc.model import Article, Cleaning, Problem, Published, SafeHTML
 from feedsvc.republisher.policies import stamp
 
@@ -35,42 +36,43 @@ class Contents:
         self._index = index
         self._cleaner = cleaner
         self._image_key: bytes | None = None
+        self._lock = threading.Lock()
         self.stamp = stamp(config)
         self._cleaning = lru_cache(maxsize=4096)(self._cleaning_of)
 
-    def of(self, found: Sequence[Published]) -> dict[str, Kept]:
+    def of(self, found: Sequence[Published]) -> dict[str, Content]:
         """Return the content of these articles, by source; what is not kept is cleaned and kept."""
         kept = self._kept_of(found)
         if len(kept) < len(found):
             # Other formats of a feed want the same articles cleaned, perhaps at this moment.
-            with self._index.turn("content", found[0].id):
+            with self._lock:
                 kept = self._kept_of(found)
                 fresh = self.cleaned(one for one in found if one.article.source not in kept)
-                self._index.keep_contents(fresh)
+                self._index.contents.keep(fresh)
             kept.update(fresh)
         return kept
 
-    def _kept_of(self, found: Sequence[Published]) -> dict[str, Kept]:
-        kept = self._index.contents([one.article.source for one in found])
+    def _kept_of(self, found: Sequence[Published]) -> dict[str, Content]:
+        kept = self._index.contents.read([one.article.source for one in found])
         versions = {one.article.source: one.version for one in found}
         return {source: one for source, one in kept.items() if one.version == versions[source]}
 
-    def cleaned(self, found: Iterable[Published]) -> dict[str, Kept]:
+    def cleaned(self, found: Iterable[Published]) -> dict[str, Content]:
         """Clean these articles, which come without their bodies; return them by source."""
         found = list(found)
-        bodies = self._index.bodies([one.article.source for one in found])
+        bodies = self._index.articles.bodies([one.article.source for one in found])
         return self.cleaned_of(
             replace(one, article=replace(one.article, body=bodies[one.article.source]))
             for one in found
             if one.article.source in bodies
         )
 
-    def cleaned_of(self, found: Iterable[Published]) -> dict[str, Kept]:
+    def cleaned_of(self, found: Iterable[Published]) -> dict[str, Content]:
         """Clean these articles, which have their bodies; return them by source.
 
         One that fails for a reason nobody foresaw is left out, and named.
         """
-        kept: dict[str, Kept] = {}
+        kept: dict[str, Content] = {}
         for one in found:
             try:
                 kept[one.article.source] = self._kept(one)
@@ -81,7 +83,7 @@ class Contents:
     def failed(self, source: str, what: str, error: Exception) -> None:
         """Log why an article cannot be shown, and have the index name it as a problem."""
         logger.error("%s: %s failed", source, what, exc_info=error)
-        self._index.keep_problem(
+        self._index.problems.keep(
             Problem(
                 source=source,
                 reason=f"{what} failed ({type(error).__name__}), so no feed shows it",
@@ -91,18 +93,24 @@ class Contents:
 
     def clean(self, article: Article, key: str) -> content.Cleaned:
         """Clean one article. Raises CleaningError where that cannot be done within limits."""
-        self._index.note_alive()  # one may take as long as it may, and a feed has many
+        # One may take as long as it may, and a feed has many.
+        self._index.database.progress.note_alive()
         return self._cleaner.clean(article.body, article.markup, self.policy(article, key))
 
-    def _kept(self, one: Published) -> Kept:
+    def _kept(self, one: Published) -> Content:
         article, problem = one.article, None
         try:
             cleaned = self.clean(article, one.key)
             html, summary = cleaned.html, cleaned.summary
+            if not cleaned.formatted:
+                problem = (
+                    "its HTML means something else each time it is read, so only its text is shown"
+                )
         except CleaningError as error:
-            summary, problem = article.summary or "", str(error)
+            summary = article.summary or ""
+            problem = f"{error}, so only its summary and a link are published"
             html = content.instead(article.link or self.page(one.key), summary)
-        return Kept(
+        return Content(
             version=one.version, policy=self.stamp, html=html, summary=summary, problem=problem
         )
 
@@ -131,7 +139,7 @@ class Contents:
 
     def image_key(self) -> bytes | None:
         """Return the key of our image proxy, None where there is none yet."""
-        if self._image_key is None and (known := self._index.meta(IMAGE_KEY)):
+        if self._image_key is None and (known := self._index.meta.get(IMAGE_KEY)):
             self._image_key = bytes.fromhex(known)
         return self._image_key
 
@@ -149,6 +157,6 @@ class Contents:
         return replace(self._config.content, **named)
 
 
-def safe(kept: Kept) -> SafeHTML:
+def safe(kept: Content) -> SafeHTML:
     """Return kept HTML; only what `content` made is ever kept."""
     return SafeHTML(kept.html)

@@ -1,22 +1,25 @@
-"""From feeds to what is sent: rendered, compressed, kept; made once while nothing changes."""
+"""Documents: made once from the feed that they show, and served until another one is made.
+
+Whoever refreshes (`publish`) makes the documents of the configured feeds once, and those that
+somebody has asked for within a week whenever they change. One that nobody has asked for is dropped
+when it changes. Whoever is asked for a document that is not there makes it.
+"""
 
 import hashlib
 import logging
-import math
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from feedsvc import feeds, memory
+from feedsvc import feeds
 from feedsvc.codings import encoded
 from feedsvc.config import Config
 from feedsvc.errors import NotFoundError, NotReadyError, StateError
 from feedsvc.formats import FORMATS, Format, opml
-from feedsvc.index import FeedState, Index
+from feedsvc.index import NEVER, FeedState, Index
 from feedsvc.model import Document, Entry, Feed
 from feedsvc.republisher.entries import Entries, Listing
 from feedsvc.republisher.policies import policies
@@ -24,7 +27,6 @@ from feedsvc.republisher.refresh import LIST, LIST_OF_ALL
 
 logger = logging.getLogger(__name__)
 
-_MOST_BYTES = 4 * 1024 * 1024  # of documents kept in memory: the index has them all
 _FEEDS = "/feeds/"
 # The lists of feeds: whether the feed of everything, and those of terms, are in them.
 _LISTS = {
@@ -33,11 +35,8 @@ _LISTS = {
     "/opml.xml?topics=1": (False, True),
     "/opml.xml?all=1&topics=1": (True, True),
 }
-_MANY = 50  # documents; making fewer is soon done
-_SOON = timedelta(seconds=30)  # for which readers may get what was served before
-_TELLING_SECONDS = 0.25  # between two times that workers are told of new documents
-_A_DAY, _A_WHILE = timedelta(days=1), timedelta(minutes=10)
-_LATELY = timedelta(days=7)  # what was asked for since then is made anew before it is asked for
+_A_DAY = timedelta(days=1)
+_LATELY = timedelta(days=7)  # documents that nobody has asked for since then are not made anew
 
 
 class Documents:
@@ -51,116 +50,68 @@ class Documents:
         self._clock = clock
         self._view = policies(config)["view"]
         self._index = index
-        self._kept = _Kept(_MOST_BYTES)
+        self._making = threading.Lock()
+        self._configured_made = False  # by this process
+        self._failed: dict[str, str] = {}  # versions that could not be published, by path
 
     def document(self, path: str) -> Document:
         """Return the document at `path`; see Republisher.document."""
-        state = self._entries.state(_slug(path))
-        version = state.fingerprint if state else ""
-        if kept := self._kept.get(path, version):
-            return kept
-        found = self._found(path)
-        if found is not None and state is not None:
-            document, asked = found
-            if document.version == version:
-                self._kept.put(path, document)
-                return document
-            if self._is_being_made(state.changed) and asked >= _lately(self._clock()):
-                return document
-        with self._index.turn("document", path):  # one rendering, however many ask
-            made = (
-                self._kept.get(path, version)
-                or self._current(path, version)
-                or self._make(path, state, self._clock())
-            )
-            if state is not None:
-                self._kept.put(path, made)
-            return made
+        document = self._stored(path)
+        if document is None:
+            with self._making:  # one rendering, however many ask
+                document = self._stored(path) or self._make(
+                    path, self._entries.state(_slug(path)), self._clock()
+                )
+        return document
 
-    def holding(self, versions: Mapping[str, str]) -> set[str]:
-        """Return which documents are still served as they are; see Republisher.holding."""
-        self._entries.check_ready()
-        slugs = {path: _slug(path) for path in versions}
-        known = self._index.feeds(set(slugs.values()))
-        hold = set()
-        outdated: list[str] = []
-        for path, version in versions.items():
-            state = known.get(slugs[path])
-            if state and state.fingerprint == version:
-                hold.add(path)
-            elif state and self._is_being_made(state.changed):
-                outdated.append(path)
-        if outdated:
-            since = _lately(self._clock())
-            kept = self._index.document_versions(outdated, self._view, since)
-            hold.update(path for path in outdated if kept.get(path) == versions[path])
-        return hold
+    def versions(self, paths: Collection[str]) -> dict[str, str]:
+        """Return the versions of those of these documents that are stored."""
+        return self._index.documents.versions(list(paths), self._view)
 
-    def _is_being_made(self, changed: datetime) -> bool:
-        """Tell whether one of very many documents is being made anew by who refreshes.
+    def publish(self, now: datetime, seconds: float | None) -> bool:
+        """Make the documents that are missing or outdated, for so many seconds at most.
 
-        Until it is, what was asked for before is served as it was: if all of them were made when
-        they are asked for, all readers would wait.
+        Return whether there are more to make.
         """
-        return self._index.backlog() >= _MANY and self._clock() - changed < _SOON
+        until = None if seconds is None else time.monotonic() + seconds
+        self._index.documents.forget(_lately(now))
+        for path, asked in self._to_make():
+            if until is not None and time.monotonic() >= until:
+                return True
+            self._index.database.progress.note_alive()
+            with suppress(NotReadyError):  # it may lack articles that are still to be read
+                state = self._entries.state(_slug(path))
+                if state is None or self._failed.get(path) != state.fingerprint:
+                    self._make_alone(path, state, asked)
+        self._configured_made = self._entries.is_whole()
+        return False
 
-    def prepare(self, now: datetime, seconds: float) -> None:
-        """Make the feeds of the configured categories, for so many seconds at most.
+    def _to_make(self) -> Iterator[tuple[str, datetime]]:
+        """Yield the documents to be made, and when they were asked for."""
+        if not self._configured_made:
+            configured = [
+                f"{_FEEDS}{slug}.{suffix}"
+                for slug in self._entries.configured()
+                for suffix in FORMATS
+            ]
+            known = self.versions(configured)
+            yield from ((path, NEVER) for path in configured if path not in known)
+        for path, asked in self._index.documents.outdated(self._view):
+            if asked == NEVER:
+                self._index.documents.drop(path)
+            else:
+                yield path, asked
 
-        The first that are asked for are at the other end, so readers that come meanwhile make
-        others. Nothing is held in memory here.
-        """
-        until = time.monotonic() + seconds
-        # They are kept for long enough to be asked for, and made again only if they were.
-        asked = _lately(now) + _A_WHILE
-        for slug in reversed(self._entries.configured()):
-            for suffix in FORMATS:
-                path = f"{_FEEDS}{slug}.{suffix}"
-                state = self._index.feed(slug)
-                self._index.note_alive()
-                if time.monotonic() >= until:
-                    return
-                with suppress(NotReadyError), self._index.turn("document", path):
-                    if state and self._current(path, state.fingerprint) is None:
-                        self._make_alone(path, state, asked)
-
-    def warm(self, now: datetime, seconds: float) -> bool:
-        """Make anew what has changed of what was asked for lately, for so many seconds at most.
-
-        Return whether there is more to make. Nothing of it is held in memory here.
-        """
-        until, told, more = time.monotonic() + seconds, -math.inf, False
-        outdated = self._index.outdated_documents(self._view, _lately(now))
-        for number, (path, asked) in enumerate(outdated):
-            self._index.note_backlog(len(outdated) - number)
-            self._index.note_alive()
-            self._make_alone(path, self._entries.state(_slug(path)), asked)
-            elapsed = time.monotonic()
-            if elapsed >= told + _TELLING_SECONDS:
-                self._index.beat()
-                told = elapsed
-            if more := elapsed >= until:
-                break
-        if not more:
-            self._index.note_backlog(0)
-        if told > -math.inf:
-            self._index.beat()
-        return more
-
-    def _current(self, path: str, version: str) -> Document | None:
-        """Return the document that the index keeps, if it is of this version."""
-        found = self._index.document(path, self._view)
-        return found[0] if found and found[0].version == version else None
-
-    def _found(self, path: str) -> tuple[Document, datetime] | None:
-        """Return the document that the index keeps, and when it was asked for before."""
-        found = self._index.document(path, self._view)
-        if found is not None:
-            now = self._clock()
-            if now - found[1] > _A_DAY:
-                self._index.ask_again(path, now)
-                self._index.forget_documents(_lately(now))
-        return found
+    def _stored(self, path: str) -> Document | None:
+        """Return the document that the index keeps, and remember that somebody asked for it."""
+        found = self._index.documents.read(path, self._view)
+        if found is None:
+            return None
+        document, asked = found
+        now = self._clock()
+        if asked == NEVER or now - asked > _A_DAY:
+            self._index.documents.note_asked(path, now)
+        return document
 
     def _make_alone(self, path: str, state: FeedState | None, asked: datetime) -> None:
         """Make a document; where that fails, the others are made all the same."""
@@ -169,10 +120,12 @@ class Documents:
         except (NotReadyError, StateError):
             raise
         except NotFoundError:
-            self._index.drop_document(path)
+            self._index.documents.drop(path)
         except Exception:
             logger.exception("%s could not be made", path)
-            self._index.drop_document(path)  # or each pass would try it again
+            self._index.documents.drop(path)
+            if state is not None:
+                self._failed[path] = state.fingerprint  # or each pass would try it again
 
     def _make(self, path: str, state: FeedState | None, asked: datetime) -> Document:
         """Render the document at `path`, and have the index keep it."""
@@ -191,8 +144,7 @@ class Documents:
         if state is None:
             return _document(body, media_type, self._entries.changed(None), "")
         made = _document(body, media_type, state.changed, state.fingerprint)
-        self._index.keep_document(path, slug, made, view=self._view, asked=asked)
-        memory.give_back()
+        self._index.documents.keep(path, slug, made, view=self._view, asked=asked)
         return made
 
     def _rendered(self, format: Format, feed: Feed) -> bytes:
@@ -259,37 +211,6 @@ def _slug(path: str) -> str:
     if path in _LISTS:
         return LIST_OF_ALL if _LISTS[path][1] else LIST
     return path.removeprefix(_FEEDS).rpartition(".")[0]
-
-
-class _Kept:
-    """The documents last asked for, up to a number of bytes."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
-        self._bytes = 0
-        self._documents: OrderedDict[str, Document] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, path: str, version: str) -> Document | None:
-        with self._lock:
-            found = self._documents.get(path)
-            if found is None or found.version != version:
-                return None
-            self._documents.move_to_end(path)
-            return found
-
-    def put(self, path: str, document: Document) -> None:
-        with self._lock:
-            before = self._documents.pop(path, None)
-            self._bytes += _size(document) - (_size(before) if before else 0)
-            self._documents[path] = document
-            while self._bytes > self._most_bytes and len(self._documents) > 1:
-                _, oldest = self._documents.popitem(last=False)
-                self._bytes -= _size(oldest)
-
-
-def _size(document: Document) -> int:
-    return len(document.body) + sum(len(body) for _, body in document.encoded)
 
 
 def _document(body: bytes, media_type: str, changed: datetime, version: str) -> Document:

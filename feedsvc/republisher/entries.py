@@ -6,12 +6,12 @@ from datetime import datetime
 from feedsvc import content, feeds, identity, mediatypes
 from feedsvc.config import Config
 from feedsvc.errors import GoneError, NotFoundError, NotReadyError
-from feedsvc.index import FeedState, Index, Kept
+from feedsvc.index import Content, FeedState, Index
 from feedsvc.model import Category, Entry, Feed, Published
 from feedsvc.republisher import contents, sitelanguage
 from feedsvc.republisher.contents import Contents
 from feedsvc.republisher.medialengths import MediaLengths
-from feedsvc.republisher.refresh import PARTIAL
+from feedsvc.republisher.refresh import PARTIAL, READY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +59,10 @@ class Entries:
 
     def entry(self, key: str) -> Entry:
         """Return one entry; see Republisher.entry."""
-        found = self._index.article(key)
+        found = self._index.articles.article(key)
         if found is None:
             self.check_ready()
-            if self._index.was_known(key):
+            if self._index.ledger.has_key(key):
                 raise GoneError("This article has been withdrawn.")
             self.check_whole()
             raise NotFoundError("There is no such article.")
@@ -99,7 +99,7 @@ class Entries:
                     term=state.term,
                     articles=count,
                 )
-                for state, count in self._index.term_feeds()
+                for state, count in self._index.feeds.of_terms()
                 if state.slug not in self._categories
             ]
         return tuple(own)
@@ -107,17 +107,25 @@ class Entries:
     def state(self, slug: str) -> FeedState | None:
         """Return what a feed shows now. Raises NotReadyError."""
         self.check_ready()
-        return self._index.feed(slug)
+        return self._index.feeds.state(slug)
+
+    def is_ready(self) -> bool:
+        """Tell whether the first articles are known."""
+        # Asked each time: a damaged index may have been made anew since.
+        return self._index.meta.get(READY) is not None
 
     def check_ready(self) -> None:
         """Raise NotReadyError before the first articles are known."""
-        # Asked each time: a damaged index may have been made anew since.
-        if self._index.meta("ready") is None:
+        if not self.is_ready():
             raise NotReadyError("The articles are being read for the first time.")
+
+    def is_whole(self) -> bool:
+        """Tell whether all articles have been read once."""
+        return self._index.meta.get(PARTIAL) != "yes"
 
     def check_whole(self) -> None:
         """Raise NotReadyError where what is missing may be among the articles still to be read."""
-        if self._index.meta(PARTIAL) == "yes":
+        if not self.is_whole():
             raise NotReadyError("The older articles are being read for the first time.")
 
     def _category(self, slug: str, state: FeedState | None) -> Category:
@@ -131,18 +139,18 @@ class Entries:
 
     def language(self) -> str:
         """Return the language that feeds declare, "" where it is not known."""
-        guessed = None if self._config.site.language else self._index.meta(sitelanguage.KEY)
+        guessed = None if self._config.site.language else self._index.meta.get(sitelanguage.KEY)
         return sitelanguage.declared(self._config, guessed)
 
     def changed(self, state: FeedState | None) -> datetime:
         """Return when a feed last changed; of one that is not known yet, when any feed did."""
         # A category that the watcher has not heard of yet: its first state will be later.
-        state = state or self._index.feed(feeds.ALL)
+        state = state or self._index.feeds.state(feeds.ALL)
         return state.changed if state else feeds.EPOCH
 
     def _build(self, category: Category, state: FeedState | None) -> Feed:
         site, limits = self._config.site, self._config.feeds
-        found = self._index.published(category.slug, limits.limit)
+        found = self._index.articles.published(category.slug, limits.limit)
         if len(found) < limits.limit:
             self.check_whole()
         return feeds.build(
@@ -172,11 +180,11 @@ class Entries:
 
     def failed(self, entry: Entry, what: str, error: Exception) -> None:
         """Log why an entry cannot be shown, and have its file named as a problem."""
-        article = self._index.article(entry.key)
+        article = self._index.articles.article(entry.key)
         if article is not None:
             self._contents.failed(article.article.source, what, error)
 
-    def _entry(self, one: Published, kept: Kept, *, full: bool) -> Entry:
+    def _entry(self, one: Published, kept: Content, *, full: bool) -> Entry:
         article, policy = one.article, self._contents.policy(one.article, one.key)
         image = content.image(article.lead_image, policy) if article.lead_image else None
         entry = feeds.entry(

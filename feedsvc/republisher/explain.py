@@ -98,7 +98,7 @@ class Explainer:
     ) -> tuple[Identity, dict[str, Identity]]:
         """Return the identity that the article gets, and those known that it might have been."""
         site_id = self._config.site.id
-        known = self._index.identities(identity.candidates([found], site_id))
+        known = self._index.ledger.identities(identity.candidates([found], site_id))
         assigned = identity.assign([found], known, site_id=site_id, now=now)
         return assigned[found.article.source], {one.id: one for one in known}
 
@@ -116,7 +116,7 @@ class Explainer:
         else:
             yield f"that of {before[assigned.id].source}: the same bytes, look or original"
         if assigned.source != source:
-            yield f"{assigned.source} speaks for it; this file is a copy and is not shown"
+            yield f"{assigned.source} is its canonical file; this one is a copy and is not shown"
 
     def _content(self, article: Article, key: str) -> Explanation:
         try:
@@ -137,7 +137,7 @@ class Explainer:
         yield "removed", [f"{number} × {what}" for what, number in cleaned.removed] or ["nothing"]
 
     def _known(self, source: str) -> Explanation:
-        slugs, held = self._index.shown_in(source)
+        slugs, held = self._index.articles.shown_in(source)
         if held is not None:
             yield "feeds", [f"none before {_moment(held)}: its date is in the future"]
             return

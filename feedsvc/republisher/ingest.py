@@ -121,7 +121,7 @@ class Ingest:
 
     def preview(self, index: Index, found: identity.Found) -> Published:
         """Return what an article would be published as now."""
-        known = index.identities(identity.candidates([found], self._config.site.id))
+        known = index.ledger.identities(identity.candidates([found], self._config.site.id))
         assigned = self._assign([found], known)
         return self._published(found.article, assigned[found.article.source], found.seen_digest)
 

@@ -12,16 +12,16 @@ from feedsvc import feeds, identity
 from feedsvc.changes import diff
 from feedsvc.cleaning import is_costly
 from feedsvc.config import Config
-from feedsvc.index import Index, Kept, Writer, is_of_state
+from feedsvc.index import Content, Generation, Index, Writer, is_of_state
 from feedsvc.model import Changes, Markup, Refresh, Signature
 from feedsvc.outcome import Outcome
 from feedsvc.reading import PART, File, Reading, failure
 from feedsvc.republisher import sitelanguage
 from feedsvc.republisher.backlog import Backlog
 from feedsvc.republisher.contents import IMAGE_KEY, Contents
+from feedsvc.republisher.gather import Gathered, Gatherer, Paths, unlisted
 from feedsvc.republisher.ingest import Ingest
 from feedsvc.republisher.policies import digest, needs_image_key, policies
-from feedsvc.republisher.survey import Paths, Survey, Surveyor, unlisted
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +31,8 @@ Progress = Callable[[int, int], None]
 LIST, LIST_OF_ALL = "", "?"
 """The slugs under which the states of two lists of feeds are kept: that of the configured ones, and
 that with those of terms. No feed can have them."""
+READY = "ready"
+"""Under which the index remembers that the first articles are known."""
 PARTIAL = "partial"
 """Under which the index remembers, as `yes`, that the oldest articles have not been read yet."""
 
@@ -38,7 +40,6 @@ _CLEANED_AT_ONCE = 50  # articles
 _CLEANING_SECONDS = 1.0  # of a pass
 _FAR_AHEAD = 24 * 3600  # seconds
 _PATIENCE = 5  # first passes that wait for files being written before anything is served
-_MANY = 100  # articles: what a first pass over fewer publishes is soon made
 _STAGE = 1000  # files, read in about a second: a pass over more is made in stages of so many
 _MOST_AT_FIRST = 10_000  # files in the first stage of all, should a category have too few
 
@@ -48,7 +49,7 @@ class _Pass:
     """What is known of the pass under way."""
 
     now: datetime  # a whole second
-    survey: Survey
+    gathered: Gathered
     ingest: Ingest
     stale: set[str]  # of `policies`
     due: Sequence[str]  # sources of held articles whose time has come
@@ -60,11 +61,7 @@ class _Pass:
 
 
 class Refresher:
-    """Brings one index up to date with one directory.
-
-    `served` is called when a first pass over many articles has published the newest ones, and the
-    oldest may still have to be read: a moment for work that would have to wait otherwise.
-    """
+    """Brings one index up to date with one directory."""
 
     def __init__(
         self,
@@ -72,22 +69,20 @@ class Refresher:
         index: Index,
         contents: Contents,
         *,
-        served: Callable[[datetime], None],
         processes: int = 0,
     ) -> None:
         self._config = config
         self._contents = contents
         self._index = index
-        self._served = served
         self._reading = Reading(config, processes=processes)
         # For single files that are needed while others are being read.
         self._reading_ahead = Reading(config, processes=min(1, processes))
         self._policies = policies(config)
-        self._surveyor = Surveyor(config, index, self._reading.directory)
+        self._gatherer = Gatherer(config, index, self._reading.directory)
         self._backlog = Backlog()
         self._passes = 0
         self._interrupted = False
-        self._counted: tuple[bytes, int] | None = None
+        self._counted: tuple[Generation, int] | None = None
 
     def close(self) -> None:
         """End the processes that read."""
@@ -109,16 +104,16 @@ class Refresher:
         pass at once: what comes meanwhile is read before the others then.
         """
         started = time.perf_counter()
-        known = self._index.metas()
+        known = self._index.meta.all()
         second = now.replace(microsecond=0)
-        if self._index.changed_after(second, _FAR_AHEAD):
+        if self._index.feeds.changed_after(second, _FAR_AHEAD):
             # The clock was ahead when these feeds changed, and until that time comes readers that
             # compare dates alone would get all of them at each poll. A smaller distance heals by
             # itself; it may also mean that the clock is behind now, and then these times are right.
             with self._index.writing() as writer:
-                writer.move_changes(second, _FAR_AHEAD)
+                writer.feeds.move_changes(second, _FAR_AHEAD)
         stale = {name for name, policy in self._policies.items() if known.get(name) != policy}
-        first, partial = "ready" not in known, known.get(PARTIAL) == "yes"
+        first, partial = READY not in known, known.get(PARTIAL) == "yes"
         if self._interrupted:
             paths = None  # what it was about to read is not known any more
         if "articles" in stale:
@@ -129,7 +124,7 @@ class Refresher:
                 writer.set_meta("articles", self._policies["articles"])
             stale.discard("articles")
             paths = None
-        survey = self._surveyor.survey(
+        gathered = self._gatherer.gather(
             now,
             # What is still to be read may be anywhere, unless this process knows where.
             None if partial and not self._backlog.has_files else paths,
@@ -138,16 +133,16 @@ class Refresher:
         )
         # The first feeds that anyone sees must not lack what is only a second too young.
         self._passes += 1
-        self._put(survey, by_date=first or partial)
+        self._put(gathered, by_date=first or partial)
         many = len(self._backlog) > _STAGE
-        due, next_due = self._index.due(now)
+        due, next_due = self._index.articles.due(now)
         one = _Pass(
             now=second,
-            survey=survey,
+            gathered=gathered,
             ingest=Ingest(self._config, second, self._look_ahead),
             stale=stale,
             due=due,
-            ready=first and (many or not survey.pending or self._passes > _PATIENCE),
+            ready=first and (many or not gathered.pending or self._passes > _PATIENCE),
             partial=partial or (first and many),
             progress=progress,
         )
@@ -160,10 +155,10 @@ class Refresher:
                 self._reading.rest()
                 self._reading_ahead.close()
             self._interrupted = False
-            _, next_due = self._index.due(now)
+            _, next_due = self._index.articles.due(now)
         more = known.get("content") != self._contents.stamp and self._clean_again(one)
         waits = [
-            survey.wait,
+            gathered.wait,
             (next_due - now).total_seconds() if next_due else None,
             0.0 if more or self._backlog.has_work else None,
         ]
@@ -172,22 +167,22 @@ class Refresher:
             articles=self._count() if paths is None else None,
             seconds=time.perf_counter() - started,
             problems=(
-                *(unlisted(folder, reason) for folder, reason in survey.unreadable),
-                *self._index.problems(),
+                *(unlisted(folder, reason) for folder, reason in gathered.unreadable),
+                *self._index.problems.all(),
             ),
-            pending=survey.pending,
+            pending=gathered.pending,
             again_in=min((w for w in waits if w is not None), default=None),
             failures=tuple(one.failures),
         )
 
-    def _put(self, survey: Survey, *, by_date: bool) -> None:
+    def _put(self, gathered: Gathered, *, by_date: bool) -> None:
         """Put into the backlog what differs from what is known, in the order to read it."""
-        changes = diff(survey.known, survey.found)
+        changes = diff(gathered.known, gathered.found)
         # What the ledger names goes first: a new file may be a copy of it. What was modified comes
         # last: a new file may tell now what that one did, and an entry goes where its text is.
-        named = self._index.named(changes.added)
+        named = self._index.ledger.named(changes.added)
         groups = [
-            [(source, survey.found[source]) for source in sources]
+            [(source, gathered.found[source]) for source in sources]
             for sources in (
                 [source for source in changes.added if source in named],
                 [source for source in changes.added if source not in named],
@@ -198,10 +193,10 @@ class Refresher:
             newest_first = self._reading.newest_first if by_date else _last_written_first
             groups = [newest_first(files) for files in groups]
         files = [file for files in groups for file in files]
-        if survey.within is None:
+        if gathered.within is None:
             self._backlog.replace(files, changes)
         else:
-            self._backlog.put_first(files, changes, within=survey.within, found=survey.found)
+            self._backlog.put_first(files, changes, within=gathered.within, found=gathered.found)
 
     def _apply(self, one: _Pass, *, one_stage: bool, first: bool) -> None:
         """Write what has changed, in one transaction, or in one for each stage.
@@ -209,7 +204,7 @@ class Refresher:
         The first stage of a first pass ends when each configured feed has all that it shows.
         """
         until = time.monotonic() + _CLEANING_SECONDS
-        begun, partial = False, one.partial
+        begun = False
         while not begun or self._backlog.has_work:
             if begun and one_stage and not (self._backlog.is_costly and time.monotonic() < until):
                 return
@@ -217,8 +212,6 @@ class Refresher:
                 self._publish_costly(one, begin=not begun)
             else:
                 self._stage(one, begin=not begun, first=first and not begun)
-            if first and not begun and (partial or (one.ready and self._backlog.read > _MANY)):
-                self._served(one.now)
             begun = True
 
     def _stage(self, one: _Pass, *, begin: bool, first: bool) -> None:
@@ -271,7 +264,7 @@ class Refresher:
         """
         files = self._backlog.take(1)
         outcomes = [outcome for part in self._reading.all(files) for outcome in part]
-        kept: dict[str, Kept] = {}
+        kept: dict[str, Content] = {}
         for outcome in outcomes:
             if outcome.found is not None:
                 preview = one.ingest.preview(self._index, outcome.found)
@@ -343,14 +336,14 @@ class Refresher:
             if (signature := self._backlog.waiting(source)) is not None
         }
         others = sorted(set(sources) - gone - waiting.keys())
-        look = self._reading.directory.look(others) if others else None
-        if look is not None and not look.unreadable:
-            known = self._index.signatures(others)
-            gone.update(source for source in others if source not in look.signatures)
+        partial = self._reading.directory.scan_places(others) if others else None
+        if partial is not None and not partial.unreadable:
+            known = self._index.articles.signatures(others)
+            gone.update(source for source in others if source not in partial.signatures)
             waiting.update(
-                (source, look.signatures[source])
+                (source, partial.signatures[source])
                 for source in others
-                if source in look.signatures and look.signatures[source] != known.get(source)
+                if source in partial.signatures and partial.signatures[source] != known.get(source)
             )
         ahead: dict[str, identity.Found | None] = dict.fromkeys(gone)
         for part in self._reading_ahead.all(sorted(waiting.items())):
@@ -367,7 +360,7 @@ class Refresher:
             with self._step(writer, one, "publishing the articles whose time has come"):
                 writer.release(one.due)
                 one.ingest.rejoin(writer, writer.all_articles(one.due))
-        writer.set_meta("root", one.survey.root)
+        writer.set_meta("root", one.gathered.root)
 
     def _is_full(self, one: _Pass) -> bool:
         slugs = (feeds.ALL, *(category.slug for category in self._config.categories))
@@ -379,8 +372,8 @@ class Refresher:
             self._reread(writer, one, writer.copies(one.ingest.edited))
         one.ingest.edited.clear()
         with self._step(writer, one, "choosing another file for an entry whose file is gone"):
-            while heirs := writer.heirs():
-                self._reread(writer, one, heirs)
+            while copies := writer.copies_of_orphans():
+                self._reread(writer, one, copies)
             one.ingest.take_over(writer, writer.last_versions())
         guessed = False
         with self._step(writer, one, "guessing the site's language"):
@@ -394,18 +387,18 @@ class Refresher:
             one.partial = self._backlog.has_files
             writer.set_meta(PARTIAL, "yes" if one.partial else "no")
         if one.ready:
-            writer.set_meta("ready", "yes")
+            writer.set_meta(READY, "yes")
 
     def _reread(self, writer: Writer, one: _Pass, sources: Sequence[str]) -> None:
-        there = self._surveyor.elsewhere(sources, one.survey)
+        there = self._gatherer.elsewhere(sources, one.gathered)
         for part in self._reading.all(sorted(there.items())):
             self._publish(writer, one, part, there)
 
     def _count(self) -> int:
         """Return how many articles are published; counted again only when something has changed."""
-        pulse = self._index.pulse()
-        if self._counted is None or self._counted[0] != pulse:
-            self._counted = pulse, self._index.count()
+        generation = self._index.database.generation()
+        if self._counted is None or self._counted[0] != generation:
+            self._counted = generation, self._index.articles.count()
         return self._counted[1]
 
     def _clean_again(self, one: _Pass) -> bool:
@@ -417,8 +410,8 @@ class Refresher:
         stamp = self._contents.stamp
         until = time.monotonic() + _CLEANING_SECONDS
         while True:
-            outdated = self._index.outdated(stamp, _CLEANED_AT_ONCE)
-            fresh: dict[str, Kept] = {}
+            outdated = self._index.contents.outdated(stamp, _CLEANED_AT_ONCE)
+            fresh: dict[str, Content] = {}
             for article in outdated:
                 fresh.update(self._contents.cleaned([article]))
                 if time.monotonic() >= until:
@@ -437,23 +430,23 @@ class Refresher:
         """Note what each feed that was touched shows now."""
         config = self._config
         configured = {category.slug: repr(category) for category in config.categories}
-        touched = writer.touched | ({feeds.ALL, *configured} if everything else set())
+        touched = writer.feeds.touched | ({feeds.ALL, *configured} if everything else set())
         if everything:
-            touched |= writer.all_slugs() - {LIST, LIST_OF_ALL}
+            touched |= writer.feeds.all_slugs() - {LIST, LIST_OF_ALL}
         language = sitelanguage.declared(self._config, writer.meta(sitelanguage.KEY))
         view = digest(self._policies["view"], language)
         fingerprints = {
             slug: digest(
                 view,
                 configured.get(slug, slug),
-                *writer.versions(slug, config.feeds.limit, self._contents.stamp),
+                *writer.feeds.versions(slug, config.feeds.limit, self._contents.stamp),
             )
             for slug in touched
         }
-        listed = (f"{slug}\n{term}" for slug, term in writer.term_slugs())
+        listed = (f"{slug}\n{term}" for slug, term in writer.feeds.term_slugs())
         fingerprints[LIST] = digest(view, *configured.values())
         fingerprints[LIST_OF_ALL] = digest(view, *configured.values(), *listed)
-        writer.settle_feeds(fingerprints, now)
+        writer.feeds.settle(fingerprints, now)
 
 
 def _raw(found: identity.Found) -> tuple[str, Markup]:

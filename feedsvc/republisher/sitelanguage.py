@@ -26,7 +26,7 @@ def guess_again(writer: Writer, config: Config) -> bool:
     guessed_by, before = _parts(writer.meta(KEY))
     if guessed_by >= language.ENOUGH:
         return False
-    titles = writer.newest_titles(feeds.ALL, MOST_TITLES)
+    titles = writer.feeds.newest_titles(feeds.ALL, MOST_TITLES)
     if len(titles) < max(1, min(2 * guessed_by, language.ENOUGH)):
         return False
     guess = language.guess(titles)

@@ -4,9 +4,9 @@ A scan opens no file: names come from `scandir`, times and sizes from `stat`. Hi
 folders, and whatever an editor or a download leaves beside the real file, are passed over. What is
 opened later may be another file than the scan met, so it is checked then (`opening`).
 
-A look sees what a scan would see of a few places, for passes that a file event causes. What it
-cannot know is where links lead: a change in one place shows in another when a link leads there. So
-a scan remembers its links, and where they matter, a look says that only a scan can tell.
+`scan_places` sees what a scan would see of a few places, for passes that a file event causes. It
+cannot know where links lead: a change in one place shows in another when a link leads there. So a
+scan remembers its links, and where they matter, `scan_places` says that only a scan can tell.
 """
 
 import os
@@ -16,28 +16,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from feedsvc.errors import ScanError
-from feedsvc.model import Look, Scan
+from feedsvc.model import PartialScan, Scan
+from feedsvc.scan.digests import folder_digests
 from feedsvc.scan.opening import Links, open_file, read
-from feedsvc.scan.tally import tallies
 from feedsvc.scan.walk import (
     ESCAPED,
     PASSED_OVER,
+    DigestingWalk,
     LeavingOutWalk,
-    TallyingWalk,
     Walk,
     Wanted,
     real as real_path,
     said,
 )
 
-__all__ = ["Directory", "Links", "Tally", "tallies"]
+__all__ = ["Directory", "FolderDigests", "Links", "folder_digests"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
+class FolderDigests:
     """A number for each folder that has articles, by its source: another one when any has changed.
 
-    `tallies` makes the same numbers of what is known. `unreadable` and `root` are as in Scan.
+    `folder_digests` makes the same numbers of what is known; `unreadable` and `root` are as in
+    Scan.
     """
 
     folders: dict[str, int]
@@ -80,14 +81,16 @@ class Directory:
             signatures=walk.signatures(), unreadable=tuple(walk.unreadable), root=self.last_root
         )
 
-    def tally(self, progress: Callable[[], None] = lambda: None) -> Tally:
+    def digest_folders(self, progress: Callable[[], None] = lambda: None) -> FolderDigests:
         """Return what tells whether anything has changed, without holding what there is.
 
         Calls `progress` and raises ScanError as `scan` does.
         """
-        walk = TallyingWalk(self._wanted, self.root, self._links, progress, inodes=self.inodes)
+        walk = DigestingWalk(self._wanted, self.root, self._links, progress, inodes=self.inodes)
         self._walk_all(walk)
-        return Tally(folders=walk.tallies(), unreadable=tuple(walk.unreadable), root=self.last_root)
+        return FolderDigests(
+            folders=walk.folder_digests(), unreadable=tuple(walk.unreadable), root=self.last_root
+        )
 
     def left_out(self) -> tuple[list[str], list[str]]:
         """Return the files that are no articles because of their names, as two sorted lists.
@@ -115,9 +118,9 @@ class Directory:
         walk.follow()
         self._leads, self.last_root = walk.leads, root
 
-    def look(
+    def scan_places(
         self, sources: Iterable[str], progress: Callable[[], None] = lambda: None
-    ) -> Look | None:
+    ) -> PartialScan | None:
         """Return what a scan would find at and below these places; None if only a scan can tell.
 
         That is so before the first scan, where a link is met, and when the directory cannot be
@@ -136,7 +139,9 @@ class Directory:
             return None
         if walk.to_follow:
             return None
-        return Look(signatures=walk.signatures(), within=places, unreadable=tuple(walk.unreadable))
+        return PartialScan(
+            signatures=walk.signatures(), within=places, unreadable=tuple(walk.unreadable)
+        )
 
     def source_of(self, path: str | Path) -> str | None:
         """Return the place to look at because this absolute path changed; None if it is not ours.

@@ -10,9 +10,9 @@ from pathlib import Path
 from wcmatch import glob
 
 from feedsvc.model import Signature
+from feedsvc.scan.digests import folder_digest, folder_digests
 from feedsvc.scan.files import File, file_of, file_without_inode
 from feedsvc.scan.opening import Links
-from feedsvc.scan.tally import tallies, tally
 
 PASSED_OVER = re.compile(
     r"^[.#]|^~\$|~$|\.(?:sw[nopx]|part|partial|filepart|tmp|crdownload)$", re.IGNORECASE
@@ -242,7 +242,7 @@ class Walk:
             self._note(place, error)
 
 
-class TallyingWalk(Walk):
+class DigestingWalk(Walk):
     """A walk that holds the files of one folder at a time, and remembers numbers."""
 
     def __init__(
@@ -255,19 +255,19 @@ class TallyingWalk(Walk):
         inodes: bool = True,
     ) -> None:
         super().__init__(wanted, root, links, progress, inodes=inodes)
-        self._tallies: dict[str, int] = {}
+        self._digests: dict[str, int] = {}
 
-    def tallies(self) -> dict[str, int]:
+    def folder_digests(self) -> dict[str, int]:
         """Return the number for each folder that has files, by its source."""
-        found = self._tallies
-        for folder, number in tallies(self._linked.items()).items():
+        found = self._digests
+        for folder, number in folder_digests(self._linked.items()).items():
             found[folder] = found.get(folder, 0) + number
         return found
 
     def _take(self, prefix: str, files: dict[str, File]) -> None:
         if files:
             folder = prefix[:-1]
-            self._tallies[folder] = self._tallies.get(folder, 0) + tally(files)
+            self._digests[folder] = self._digests.get(folder, 0) + folder_digest(files)
 
 
 class LeavingOutWalk(Walk):

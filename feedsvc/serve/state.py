@@ -5,14 +5,16 @@ import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from feedsvc.config import Config, State
-from feedsvc.errors import StateError
+from feedsvc.errors import ConfigError, StateError
 from feedsvc.index import Index, file_of, journal_of
 from feedsvc.republisher import Republisher
+from feedsvc.schedule import trigger
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +62,16 @@ class States:
             return replace(config, state=State(url=self._used[url]))
         self._used[url] = self._opened(config)
         return replace(config, state=State(url=self._used[url]))
+
+    def reread(self, config: Config, read: Callable[[], Config] | None) -> Config | None:
+        """Return the configuration as it is now, None (and say why) where it cannot be used."""
+        try:
+            new = read() if read else config
+            trigger(new.articles.rescan, new.site.timezone)
+            return self.usable(new)
+        except (ConfigError, StateError) as error:
+            logger.error("not reloaded, all goes on as before:\n%s", error)  # noqa: TRY400
+            return None
 
     def _opened(self, config: Config) -> str:
         url = config.state.url

@@ -4,6 +4,8 @@ Not inside: what is in a feed, what is safe to show. Every request is hostile un
 handler writes anything.
 """
 
+from typing import TYPE_CHECKING
+
 from flask import Flask, Response, render_template
 from werkzeug.exceptions import HTTPException
 
@@ -13,18 +15,25 @@ from feedsvc.web import feeds, icon, imageproxy, media, ops, pages
 from feedsvc.web.boundary import Boundary
 from feedsvc.web.headers import ReadableHeaders
 from feedsvc.web.http import page_headers
-from feedsvc.web.replay import Replay
+from feedsvc.web.response_cache import ResponseCache
+from feedsvc.web.slow import SlowRequests
 
-__all__ = ["WAITING", "build_app"]
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
-WAITING = ("/image/", "/media/")
-"""How paths begin whose answers wait: for another host, or for a disk."""
+__all__ = ["SLOW_REQUESTS", "build_app"]
+
+SLOW_REQUESTS = 32
+"""How many requests are answered at a time that may hold a thread for long."""
 
 
-def build_app(republisher: Republisher, *, replay: bool = True) -> Flask:
+def build_app(
+    republisher: Republisher, *, cache: bool = True, slow_requests: int = SLOW_REQUESTS
+) -> Flask:
     """Return the WSGI application that serves `republisher`.
 
-    With `replay`, requests that were answered before are answered from memory, in front of Flask.
+    With a `cache`, requests that were answered before are answered from memory, in front of Flask.
+    So many `slow_requests` are answered at a time: fewer than the server has threads.
     """
     app = Flask("feedsvc.web")
     app.config["MAX_CONTENT_LENGTH"] = 0  # nothing here takes a body
@@ -74,16 +83,13 @@ def build_app(republisher: Republisher, *, replay: bool = True) -> Flask:
     def http_error(error: HTTPException) -> Response:
         return sorry(error, error.code or 500, error.name)
 
-    inner = ReadableHeaders(app.wsgi_app)
-    if replay:
-        cache = Replay(
+    inner: WSGIApplication = SlowRequests(ReadableHeaders(app.wsgi_app), slow_requests)
+    if cache:
+        inner = ResponseCache(
             inner,
-            pulse=republisher.pulse,
-            holding=republisher.holding,
+            generation=republisher.generation,
+            versions=republisher.versions,
             wall=lambda: republisher.now().timestamp(),
         )
-        boundary = Boundary(cache, cache.at_once)
-    else:
-        boundary = Boundary(inner)
-    app.wsgi_app = boundary  # type: ignore[method-assign, assignment]  # Flask's own way
+    app.wsgi_app = Boundary(inner)  # type: ignore[method-assign, assignment]  # Flask's own way
     return app

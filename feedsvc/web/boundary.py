@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.datastructures import Headers
 
-from feedsvc.web.replay import Header, Response
+from feedsvc.web.response_cache import Header
 
 if TYPE_CHECKING:
     from _typeshed import OptExcInfo
@@ -37,15 +37,10 @@ _HEALTH, _ALIVE = "/healthz", b"ok\n"
 
 
 class Boundary:
-    """A WSGI application around another one; `at_once` returns what that one has in memory."""
+    """A WSGI application around another one."""
 
-    def __init__(
-        self,
-        app: "WSGIApplication",
-        at_once: Callable[["WSGIEnvironment"], Response | None] | None = None,
-    ) -> None:
+    def __init__(self, app: "WSGIApplication") -> None:
         self._app = app
-        self._at_once = at_once
 
     def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         """Answer a request."""
@@ -64,13 +59,6 @@ class Boundary:
             return _plain(method, start, "500 Internal Server Error")
         start(begun.status, begun.headers)
         return body
-
-    def at_once(self, environ: "WSGIEnvironment") -> Response | None:
-        """Return the answer to a request if that needs no waiting; else this is to be called."""
-        method = environ["REQUEST_METHOD"]
-        if environ["PATH_INFO"] == _HEALTH and method in {"GET", "HEAD"}:
-            return 200, tuple(_headers_of(_ALIVE)), _ALIVE if method == "GET" else b""
-        return self._at_once(environ) if self._at_once else None
 
 
 class _Begun:

@@ -4,9 +4,10 @@ import unicodedata
 
 from flask import Blueprint, Response, request
 
+from feedsvc.formats import FORMATS
 from feedsvc.republisher import Republisher
 from feedsvc.web.http import for_other_sites, send
-from feedsvc.web.replay import VERSION, opml_path
+from feedsvc.web.response_cache import VERSION, opml_path
 
 
 def blueprint(republisher: Republisher) -> Blueprint:
@@ -22,7 +23,7 @@ def blueprint(republisher: Republisher) -> Blueprint:
         return send(request, document, max_age=republisher.config.feeds.max_age, now=now)
 
     # The suffix alone chooses the format: readers ask in Accept for what they do not mean.
-    @routes.get("/feeds/<slug>.<any(atom, rss, json):suffix>")
+    @routes.get(f"/feeds/<slug>.<any({', '.join(FORMATS)}):suffix>")
     def feed(slug: str, suffix: str) -> Response:
         return answer(f"/feeds/{slug}.{suffix}")
 

@@ -86,8 +86,9 @@ def page_headers(response: Response) -> Response:
 def _chosen(request: Request, document: Document) -> tuple[str, bytes]:
     """Return the coding that the client wants most, and the body in it (RFC 9110 12.5.3).
 
-    Of codings wanted alike, the first of the document's; none unless it is asked for: no
-    Accept-Encoding means that any would do, but feed readers that send none cannot read gzip.
+    If the client wants several codings equally, the first one of the document is chosen. A body is
+    not encoded unless the client asks for it: no Accept-Encoding means that any would do, but feed
+    readers that send none cannot read gzip.
     """
     accepted = request.accept_encodings
     named = {value.lower() for value, _ in accepted}

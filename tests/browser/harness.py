@@ -197,10 +197,10 @@ class Board:
         """
         seen: list[Seen] = []
         for start in range(0, len(views), FRAMES):
-            seen += self._look(views[start : start + FRAMES], sandboxed=sandboxed)
+            seen += self._scan_places(views[start : start + FRAMES], sandboxed=sandboxed)
         return seen
 
-    def _look(self, views: Sequence[View], *, sandboxed: bool) -> list[Seen]:
+    def _scan_places(self, views: Sequence[View], *, sandboxed: bool) -> list[Seen]:
         self.pages.views, self.pages.sandboxed = views, sandboxed
         self._begin()
         self._named = {view.name: number for number, view in enumerate(views)}
@@ -213,7 +213,7 @@ class Board:
             return [
                 one
                 for part in (views[:half], views[half:])
-                for one in self._look(part, sandboxed=sandboxed)
+                for one in self._scan_places(part, sandboxed=sandboxed)
             ]
         for page in self._context.pages:
             if page != self._page:

@@ -29,6 +29,7 @@ from lxml import etree
 from feedsvc import config as configuration, reading
 from feedsvc.errors import NotFoundError, NotReadyError
 from feedsvc.index import Index, Writer
+from feedsvc.index.feeds import FeedWriter
 from feedsvc.index.journal import Journal
 from feedsvc.republisher import Republisher, refresh
 
@@ -391,7 +392,7 @@ class History(RuleBasedStateMachine):
         self.damaged += how != "deleted"
         assert aside == self.damaged, "what is damaged is set aside"
 
-    @rule(where=st.sampled_from(["write_problems", "settle_feeds", "journal"]))
+    @rule(where=st.sampled_from(["problems", "feeds", "journal"]))
     def crash_inside_a_refresh(self, where: str) -> None:
         append = Journal.append
 
@@ -405,8 +406,10 @@ class History(RuleBasedStateMachine):
         with pytest.MonkeyPatch.context() as patch:
             if where == "journal":
                 patch.setattr(Journal, "append", append_and_crash)
+            elif where == "feeds":
+                patch.setattr(FeedWriter, "settle", crash)
             else:
-                patch.setattr(Writer, where, crash)
+                patch.setattr(Writer, "write_problems", crash)
             try:
                 self.site.refresh()
                 self.tree.told.clear()
@@ -493,7 +496,7 @@ class History(RuleBasedStateMachine):
 
 
 History.TestCase.settings = settings(
-    max_examples=60,
+    max_examples=30,
     stateful_step_count=30,
     deadline=None,
     # Each step is a pass over files and a database.
@@ -531,7 +534,7 @@ class InStages(History):
 
 TestInStages = InStages.TestCase
 # Each file is a transaction here, and a pass of its own.
-TestInStages.settings = settings(TestHistory.settings, max_examples=25)
+TestInStages.settings = settings(TestHistory.settings, max_examples=15)
 
 
 # Histories that are too rare to be left to chance.

@@ -1,7 +1,7 @@
 """The image proxy: images whose hosts refuse foreign referrers, from our own address.
 
     images ──► cache                   on disk already
-       └─────► flight ◄── fetch        on its way: its host checked (targets), asked (connection),
+       └─────► download ◄── fetch        on its way: its host checked (targets), asked (connection),
                                        what came told by its bytes (sniff)
 
 Only addresses that `feedsvc.signing` made are served, so only images of our own articles. Nothing

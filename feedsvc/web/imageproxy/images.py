@@ -16,9 +16,9 @@ from typing import Protocol
 
 from feedsvc.web.imageproxy import failure, targets
 from feedsvc.web.imageproxy.cache import Cache, name_of
+from feedsvc.web.imageproxy.download import Download
 from feedsvc.web.imageproxy.failure import ImageError
 from feedsvc.web.imageproxy.fetch import Fetcher
-from feedsvc.web.imageproxy.flight import Flight
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ class Images:
         self._patience = patience
         self._clock = clock
         self._changed = threading.Condition()  # guards all below
-        self._flights: dict[str, Flight] = {}
+        self._downloads: dict[str, Download] = {}
         self._waiting = 0
         self._failures: OrderedDict[str, tuple[float, ImageError]] = OrderedDict()
 
@@ -114,32 +114,35 @@ class Images:
         return Image(media_type=media_type, length=length, body=Body(source, length))
 
     def _join(self, name: str, address: str) -> Source:
-        """Return the flight of an image: one that is under way, or a new one."""
+        """Return the download of an image: one that is under way, or a new one."""
         with self._changed:
             if not self._may_start(name):
                 self._wait_for_turn(name)
-            if name in self._flights:
-                flight = self._flights[name]
-                flight.hold()
-                return flight
+            if name in self._downloads:
+                download = self._downloads[name]
+                download.hold()
+                return download
             # It may have landed since it was looked for.
             if kept := self._cache.open(name):
                 return kept
             self._raise_if_failed(name)
-            flight = Flight(self._fetcher.timeout.total_seconds() + _GRACE)
-            flight.hold()
+            download = Download(self._fetcher.timeout.total_seconds() + _GRACE)
+            download.hold()
             thread = threading.Thread(
-                target=self._fly, args=(flight, name, address), name="feedsvc-image", daemon=True
+                target=self._download,
+                args=(download, name, address),
+                name="feedsvc-image",
+                daemon=True,
             )
             try:
                 thread.start()
             except RuntimeError as error:
                 raise failure.busy("no thread is to be had") from error
-            self._flights[name] = flight
-            return flight
+            self._downloads[name] = download
+            return download
 
     def _may_start(self, name: str) -> bool:
-        return name in self._flights or len(self._flights) < self._fetches
+        return name in self._downloads or len(self._downloads) < self._fetches
 
     def _wait_for_turn(self, name: str) -> None:
         self._raise_if_failed(name)
@@ -157,24 +160,24 @@ class Images:
         if error is not None and self._clock() < until:
             raise error.again()
 
-    def _fly(self, flight: Flight, name: str, address: str) -> None:
+    def _download(self, download: Download, name: str, address: str) -> None:
         """Bring one image in; runs in a thread of its own."""
-        error = self._failure_of(flight, name, address)
+        error = self._failure_of(download, name, address)
         with self._changed:
-            del self._flights[name]
+            del self._downloads[name]
             if error is not None:
                 self._failures[name] = (self._clock() + _REMEMBERED_FOR, error)
                 self._failures.move_to_end(name)
                 while len(self._failures) > _MOST_REMEMBERED:
                     self._failures.popitem(last=False)
             self._changed.notify_all()
-        flight.end(error)
-        flight.release()
+        download.end(error)
+        download.release()
 
-    def _failure_of(self, flight: Flight, name: str, address: str) -> ImageError | None:
+    def _failure_of(self, download: Download, name: str, address: str) -> ImageError | None:
         """Fetch an image; return why it cannot be had, None once it is there."""
         try:
-            self._carry(flight, name, address)
+            self._carry(download, name, address)
         except ImageError as failed:
             error = failed
         except OSError as failed:
@@ -190,13 +193,13 @@ class Images:
         logger.info("no image from %s: %s", target and target.host, error.detail)
         return error
 
-    def _carry(self, flight: Flight, name: str, address: str) -> None:
+    def _carry(self, download: Download, name: str, address: str) -> None:
         with closing(self._fetcher.open(address)) as upstream:
             draft = self._cache.draft(name)
             try:
-                flight.begin(draft.file, upstream.media_type)
+                download.begin(draft.file, upstream.media_type)
                 for chunk in upstream:
-                    flight.write(chunk)
+                    download.write(chunk)
                 self._cache.keep(draft, name)
             except BaseException:
                 draft.discard()

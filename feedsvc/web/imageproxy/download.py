@@ -13,7 +13,7 @@ from feedsvc.web.imageproxy.cache import CHUNK
 from feedsvc.web.imageproxy.failure import ImageError
 
 
-class Flight:
+class Download:
     """What one thread writes and any number of requests read; none of them waits past `limit`.
 
     Whoever holds it calls `release` once; the file is closed when nobody holds it any more.

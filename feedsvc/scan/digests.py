@@ -11,15 +11,15 @@ from collections.abc import Iterable, Mapping
 from feedsvc.scan.files import File
 
 
-def tally(files: Mapping[str, File]) -> int:
+def folder_digest(files: Mapping[str, File]) -> int:
     """Return the number for the files of one folder, by name."""
     return sum(number * number for number in map(hash, files.items()))
 
 
-def tallies(files: Iterable[tuple[str, File]]) -> dict[str, int]:
+def folder_digests(files: Iterable[tuple[str, File]]) -> dict[str, int]:
     """Return the number for each folder that has files, by its source; the files come by theirs.
 
-    >>> tallies([("a/b.md", (1, 2, 3, 4)), ("c.md", (5, 6, 7, 8))]).keys()
+    >>> folder_digests([("a/b.md", (1, 2, 3, 4)), ("c.md", (5, 6, 7, 8))]).keys()
     dict_keys(['a', ''])
     """
     sums: dict[str, int] = {}

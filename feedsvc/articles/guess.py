@@ -18,7 +18,7 @@ _DATE = re.compile(
 )
 
 
-def glance(head: bytes) -> datetime | None:
+def guess_date(head: bytes) -> datetime | None:
     """Return the date that an article with these first bytes probably has, None without a clue."""
     found = _DATE.search(head)
     if found is None:

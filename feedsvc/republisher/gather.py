@@ -8,10 +8,10 @@ from pathlib import Path
 from feedsvc.changes import part
 from feedsvc.config import Config
 from feedsvc.errors import ScanError
-from feedsvc.index import Index
-from feedsvc.model import UNREAD, Look, Problem, Scan, Signature
+from feedsvc.index import Generation, Index
+from feedsvc.model import UNREAD, PartialScan, Problem, Scan, Signature
 from feedsvc.republisher.settling import Settling
-from feedsvc.scan import Directory, tallies
+from feedsvc.scan import Directory, folder_digests
 
 Paths = Collection[str | Path]
 
@@ -21,7 +21,7 @@ _MOST_RENUMBERED = 100  # files that another one replaced with the same times an
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
+class Gathered:
     """What to go by in a pass, by source.
 
     What is `known` as UNREAD is to be read, though it looks as it did. `within` are the places that
@@ -38,7 +38,7 @@ class Survey:
     wait: float | None
 
 
-class Surveyor:
+class Gatherer:
     """Surveys one directory; remembers from one pass to the next which files were not settled."""
 
     def __init__(self, config: Config, index: Index, directory: Directory) -> None:
@@ -49,42 +49,42 @@ class Surveyor:
         self._pending: tuple[str, ...] = ()
         # Of the last pass over everything.
         self._unreadable: tuple[tuple[str, str], ...] = ()
-        # What the index knows of each folder, while its pulse is this.
-        self._known: tuple[bytes, Mapping[str, int]] | None = None
+        # What the index knows of each folder, at this generation.
+        self._known: tuple[Generation, Mapping[str, int]] | None = None
 
-    def survey(
+    def gather(
         self,
         now: datetime,
         paths: Paths | None,
         *,
         first: bool,
         accept_empty: bool,
-    ) -> Survey:
-        """Look at what is at and below these absolute paths, or, without any, at everything.
+    ) -> Gathered:
+        """PartialScan at what is at and below these absolute paths, or, without any, at everything.
 
         The `first` pass over a state looks at everything. Raises ScanError.
         """
         # An event is reason enough to read a file again: the file system's clock may not have moved
         # between two changes. Nobody repeats an event, so files that must wait stay named.
         named = self._directory.named(paths or ()).union(self._pending)
-        look = None
+        partial = None
         # A state that was made anew knows nothing of the other places.
         if not first:
-            look = None if paths is None else self._look(paths)
-            if look is None:
-                look = self._look_where_it_differs(named)
-        if look is None:
+            partial = None if paths is None else self._scan_places(paths)
+            if partial is None:
+                partial = self._scan_where_it_differs(named)
+        if partial is None:
             within = None
-            known = self._index.signatures()
-            scan = self._directory.scan(self._index.note_alive)
+            known = self._index.articles.signatures()
+            scan = self._directory.scan(self._index.database.progress.note_alive)
             if not accept_empty:
                 self._check_root(scan, known)
             self._unreadable = scan.unreadable
         else:
-            within = look.within
-            known = part(self._index.signatures(within), within)
+            within = partial.within
+            known = part(self._index.articles.signatures(within), within)
             root = self._directory.last_root
-            scan = Scan(signatures=look.signatures, unreadable=look.unreadable, root=root)
+            scan = Scan(signatures=partial.signatures, unreadable=partial.unreadable, root=root)
         known, signatures = self._without_changing_inodes(known, scan.signatures)
         scan = replace(scan, signatures=signatures)
         settled = self._settling.settle(scan, known, now, named=named)
@@ -93,7 +93,7 @@ class Surveyor:
         unread = (known.keys() & named) - as_before
         if unread:
             known = {**known, **dict.fromkeys(unread, UNREAD)}
-        return Survey(
+        return Gathered(
             known=known,
             found=settled.signatures,
             within=within,
@@ -103,7 +103,7 @@ class Surveyor:
             wait=settled.wait,
         )
 
-    def _look_where_it_differs(self, named: set[str]) -> Look | None:
+    def _scan_where_it_differs(self, named: set[str]) -> PartialScan | None:
         """Walk over everything, and look again at the folders that are not as the index knows them.
 
         And at the `named` files. None where that would be most of it, or the files beside all
@@ -111,14 +111,14 @@ class Surveyor:
         """
         if len(named) > _MOST_PLACES:
             return None
-        pulse = self._index.pulse()
-        tally = self._directory.tally(self._index.note_alive)
-        known, there = self._known_by(pulse), tally.folders
-        self._unreadable = tally.unreadable
+        generation = self._index.database.generation()
+        digests = self._directory.digest_folders(self._index.database.progress.note_alive)
+        known, there = self._known_by(generation), digests.folders
+        self._unreadable = digests.unreadable
         if known and not there:
             return None
         # What cannot be listed is as it was.
-        unlisted = tuple(place for place, _ in tally.unreadable if place.endswith("/"))
+        unlisted = tuple(place for place, _ in digests.unreadable if place.endswith("/"))
         differing = {
             folder
             for folder in known.keys() | there.keys()
@@ -126,14 +126,15 @@ class Surveyor:
         }
         if len(differing) > _MOST_FOLDERS:
             return None
-        return self._directory.look(differing | named, self._index.note_alive)
+        alive = self._index.database.progress.note_alive
+        return self._directory.scan_places(differing | named, alive)
 
-    def _known_by(self, pulse: bytes) -> Mapping[str, int]:
-        if self._known is None or self._known[0] != pulse:
-            known = self._index.signatures()
+    def _known_by(self, generation: Generation) -> Mapping[str, int]:
+        if self._known is None or self._known[0] != generation:
+            known = self._index.articles.signatures()
             if not self._directory.inodes:
                 known = _without_inodes(known)
-            self._known = pulse, tallies(known.items())
+            self._known = generation, folder_digests(known.items())
         return self._known[1]
 
     def _without_changing_inodes(
@@ -159,27 +160,28 @@ class Surveyor:
             return known, found
         return _without_inodes(known), _without_inodes(found)
 
-    def elsewhere(self, sources: Collection[str], survey: Survey) -> dict[str, Signature]:
-        """Return those of these sources that are there, wherever the survey has looked."""
-        there = {source: survey.found[source] for source in sources if source in survey.found}
-        if survey.within is None or len(there) == len(sources):
+    def elsewhere(self, sources: Collection[str], gathered: Gathered) -> dict[str, Signature]:
+        """Return those of these sources that are there, wherever was looked."""
+        there = {source: gathered.found[source] for source in sources if source in gathered.found}
+        if gathered.within is None or len(there) == len(sources):
             return there
-        known = self._index.signatures(tuple(set(sources) - there.keys()))
-        gone = part(known, survey.within)
+        known = self._index.articles.signatures(tuple(set(sources) - there.keys()))
+        gone = part(known, gathered.within)
         return {**{source: one for source, one in known.items() if source not in gone}, **there}
 
-    def _look(self, paths: Paths) -> Look | None:
+    def _scan_places(self, paths: Paths) -> PartialScan | None:
         if len(paths) > _MOST_PLACES:
             return None
         places = {
             source for path in paths if (source := self._directory.source_of(path)) is not None
         }
-        look = self._directory.look((*places, *self._pending), self._index.note_alive)
-        return None if look is None or look.unreadable else look
+        alive = self._index.database.progress.note_alive
+        partial = self._directory.scan_places((*places, *self._pending), alive)
+        return None if partial is None or partial.unreadable else partial
 
     def _check_root(self, scan: Scan, known: Mapping[str, Signature]) -> None:
         """Refuse to take an unmounted disk for the deletion of everything."""
-        if known and not scan.signatures and self._index.meta("root") not in {None, scan.root}:
+        if known and not scan.signatures and self._index.meta.get("root") not in {None, scan.root}:
             raise ScanError(
                 f"{self._config.articles.directory}: it is empty, and not the directory that held"
                 f" {len(known)} articles: is a disk not mounted? All that was published stays."

@@ -1,17 +1,78 @@
-"""What each feed shows, and since when: the part of a refresh that deals with feeds."""
+"""Feeds: what each one shows, and since when."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, and_, select
+from sqlalchemy import Connection, and_, func, select
 
 from feedsvc.index import rows, schema
-from feedsvc.index.lookup import chunks
+from feedsvc.index.database import Database
+from feedsvc.index.lookup import chunks, replace_rows
 
 
-class FeedStates:
-    """The feeds inside a refresh's transaction, and the memory of which of them it touches."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedState:
+    """What is remembered of a feed: the term it is of, what it shows, since when."""
+
+    slug: str
+    term: str | None
+    fingerprint: str
+    changed: datetime
+
+
+class FeedTable:
+    """The states of all feeds of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def changed_after(self, moment: datetime, seconds: int) -> bool:
+        """Tell whether any feed says that it changed more than so many seconds after `moment`."""
+        with self._database.reading() as connection:
+            latest = connection.execute(select(func.max(schema.feeds.c.changed))).scalar()
+        return latest is not None and latest > rows.seconds(moment) + seconds
+
+    def state(self, slug: str) -> FeedState | None:
+        """Return the state of one feed, None where there has never been such a feed."""
+        with self._database.reading() as connection:
+            row = connection.execute(
+                select(schema.feeds).where(schema.feeds.c.slug == slug)
+            ).first()
+        return None if row is None else _feed_state(row)
+
+    def states(self, slugs: Collection[str]) -> dict[str, FeedState]:
+        """Return the states of these feeds by slug, but for those that there have never been."""
+        with self._database.reading() as connection:
+            return {
+                row.slug: _feed_state(row)
+                for chunk in chunks(list(slugs))
+                for row in connection.execute(
+                    select(schema.feeds).where(schema.feeds.c.slug.in_(chunk))
+                )
+            }
+
+    def of_terms(self) -> tuple[tuple[FeedState, int], ...]:
+        """Return the feeds of terms that articles name now, each with its number of articles."""
+        feeds, memberships = schema.feeds.c, schema.memberships.c
+        counts = (
+            select(memberships.slug, func.count().label("articles"))
+            .group_by(memberships.slug)
+            .subquery()
+        )
+        with self._database.reading() as connection:
+            found = connection.execute(
+                select(schema.feeds, counts.c.articles)
+                .join(counts, counts.c.slug == feeds.slug)
+                .where(feeds.term.is_not(None))
+                .order_by(counts.c.articles.desc(), feeds.slug)
+            )
+            return tuple((_feed_state(row), row.articles) for row in found)
+
+
+class FeedWriter:
+    """The feeds inside the transaction of a refresh, and the memory of which of them it touches."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -34,7 +95,7 @@ class FeedStates:
                 and_(contents.source == articles.source, contents.version == articles.version),
             )
             .where(memberships.slug == slug, articles.held_until.is_(None))
-            .order_by(memberships.published.desc(), memberships.id)
+            .order_by(*schema.NEWEST_FIRST)
             .limit(limit)
         )
         return [f"{row.version} {row.policy or policy}" for row in self._connection.execute(query)]
@@ -52,7 +113,7 @@ class FeedStates:
         """Return the slugs of all feeds that there have ever been."""
         return set(self._connection.execute(select(schema.feeds.c.slug)).scalars())
 
-    def settle_feeds(self, fingerprints: Mapping[str, str], now: datetime) -> int:
+    def settle(self, fingerprints: Mapping[str, str], now: datetime) -> int:
         """Note what these feeds show now, and return how many show something else than before.
 
         `changed` is the first whole second by which the change is out, and always later than the
@@ -74,7 +135,7 @@ class FeedStates:
             if before is not None:
                 changed = max(changed, before.changed + 1)
             values.append(_state(slug, before.term if before else None, fingerprint, changed))
-        self._replace(schema.feeds, feeds.slug, values)
+        replace_rows(self._connection, schema.feeds, feeds.slug, values)
         return len(values)
 
     def move_changes(self, to: datetime, seconds: int) -> None:
@@ -86,7 +147,7 @@ class FeedStates:
             for row in self._connection.execute(query)
             if row.changed != second
         ]
-        self._replace(schema.feeds, feeds.slug, moved)
+        replace_rows(self._connection, schema.feeds, feeds.slug, moved)
 
     def newest_titles(self, slug: str, limit: int) -> list[str]:
         """Return the titles of the newest articles of one feed."""
@@ -95,7 +156,7 @@ class FeedStates:
             select(articles.facts)
             .join(schema.memberships, memberships.source == articles.source)
             .where(memberships.slug == slug)
-            .order_by(memberships.published.desc(), memberships.id)
+            .order_by(*schema.NEWEST_FIRST)
             .limit(limit)
         )
         found = self._connection.execute(query).scalars()
@@ -117,19 +178,16 @@ class FeedStates:
             for slug, term in terms.items()
             if slug not in known
         ]
-        self._replace(schema.feeds, schema.feeds.c.slug, new)
+        replace_rows(self._connection, schema.feeds, schema.feeds.c.slug, new)
 
-    def _replace(self, table: Table, key: Column[Any], values: list[dict[str, Any]]) -> None:
-        self._delete(table, key, [row[key.name] for row in values])
-        self._insert(table, values)
 
-    def _delete(self, table: Table, key: Column[Any], values: Iterable[str]) -> None:
-        for chunk in chunks(list(values)):
-            self._connection.execute(table.delete().where(key.in_(chunk)))
-
-    def _insert(self, table: Table, values: list[dict[str, Any]]) -> None:
-        if values:
-            self._connection.execute(table.insert(), values)
+def _feed_state(row: Any) -> FeedState:
+    return FeedState(
+        slug=row.slug,
+        term=row.term,
+        fingerprint=row.fingerprint,
+        changed=rows.moment(row.changed),
+    )
 
 
 def _state(slug: str, term: str | None, shown: str, changed: int) -> dict[str, Any]:

@@ -1,0 +1,62 @@
+"""The ledger: every id ever given, with what is needed to give it again.
+
+It is the one thing that cannot be rebuilt from the files, so it is kept a second time, as text in a
+journal beside the database.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from sqlalchemy import func, literal, select
+
+from feedsvc.index import rows, schema
+from feedsvc.index.database import Database
+from feedsvc.index.journal import Journal
+from feedsvc.index.lookup import identities, named
+from feedsvc.model import Identity
+
+
+class LedgerTable:
+    """The ledger of one database, and its journal, None where the database is no file."""
+
+    def __init__(self, database: Database, journal: Journal | None) -> None:
+        self._database = database
+        self.journal = journal
+
+    def all(self) -> Iterator[Identity]:
+        """Yield every identity, by id."""
+        query = select(schema.ledger, literal(False).label("present")).order_by(schema.ledger.c.id)
+        with self._database.reading() as connection:
+            for row in connection.execute(query):
+                yield rows.identity(row)
+
+    def identities(self, wanted: Mapping[str, Iterable[str]]) -> list[Identity]:
+        """Return the rows that have any of the `wanted` values, by column."""
+        with self._database.reading() as connection:
+            return identities(connection, wanted)
+
+    def named(self, sources: Sequence[str]) -> set[str]:
+        """Return which of these sources the ledger names."""
+        with self._database.reading() as connection:
+            return named(connection, sources)
+
+    def has_key(self, key: str) -> bool:
+        """Tell whether an article ever had this key."""
+        query = select(schema.ledger.c.id).where(schema.ledger.c.key == key)
+        with self._database.reading() as connection:
+            return connection.execute(query).first() is not None
+
+    def missing(self) -> list[Identity]:
+        """Bring the journal up to date; return the identities that only the journal has.
+
+        Whichever of the two has more mends the other. Raises OSError.
+        """
+        if self.journal is None:
+            return []
+        with self._database.reading() as connection:
+            known = connection.execute(select(func.count()).select_from(schema.ledger)).scalar_one()
+        lines = self.journal.lines()
+        if not known and lines:
+            return list(self.journal.read().values())
+        if lines < known or lines > 2 * known + 1000:
+            self.journal.rewrite(self.all())
+        return []

@@ -1,0 +1,44 @@
+"""A progress bar on a terminal, for passes over many articles."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import click
+
+Progress = Callable[[int, int], None]
+"""Called with how many files are done, and of how many."""
+
+
+def show_progress(least: int) -> Callable[[], AbstractContextManager[Progress]]:
+    """Return a context for each stage of a pass, with one bar for all of them.
+
+    It is shown while there are at least so many articles to read, until all have been read.
+    """
+    bars: list[Any] = []
+
+    @contextmanager
+    def showing() -> Iterator[Progress]:
+        def progress(done: int, total: int) -> None:
+            if not bars and done < total >= least:
+                bars.append(click.progressbar(length=total, label="articles", file=sys.stderr))
+                bars[0].__enter__()
+            if bars:
+                bars[0].update(done - bars[0].pos)
+                if done >= total:
+                    bars.pop().__exit__(None, None, None)
+
+        yield progress
+
+    return showing
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress | None]:
+    """Show a bar, on a terminal, for as long as the block takes."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    with show_progress(1)() as progress:
+        yield progress

@@ -1,0 +1,175 @@
+"""The web server: granian, which starts, restarts, replaces and stops the web workers.
+
+Each worker is a process with the whole application. The watcher's process is started and stopped
+with the server, by its hooks.
+"""
+
+import logging
+import multiprocessing
+import os
+import resource
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces, RuntimeModes
+from granian.errors import ConfigurationError, PidFileError
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+
+from feedsvc.config import Config
+from feedsvc.errors import FeedsvcError
+from feedsvc.serve.state import log_to_stderr, open_republisher
+from feedsvc.serve.watcher import WatcherProcess
+from feedsvc.web import SLOW_REQUESTS, build_app
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+logger = logging.getLogger(__name__)
+
+_BACKLOG = 1024  # connections that wait to be accepted
+_CONNECTIONS = 8192  # of one worker at a time; one that does nothing costs some kilobytes
+_THREADS = 2 * SLOW_REQUESTS  # of one worker: as many again for all other requests
+_HEADER_SECONDS = 15  # for a connection to send a request
+_REPLACE_SECONDS = 2.0  # for a worker that replaces another to be ready
+_STOP_SECONDS = 10  # for requests to come to an end
+# granian's own log goes where ours does.
+_LOGGING = {"loggers": {"_granian": {}, "granian.access": {"level": "INFO"}}}
+
+
+class ServeError(FeedsvcError):
+    """The service cannot start: its address is taken, or is not this machine's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where and how the service is reached.
+
+    At a Unix socket if there is `uds`, else at a host and port; by HTTPS if there are `certificate`
+    and `key` (files, PEM). `pid_file` is written for who manages services.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    uds: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    access_log: bool = False
+    pid_file: Path | None = None
+
+    def __str__(self) -> str:
+        scheme = "https" if self.certificate else "http"
+        return f"{scheme}+unix:{self.uds}" if self.uds else f"{scheme}://{self.host}:{self.port}"
+
+
+class _Loader:
+    """What granian calls in each worker for its application, of the configuration as it is then."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def __call__(self) -> "Flask":
+        log_to_stderr()
+        threading.Thread(target=_end_with_parent, name="feedsvc-parent", daemon=True).start()
+        app = build_app(open_republisher(self.config))
+        logger.info("worker %d answers", os.getpid())
+        return app
+
+
+def run(
+    config: Config, endpoint: Endpoint, *, workers: int, reload: Callable[[], Config | None]
+) -> None:
+    """Serve until SIGTERM or SIGINT; on SIGHUP, use what `reload` returns, if anything.
+
+    Raises ServeError.
+    """
+    _check(endpoint)
+    _allow_connections(_CONNECTIONS + 1000)
+    watcher, loader = WatcherProcess(config), _Loader(config)
+    try:
+        server = Granian(
+            "feedsvc",
+            address=endpoint.host,
+            port=endpoint.port,
+            uds=endpoint.uds,
+            interface=Interfaces.WSGI,
+            workers=workers,
+            blocking_threads=_THREADS,
+            runtime_mode=RuntimeModes.st,
+            backlog=_BACKLOG,
+            backpressure=_CONNECTIONS,
+            http1_settings=HTTP1Settings(header_read_timeout=_HEADER_SECONDS * 1000),
+            http=HTTPModes.http1,
+            websockets=False,
+            log_level=LogLevels.error,
+            log_dictconfig=_LOGGING,
+            log_access=endpoint.access_log,
+            ssl_cert=endpoint.certificate,
+            ssl_key=endpoint.key,
+            respawn_failed_workers=True,
+            respawn_interval=_REPLACE_SECONDS,
+            workers_kill_timeout=_STOP_SECONDS,
+            pid_file=endpoint.pid_file,
+        )
+    except OSError as error:  # ssl.SSLError is one
+        raise ServeError(f"cannot serve by HTTPS: {error}") from error
+
+    def reloaded() -> None:
+        new = reload()
+        if new is not None:
+            loader.config = new
+            watcher.replace(new)
+            logger.info("reloaded")
+
+    server.on_startup(watcher.start)
+    server.on_reload(reloaded)
+    server.on_shutdown(watcher.stop)
+    logger.info("serving %s on %s", config.articles.directory, endpoint)
+    try:
+        server.serve(target_loader=loader, wrap_loader=False)
+    except (ConfigurationError, PidFileError) as error:
+        raise ServeError("the service cannot start; the log says why") from error
+    logger.info("stopped")
+
+
+def _check(endpoint: Endpoint) -> None:
+    """Raise ServeError where nobody can listen.
+
+    The workers' sockets share a port, and would share it with any other program's.
+    """
+    if (endpoint.certificate is None) != (endpoint.key is None):
+        raise ServeError("HTTPS needs both --certificate and --key")
+    if endpoint.uds is not None:
+        return
+    family = socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((endpoint.host, endpoint.port))
+            probe.listen()
+    except OSError as error:
+        raise ServeError(
+            f"cannot listen at {endpoint.host}:{endpoint.port}: {error.strerror};"
+            " choose another --host or --port"
+        ) from error
+
+
+def _allow_connections(number: int) -> None:
+    """Let this process and its children have so many files open, as far as the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _end_with_parent() -> None:
+    """End this worker at once when the process that started it has ended, however it did."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

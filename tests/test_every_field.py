@@ -1,0 +1,154 @@
+"""A field of an article reaches everything that is made of it, or is a named exception.
+
+Who adds a field to `Article` is told here what else there is to do; see docs/architecture.md.
+"""
+
+from collections.abc import Callable
+from dataclasses import MISSING, fields, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from conftest import Tree, items
+
+from feedsvc import identity, outcome
+from feedsvc.formats import FORMATS
+from feedsvc.index import rows
+from feedsvc.model import Article, Person
+from feedsvc.outcome import Outcome
+from feedsvc.republisher import Republisher
+from feedsvc.web import build_app
+
+WHEN = datetime(2022, 1, 2, 3, 4, 5, tzinfo=UTC)
+EVERY = Article(
+    source="folder/file.html",
+    title="A title",
+    markup="html",
+    body="<p>A body</p>",
+    terms=("A term",),
+    authors=(Person(name="An author", uri="https://author.example.org/"),),
+    published=WHEN,
+    updated=WHEN.replace(year=2023),
+    lead_image="https://images.example.org/lead.png",
+    link="https://original.example.org/article",
+    id="urn:example:declared",
+    summary="A summary",
+    language="fr",
+    draft=True,
+)
+OTHER = Article(
+    source="other.md",
+    title="Other",
+    markup="markdown",
+    body="Other",
+    published=WHEN.replace(day=3),
+    updated=WHEN.replace(day=4),
+    language="de",
+)
+NAMES = [field.name for field in fields(Article)]
+UNSEEN = {
+    "source": "a move changes nothing that a reader sees",
+    "updated": "it is what the digest decides about",
+    "id": "it names the entry and is not part of it",
+    "draft": "what is left out has no digest",
+    "problems": "they are for the operator",
+}
+UNSTORED = {
+    "draft": "what is left out is not stored",
+    "problems": "they have a table of their own",
+}
+# What shows each field in a document, or why nothing does.
+SHOWN = {
+    "title": "A title",
+    "body": "A body",
+    "terms": "A term",
+    "authors": "An author",
+    "published": "2022",
+    "updated": "2023",
+    "lead_image": "https://images.example.org/lead.png",
+    "link": "https://original.example.org/article",
+    "summary": "A summary",
+    "language": "fr",
+    "id": "urn:example:declared",
+}
+NOT_SHOWN = {
+    "source": "it is the operator's",
+    "markup": "all of it is HTML by then",
+    "draft": "a draft is not shown at all",
+    "problems": "they are for the operator",
+}
+NOT_SHOWN_IN = {
+    ("rss", "updated"): "RSS knows no date of change of an item",
+    ("page", "updated"): "the page shows when it was published",
+    ("page", "id"): "it is for programs",
+    ("page", "lead_image"): "the page shows the images of the text",
+    ("page", "summary"): "the page shows the whole text",
+}
+
+
+def test_the_example_sets_every_field() -> None:
+    for field in fields(Article):
+        if field.default is not MISSING and field.name != "problems":
+            assert getattr(EVERY, field.name) != field.default, f"set {field.name} in EVERY"
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - set(UNSTORED)))
+def test_it_is_stored(name: str) -> None:
+    stored = rows.article(EVERY.source, rows.facts(EVERY), EVERY.body)
+    assert getattr(stored, name) == getattr(EVERY, name), "index/rows"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_comes_back_from_the_process_that_reads(name: str) -> None:
+    found = identity.Found(article=EVERY, file_digest="f", seen_digest="s", mtime=WHEN)
+    sent = outcome.dump(Outcome(source=EVERY.source, found=found, problems=()))
+    received = outcome.load(EVERY.source, sent)
+    assert received is not None
+    assert received.found is not None
+    assert getattr(received.found.article, name) == getattr(EVERY, name), "outcome"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_change_of_it_is_a_change_of_the_entry(name: str) -> None:
+    changed = replace(EVERY, **{name: getattr(OTHER, name)})
+    assert changed == EVERY or (identity.seen_digest(changed) == identity.seen_digest(EVERY)) == (
+        name in UNSEEN
+    ), "identity.seen_digest"
+
+
+@pytest.fixture
+def documents(tree: Tree, open_site: Callable[..., Republisher]) -> dict[str, str]:
+    tree.write(
+        "folder/file.html",
+        "---\ntitle: A title\ntags: [A term]\n"
+        "author: {name: An author, url: 'https://author.example.org/'}\n"
+        "date: 2022-01-02T03:04:05Z\nupdated: 2023-01-02T03:04:05Z\n"
+        "headimg: https://images.example.org/lead.png\n"
+        "link: https://original.example.org/article\nid: urn:example:declared\n"
+        "summary: A summary\nlang: fr\n---\n<p>A body</p>",
+    )
+    site = open_site(
+        site={"title": "Test", "base_url": "https://feeds.example.org", "language": "en"}
+    )
+    site.refresh()
+    client: Any = build_app(site).test_client()
+    key = identity.key(items(site)[0]["id"])
+    texts = {suffix: client.get(f"/feeds/all.{suffix}").text for suffix in FORMATS}
+    return {**texts, "page": client.get(f"/articles/{key}").text}
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - set(NOT_SHOWN)))
+@pytest.mark.parametrize("where", [*FORMATS, "page"])
+def test_it_is_shown(documents: dict[str, str], where: str, name: str) -> None:
+    assert name in SHOWN, f"say in SHOWN or NOT_SHOWN what becomes of {name}"
+    text = documents[where]
+    if name == "language":
+        expected = {
+            "atom": 'xml:lang="fr"',
+            "rss": "<dc:language>fr<",
+            "json": '"language":"fr"',
+            "page": 'lang="fr"',
+        }
+        assert expected[where] in text
+    else:
+        assert (SHOWN[name] in text) == ((where, name) not in NOT_SHOWN_IN)
