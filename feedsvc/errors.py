@@ -9,7 +9,7 @@ FeedsvcError
 ├── StateError       the index cannot be opened, read or written
 │   └── StateDamagedError   it is damaged, and can be set aside and made anew
 ├── LedgerError      what is to be imported is no ledger
-├── ServeError       the service cannot start (`serve.server`)
+├── ServeError       the service cannot start (`serve.endpoint`)
 ├── ImageError       an image cannot be had from its host (`web.imageproxy.failure`)
 ├── NotReadyError    the first pass over the articles is still under way
 └── NotFoundError    no such feed or article

@@ -214,6 +214,16 @@ def test_what_it_cannot_serve_by_is_said(
         service.stop()
 
 
+def test_the_watcher_does_without_the_web() -> None:
+    program = (
+        "import sys, feedsvc.serve.watcher\n"
+        "print({'flask', 'granian', 'jinja2'} & sys.modules.keys())\n"
+    )
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=True)
+    assert ended.stdout == "set()\n"
+
+
 def test_readers_come_before_the_watcher(tmp_path: Path, articles: Path) -> None:
     with serving(tmp_path, articles, "--workers", "2") as service:
         ours = os.getpriority(os.PRIO_PROCESS, service.process.pid)

@@ -19,9 +19,8 @@ UNWRAPPED_BLOCK: Frame = ("", BLOCK, 0, "")
 
 _MOST_BREAKS = 2  # one ends a line, a second one leaves it empty
 _LOOK_BACK = 8  # inline tags that may stand between a block's beginning and its text
-_MOST_MENDED_AGAIN = (
-    1_000_000  # characters that are joined because an empty element between them was dropped
-)
+# Characters that are joined because an empty element between them was dropped.
+_MOST_MENDED_AGAIN = 1_000_000
 _WIDE = "\u3000\u00a0"  # an ideographic space and a no-break space, with which paragraphs begin
 _WHITE = frozenset(" \t\n\f\r")
 _NOT_SPACE = re.compile(r"[^ \t\n\f\r]")

@@ -141,10 +141,7 @@ class Database:
         self._beside(_SUSPECT).unlink(missing_ok=True)
 
     def set_aside(self) -> str | None:
-        """Give what is there another name; return it, None where there is nothing.
-
-        Also None where another process has made the database anew meanwhile.
-        """
+        """Give what is there another name; return it, None where there is nothing."""
         assert self.file is not None
         self._engine.dispose()
         with suppress(FileNotFoundError):

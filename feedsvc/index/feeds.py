@@ -1,6 +1,6 @@
 """Feeds: what each one shows, and since when."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,17 +41,6 @@ class FeedTable:
                 select(schema.feeds).where(schema.feeds.c.slug == slug)
             ).first()
         return None if row is None else _feed_state(row)
-
-    def states(self, slugs: Collection[str]) -> dict[str, FeedState]:
-        """Return the states of these feeds by slug, but for those that there have never been."""
-        with self._database.reading() as connection:
-            return {
-                row.slug: _feed_state(row)
-                for chunk in chunks(list(slugs))
-                for row in connection.execute(
-                    select(schema.feeds).where(schema.feeds.c.slug.in_(chunk))
-                )
-            }
 
     def of_terms(self) -> tuple[tuple[FeedState, int], ...]:
         """Return the feeds of terms that articles name now, each with its number of articles."""

@@ -72,6 +72,11 @@ def replace_rows(
 ) -> None:
     """Write these rows in the place of those that have the same keys."""
     delete_rows(connection, table, key, [row[key.name] for row in values])
+    insert_rows(connection, table, values)
+
+
+def insert_rows(connection: Connection, table: Table, values: Sequence[dict[str, Any]]) -> None:
+    """Write these rows, none of which is there."""
     if values:
         connection.execute(table.insert(), values)
 

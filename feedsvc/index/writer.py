@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
-from sqlalchemy import Connection, Table, literal, select
+from sqlalchemy import Connection, literal, select
 
 from feedsvc.codings import pack
 from feedsvc.index import rows, schema
@@ -16,6 +15,7 @@ from feedsvc.index.lookup import (
     copies,
     delete_rows,
     identities,
+    insert_rows,
     replace_rows,
     without_canonical_source,
 )
@@ -73,7 +73,8 @@ class Writer:
     def write_problems(self, found: Mapping[str, Sequence[Problem]]) -> None:
         """Put `found` in the place of the problems of these sources."""
         delete_rows(self._connection, schema.problems, schema.problems.c.source, found)
-        self._insert(
+        insert_rows(
+            self._connection,
             schema.problems,
             [
                 rows.of_problem(replace(problem, source=source), ordinal)
@@ -114,7 +115,8 @@ class Writer:
         """Write these articles, each with the slugs of its feeds and their terms."""
         sources = [published.article.source for published, _ in found]
         self._forget(sources)
-        self._insert(
+        insert_rows(
+            self._connection,
             schema.articles,
             [
                 {
@@ -131,7 +133,8 @@ class Writer:
                 for published, _ in found
             ],
         )
-        self._insert(
+        insert_rows(
+            self._connection,
             schema.bodies,
             [
                 {"source": p.article.source, "body": "", "packed": pack(p.article.body)}
@@ -147,10 +150,6 @@ class Writer:
         self._forget_memberships([published.article.source for published, _ in found])
         self._join(found)
 
-    def _insert(self, table: Table, values: list[dict[str, Any]]) -> None:
-        if values:
-            self._connection.execute(table.insert(), values)
-
     def _join(self, found: Sequence[tuple[Published, Mapping[str, str | None]]]) -> None:
         values = [
             {
@@ -163,7 +162,7 @@ class Writer:
             if published.held_until is None
             for slug in slugs
         ]
-        self._insert(schema.memberships, values)
+        insert_rows(self._connection, schema.memberships, values)
         self.feeds.touched.update(str(row["slug"]) for row in values)
         shown = [slugs for published, slugs in found if published.held_until is None]
         self.feeds.know_terms(

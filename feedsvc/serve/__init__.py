@@ -15,23 +15,21 @@ from typing import TYPE_CHECKING
 
 from feedsvc import config as configuration
 from feedsvc.config import Config
+from feedsvc.serve.endpoint import Endpoint, ServeError
 from feedsvc.serve.passes import PassNotes
-from feedsvc.serve.server import Endpoint, ServeError, run
 from feedsvc.serve.state import States, available_cores, log_to_stderr, open_republisher
-from feedsvc.serve.watcher import LONG_PASS, WatcherProcess, log_progress
+from feedsvc.serve.watcher import WatcherProcess
 from feedsvc.watch import trigger
 
 if TYPE_CHECKING:
     from flask import Flask
 
 __all__ = [
-    "LONG_PASS",
     "Endpoint",
     "PassNotes",
     "ServeError",
     "available_cores",
     "create_app",
-    "log_progress",
     "log_to_stderr",
     "open_republisher",
     "serve",
@@ -74,6 +72,8 @@ def serve(
 
     Raises ServeError when nobody can listen there, StateError, and ConfigError for a bad schedule.
     """
+    from feedsvc.serve.server import run  # noqa: PLC0415 - as `create_app` does
+
     trigger(config.articles.rescan, config.site.timezone)  # raises before anything runs
     with ExitStack() as until_stopped:
         states = States(until_stopped)

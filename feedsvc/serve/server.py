@@ -11,8 +11,6 @@ import resource
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from granian import Granian
@@ -22,7 +20,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from feedsvc.config import Config
-from feedsvc.errors import FeedsvcError
+from feedsvc.serve.endpoint import Endpoint, ServeError
 from feedsvc.serve.state import log_to_stderr, open_republisher
 from feedsvc.serve.watcher import WatcherProcess
 from feedsvc.web import SLOW_REQUESTS, build_app
@@ -40,31 +38,6 @@ _REPLACE_SECONDS = 2.0  # for a worker that replaces another to be ready
 _STOP_SECONDS = 10  # for requests to come to an end
 # granian's own log goes where ours does.
 _LOGGING = {"loggers": {"_granian": {}, "granian.access": {"level": "INFO"}}}
-
-
-class ServeError(FeedsvcError):
-    """The service cannot start: its address is taken, or is not this machine's."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """Where and how the service is reached.
-
-    At a Unix socket if there is `uds`, else at a host and port; by HTTPS if there are `certificate`
-    and `key` (files, PEM). `pid_file` is written for who manages services.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 8080
-    uds: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
-    access_log: bool = False
-    pid_file: Path | None = None
-
-    def __str__(self) -> str:
-        scheme = "https" if self.certificate else "http"
-        return f"{scheme}+unix:{self.uds}" if self.uds else f"{scheme}://{self.host}:{self.port}"
 
 
 class _Loader:
