@@ -89,7 +89,7 @@ def test_a_tiny_run_measures_every_figure(
 
 
 @pytest.mark.parametrize(("name", "options"), [one for one in TINY if one.values[0] in ALONE])
-def test_without_its_yardstick_ours_is_measured_all_the_same(
+def test_feedsvc_is_measured_where_the_yardstick_is_not_installed(
     name: str, options: str, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = programs.program
@@ -146,7 +146,7 @@ def test_the_corpus_is_the_same_however_many_processes_make_it(tmp_path: Path) -
     assert sizes[-1] < 60_000
 
 
-def test_what_a_killed_measurement_left_among_the_articles_is_taken_out(tmp_path: Path) -> None:
+def test_articles_left_by_a_killed_measurement_are_removed(tmp_path: Path) -> None:
     articles = Work(tmp_path).corpus(3)
     (articles / "dropped").mkdir()
     (articles / "dropped" / "4.txt").write_text("x")
@@ -155,7 +155,7 @@ def test_what_a_killed_measurement_left_among_the_articles_is_taken_out(tmp_path
     assert len(list(articles.rglob("*.txt"))) == 3
 
 
-def test_a_program_that_serves_is_ended_with_its_children(tmp_path: Path) -> None:
+def test_a_server_is_ended_with_its_children(tmp_path: Path) -> None:
     forks = "import os, time; os.fork(); print(os.getpid(), flush=True); time.sleep(60)"
     log = tmp_path / "log"
     with programs.running([sys.executable, "-c", forks], log):
@@ -164,7 +164,7 @@ def test_a_program_that_serves_is_ended_with_its_children(tmp_path: Path) -> Non
     programs.until(lambda: not any(map(alive, pids)), "both have ended", pause=0.01, limit=30)
 
 
-def test_what_cannot_be_measured_is_said_and_the_rest_goes_on(
+def test_a_measurement_whose_program_is_missing_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(programs, "program", lambda name: None)
@@ -200,7 +200,7 @@ def test_results_survive_json() -> None:
     assert from_json(json.loads(json.dumps(RESULT.as_json()))) == RESULT
 
 
-def test_the_report_makes_the_tables_of_the_document_anew(tmp_path: Path) -> None:
+def test_the_report_replaces_the_tables_of_the_document(tmp_path: Path) -> None:
     document = tmp_path / "benchmarks.md"
     shutil.copy(Path(__file__).parent.parent / "docs" / "benchmarks.md", document)
     before = document.read_text("utf-8")
@@ -219,7 +219,7 @@ def test_the_report_makes_the_tables_of_the_document_anew(tmp_path: Path) -> Non
     assert "Measured on A processor, cores 2: made-up." in made
 
 
-def test_the_growth_of_costs_is_drawn(tmp_path: Path) -> None:
+def test_equal_figures_give_an_equal_plot(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     figures = tuple(
         Figure(

@@ -49,13 +49,13 @@ def call(boundary: Boundary) -> Any:
 
 
 @pytest.mark.parametrize("length", [None, 6])
-def test_a_body_in_pieces_is_handed_over_whole_and_closed(length: int | None) -> None:
+def test_a_small_body_in_pieces_is_joined_and_closed(length: int | None) -> None:
     pieces = Pieces(b"abc", b"", b"def")
     assert call(Boundary(Application(pieces, length=length))) == [b"abcdef"]
     assert pieces.closed == 1
 
 
-def test_a_large_body_is_left_in_pieces_of_which_none_was_taken() -> None:
+def test_a_body_declared_large_stays_in_pieces() -> None:
     pieces = Pieces(b"abc", b"def")
     body = call(Boundary(Application(pieces, length=WHOLE_BYTES + 1)))
     assert not isinstance(body, list)
@@ -65,7 +65,7 @@ def test_a_large_body_is_left_in_pieces_of_which_none_was_taken() -> None:
     assert pieces.closed == 1
 
 
-def test_a_body_that_turns_out_large_is_left_in_pieces() -> None:
+def test_a_body_that_turns_out_large_stays_in_pieces() -> None:
     pieces = Pieces(bytes(WHOLE_BYTES), b"a", b"b", b"c")
     body = call(Boundary(Application(pieces)))
     assert not isinstance(body, list)
@@ -74,7 +74,7 @@ def test_a_body_that_turns_out_large_is_left_in_pieces() -> None:
 
 
 @pytest.mark.parametrize("path", ["/fail", "/"])
-def test_a_failure_that_nobody_foresaw_is_a_500_for_that_request_and_one_traceback(
+def test_an_unforeseen_error_is_a_500_and_one_traceback(
     caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
     pieces = Pieces(b"abc", failing=True)
@@ -91,7 +91,7 @@ def test_a_failure_that_nobody_foresaw_is_a_500_for_that_request_and_one_traceba
     assert client.head("/fail").data == b""
 
 
-def test_the_path_of_a_failed_request_forges_no_line_of_the_log(
+def test_a_request_path_cannot_forge_a_line_of_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     boundary = Boundary(Application(Pieces(failing=True)))
@@ -102,7 +102,7 @@ def test_the_path_of_a_failed_request_forges_no_line_of_the_log(
     assert len(record.getMessage()) < 300
 
 
-def test_only_headers_that_are_used_and_valid_are_seen_inside() -> None:
+def test_the_application_sees_only_used_and_valid_headers() -> None:
     application = Application([])
     Client(ReadableHeaders(application)).get(
         "/",
@@ -122,13 +122,13 @@ def test_only_headers_that_are_used_and_valid_are_seen_inside() -> None:
     assert "CONTENT_LENGTH" not in application.seen
 
 
-def test_what_is_in_one_piece_already_is_handed_over_as_it_is() -> None:
+def test_a_body_in_one_piece_is_passed_on_unchanged() -> None:
     body = [bytes(WHOLE_BYTES + 1)]
     assert call(Boundary(Application(body, length=WHOLE_BYTES + 1))) is body
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-def test_health_is_answered_without_the_application(method: str) -> None:
+def test_healthz_is_answered_without_the_application(method: str) -> None:
     application = Application([])
     response = Client(Boundary(application)).open("/healthz", method=method)
     assert application.seen == {}

@@ -18,7 +18,7 @@ def test_a_scan_does_not_differ_from_itself(scan: dict[str, Signature]) -> None:
 
 
 @given(SCANS, SCANS)
-def test_every_difference_is_told_once_and_of_the_right_kind(
+def test_each_difference_is_listed_once_under_its_kind(
     known: dict[str, Signature], found: dict[str, Signature]
 ) -> None:
     changes = diff(known, found)
@@ -30,7 +30,7 @@ def test_every_difference_is_told_once_and_of_the_right_kind(
 
 
 @given(SCANS)
-def test_equal_scans_do_not_differ_whatever_their_order(scan: dict[str, Signature]) -> None:
+def test_equal_scans_do_not_differ_in_any_order(scan: dict[str, Signature]) -> None:
     other = {source: Signature(*one) for source, one in reversed(scan.items())}
     assert not diff(scan, other)
 
@@ -44,7 +44,7 @@ def test_a_known_scan_with_its_differences_is_the_one_that_was_found(
     assert kept | {source: found[source] for source in changes.added + changes.modified} == found
 
 
-def test_a_part_is_what_lies_at_a_place_or_below_it_not_beside_it() -> None:
+def test_part_selects_a_place_and_all_below_it() -> None:
     one = Signature(mtime_ns=1, size=1)
     known = dict.fromkeys(["a", "a/b", "a/b/c", "a-b", "ab", "c/a", "d.md", "d.md.md"], one)
     assert set(part(known, ("a", "d.md", "gone"))) == {"a", "a/b", "a/b/c", "d.md"}

@@ -63,7 +63,7 @@ headimg: 'https://n.sinaimg.cn/lead.jpg'
 """
 
 
-def test_what_is_long_is_cleaned_by_another_process_to_the_same_end() -> None:
+def test_a_long_article_is_cleaned_by_another_process_to_the_same_result() -> None:
     cleaner = Cleaner(short=10)
     assert cleaner.clean(LONG, "html", POLICY) == content.clean(LONG, "html", POLICY)
     child = cleaner._child
@@ -74,7 +74,7 @@ def test_what_is_long_is_cleaned_by_another_process_to_the_same_end() -> None:
     assert child._process.returncode is not None
 
 
-def test_what_runs_past_the_limit_is_cut_off_and_the_next_is_cleaned() -> None:
+def test_after_cleaning_hits_the_time_limit_the_next_article_is_cleaned() -> None:
     cleaner = Cleaner(short=10, seconds=0.0)  # no process even starts so fast
     with pytest.raises(CleaningError, match="more than 0 seconds"):
         cleaner.clean(LONG, "html", POLICY)
@@ -83,7 +83,7 @@ def test_what_runs_past_the_limit_is_cut_off_and_the_next_is_cleaned() -> None:
     cleaner.close()
 
 
-def test_an_article_that_ends_the_process_ends_no_more_than_that() -> None:
+def test_after_a_cleaning_process_crashes_the_next_article_is_cleaned() -> None:
     cleaner = Cleaner(short=10)
     cleaner.clean(LONG, "html", POLICY)
     assert cleaner._child is not None
@@ -95,7 +95,7 @@ def test_an_article_that_ends_the_process_ends_no_more_than_that() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space")
-def test_memory_has_a_limit() -> None:
+def test_cleaning_has_a_memory_limit() -> None:
     cleaner = Cleaner(short=10, memory=400 * 1024**2, seconds=120)
     assert cleaner.clean(LONG, "html", POLICY).html
     with pytest.raises(CleaningError):
@@ -108,7 +108,7 @@ BROKEN = replace(POLICY, cleaning=replace(POLICY.cleaning, replace=(("(", "x"),)
 
 
 @pytest.mark.parametrize("short", [10, 10_000], ids=["in the child", "at once"])
-def test_an_error_that_nobody_foresaw_is_of_its_article_alone(
+def test_an_unforeseen_error_fails_only_its_article(
     short: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     cleaner = Cleaner(short=short)
@@ -153,7 +153,7 @@ class Deaf(Child):
         b"[" * 100_000,
     ],
 )
-def test_an_answer_that_is_none_ends_the_process_and_is_of_its_article_alone(answer: bytes) -> None:
+def test_a_malformed_answer_fails_only_its_article(answer: bytes) -> None:
     cleaner, child = Cleaner(short=10), Deaf(answer)
     cleaner._child = child
     with pytest.raises(CleaningError, match="gave no answer"):
@@ -163,7 +163,7 @@ def test_an_answer_that_is_none_ends_the_process_and_is_of_its_article_alone(ans
     cleaner.close()
 
 
-def test_what_is_costly_is_told_by_more_than_its_length() -> None:
+def test_cost_depends_on_more_than_length() -> None:
     assert not is_costly(REAL, "html")
     assert not is_costly("word " * 12_000, "text")
     assert not is_costly(
@@ -175,7 +175,7 @@ def test_what_is_costly_is_told_by_more_than_its_length() -> None:
     assert is_costly("".join(f"<b a{n}=1><p>" for n in range(2_000)), "html")
 
 
-def test_a_costly_article_is_cleaned_by_another_process_however_short() -> None:
+def test_a_short_but_costly_article_is_cleaned_by_another_process() -> None:
     cleaner = Cleaner()
     cleaner.clean(REAL, "html", POLICY)
     assert cleaner._child is None
@@ -185,7 +185,7 @@ def test_a_costly_article_is_cleaned_by_another_process_however_short() -> None:
     cleaner.close()
 
 
-def test_an_article_that_cannot_be_cleaned_is_its_summary_and_a_link_and_a_problem(
+def test_an_article_that_cannot_be_cleaned_shows_its_summary_and_a_link(
     tree: Tree, open_site: Open
 ) -> None:
     tree.write(
@@ -212,7 +212,7 @@ def test_an_article_that_cannot_be_cleaned_is_its_summary_and_a_link_and_a_probl
     assert site.problems() == ()
 
 
-def test_other_rules_clean_again_newest_first_and_nothing_waits_for_it(
+def test_after_a_change_of_rules_articles_are_cleaned_again_newest_first(
     tree: Tree, open_site: Open, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fingerprints, "_CLEANED_AT_ONCE", 2)
@@ -248,7 +248,7 @@ def test_rules_that_change_nothing_keep_every_etag(tree: Tree, open_site: Open) 
     assert site.document("/feeds/all.atom").etag == before.document("/feeds/all.atom").etag
 
 
-def test_a_category_has_rules_of_its_own_and_the_first_that_names_one_counts(
+def test_an_article_is_cleaned_by_the_rules_of_its_first_category(
     tree: Tree, open_site: Open
 ) -> None:
     body = "<p class=a>a</p><p class=b>b</p><p class=c>c</p>"
@@ -310,9 +310,7 @@ def test_titles_and_summaries_are_converted_with_the_text(tree: Tree, open_site:
     assert item["tags"] == ["简体"], "terms name feeds and stay"
 
 
-def test_images_go_by_way_of_the_proxy_and_only_those_addresses_are_served(
-    tree: Tree, open_site: Open
-) -> None:
+def test_the_image_proxy_serves_only_the_addresses_in_feeds(tree: Tree, open_site: Open) -> None:
     tree.write(
         "a.html",
         "---\nheadimg: https://a.sinaimg.cn/lead.jpg\n---\n"
@@ -339,7 +337,7 @@ def test_images_go_by_way_of_the_proxy_and_only_those_addresses_are_served(
     assert open_site().app().test_client().get(path).status_code == 404, "off by default"
 
 
-def test_images_go_by_way_of_another_proxy(tree: Tree, open_site: Open) -> None:
+def test_images_may_use_another_proxy(tree: Tree, open_site: Open) -> None:
     tree.write("a.html", "<img src='https://a.sinaimg.cn/x.png?a=1&amp;b=2'>")
     via = "https://proxy.example/?url={url_encoded}"
     site = open_site(content={"images": [{"hosts": ["*.sinaimg.cn"], "via": via}]})
@@ -350,7 +348,7 @@ def test_images_go_by_way_of_another_proxy(tree: Tree, open_site: Open) -> None:
     )
 
 
-def test_the_key_of_the_proxy_is_in_no_page_feed_or_report(
+def test_no_feed_or_report_shows_the_key_of_the_image_proxy(
     tree: Tree, open_site: Open, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tree.write("a.html", "<img src=https://a.example/x.png>")

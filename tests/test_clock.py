@@ -37,7 +37,7 @@ def dates(item: dict[str, Any]) -> tuple[datetime, datetime]:
     return tuple(datetime.fromisoformat(item[f"date_{name}"]) for name in ("published", "modified"))
 
 
-def test_after_a_clock_that_was_a_year_ahead_polls_by_date_work_again(
+def test_polls_by_date_work_again_after_the_clock_was_a_year_ahead(
     site: Site, tree: Tree, clock: Clock
 ) -> None:
     client = site.app().test_client()
@@ -66,7 +66,7 @@ def test_after_a_clock_that_was_a_year_ahead_polls_by_date_work_again(
     assert updated(site) == last_modified(client) == clock.now
 
 
-def test_an_article_first_seen_by_a_clock_that_was_ahead_is_not_held_until_then(
+def test_an_article_first_seen_by_a_clock_ahead_is_not_held_back(
     site: Site, tree: Tree, clock: Clock
 ) -> None:
     clock.now += YEAR
@@ -83,7 +83,7 @@ def test_an_article_first_seen_by_a_clock_that_was_ahead_is_not_held_until_then(
     assert dates(after)[0] == clock.now
 
 
-def test_dates_that_articles_declare_stay(
+def test_declared_dates_stay_when_the_clock_is_set_back(
     open_site: Callable[..., Site], tree: Tree, clock: Clock
 ) -> None:
     site = open_site(articles={"future": "publish"})
@@ -97,7 +97,7 @@ def test_dates_that_articles_declare_stay(
     assert dates(item) == (due, due)
 
 
-def test_a_clock_that_was_behind_hides_no_change(site: Site, tree: Tree, clock: Clock) -> None:
+def test_a_clock_set_back_hides_no_change(site: Site, tree: Tree, clock: Clock) -> None:
     client = site.app().test_client()
     tree.write("a.html", "<p>a</p>")
     site.refresh()
@@ -118,9 +118,7 @@ def test_a_clock_that_was_behind_hides_no_change(site: Site, tree: Tree, clock: 
     assert site.document(FEED).body == body
 
 
-def test_a_step_of_the_clock_by_a_second_changes_nothing(
-    site: Site, tree: Tree, clock: Clock
-) -> None:
+def test_a_clock_set_back_by_a_second_changes_no_feed(site: Site, tree: Tree, clock: Clock) -> None:
     tree.write("a.html", "<p>a</p>")
     site.refresh()
     body = site.document(FEED).body
@@ -130,9 +128,7 @@ def test_a_step_of_the_clock_by_a_second_changes_nothing(
 
 
 @pytest.mark.parametrize("old", ["1999-01-01", "2022-02-02"])
-def test_a_feed_is_as_new_as_its_last_change(
-    site: Site, tree: Tree, clock: Clock, old: str
-) -> None:
+def test_a_feed_says_when_it_last_changed(site: Site, tree: Tree, clock: Clock, old: str) -> None:
     client = site.app().test_client()
     tree.write("a.html", "---\ndate: 2026-02-01\n---\n<p>a</p>")
     site.refresh()
@@ -156,7 +152,7 @@ def test_a_feed_is_as_new_as_its_last_change(
     assert updated(site) == changes[-1]
 
 
-def test_a_feed_that_the_watcher_has_not_heard_of_yet_is_not_of_1970(
+def test_a_feed_that_the_watcher_does_not_know_yet_is_dated_now(
     open_site: Callable[..., Site], tree: Tree, clock: Clock
 ) -> None:
     tree.write("a.html", "<p>a</p>")
@@ -181,7 +177,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize(("body", "same"), BODIES.items())
-def test_a_move_changes_a_feed_only_where_addresses_depend_on_the_folder(
+def test_moving_an_article_changes_feeds_only_if_its_media_are_relative(
     site: Site, tree: Tree, clock: Clock, body: str, same: bool
 ) -> None:
     client = site.app().test_client()
@@ -217,7 +213,7 @@ def test_so_does_a_lead_image(site: Site, tree: Tree, clock: Clock, head: str, s
     assert (before.body == after.body, before.last_modified == after.last_modified) == (same, same)
 
 
-def test_a_footer_with_a_relative_image_depends_on_the_folder(
+def test_a_relative_image_in_the_footer_follows_the_folder(
     open_site: Callable[..., Site], tree: Tree, clock: Clock
 ) -> None:
     site = open_site(content={"footer": "<img src='logo.png'>"})
@@ -229,7 +225,7 @@ def test_a_footer_with_a_relative_image_depends_on_the_folder(
     assert b"/media/two/logo.png" in site.document(FEED).body
 
 
-def test_states_that_saw_changes_at_other_times_differ_in_that_alone(
+def test_two_states_differ_only_in_when_they_saw_changes(
     open_site: Callable[..., Site], tree: Tree, clock: Clock
 ) -> None:
     tree.write("a.html", "---\ndate: 2026-01-01\n---\n<p>a</p>")

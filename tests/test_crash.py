@@ -322,7 +322,7 @@ def aside(trial: Trial) -> list[str]:
     return sorted(file.name for file in (trial.config.parent / "state").glob("*.damaged-?"))
 
 
-def test_killed_at_any_moment_it_loses_no_article_and_changes_no_id(trial: Trial) -> None:
+def test_a_refresh_killed_at_any_moment_loses_no_article_and_changes_no_id(trial: Trial) -> None:
     chance = random.Random(20260301)
     while trial.kills < 120 or trial.refreshes_of_changes < 200:
         for _ in range(chance.randint(1, 3)):
@@ -336,7 +336,7 @@ def test_killed_at_any_moment_it_loses_no_article_and_changes_no_id(trial: Trial
 
 
 @pytest.mark.parametrize("loss", ["deleted", "damaged"])
-def test_killed_while_a_lost_state_is_made_anew_it_still_has_every_id(
+def test_a_refresh_killed_while_it_rebuilds_the_state_keeps_every_id(
     trial: Trial, loss: str
 ) -> None:
     trial.check(owner=True)
@@ -411,7 +411,7 @@ def no_room_in_the_database(site: Site) -> Iterator[None]:
         engine.dispose()
 
 
-def test_a_state_from_before_the_first_release_is_made_anew_with_its_ids(
+def test_a_state_from_before_the_first_release_is_rebuilt_with_its_ids(
     open_site: Open, tree: Tree, tmp_path: Path
 ) -> None:
     tree.write("1.html", ONE)
@@ -433,7 +433,7 @@ def test_a_state_from_before_the_first_release_is_made_anew_with_its_ids(
 
 
 @pytest.mark.parametrize("full", ["database", "log", "ledger"])
-def test_on_a_full_disk_what_was_known_is_served_and_all_comes_when_there_is_room(
+def test_on_a_full_disk_known_articles_are_served_and_new_ones_come_later(
     open_site: Open, tree: Tree, tmp_path: Path, full: str
 ) -> None:
     tree.write("1.html", ONE)
@@ -470,7 +470,7 @@ def test_on_a_full_disk_what_was_known_is_served_and_all_comes_when_there_is_roo
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no folder here is closed to root")
-def test_where_the_state_cannot_be_written_it_is_said_once_and_articles_are_served(
+def test_a_state_that_cannot_be_written_is_reported_once_and_articles_are_served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "articles").mkdir()
@@ -479,7 +479,7 @@ def test_where_the_state_cannot_be_written_it_is_said_once_and_articles_are_serv
     served_without_state(tmp_path, monkeypatch)
 
 
-def test_where_the_state_cannot_be_opened_articles_have_the_ids_of_the_ledgers_journal(
+def test_if_the_state_cannot_be_opened_ids_come_from_the_journal(
     tmp_path: Path, tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write("first-name.html", ONE)
@@ -520,7 +520,7 @@ def locked(database: Path) -> Iterator[None]:
         connection.execute("ROLLBACK")
 
 
-def test_while_the_index_is_locked_reading_goes_on_and_a_refresh_says_what_is_the_matter(
+def test_while_the_index_is_locked_feeds_are_served_and_a_refresh_fails(
     open_site: Open, tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("feedsvc.index.engine.BUSY_SECONDS", 0.05)
@@ -540,7 +540,7 @@ def test_while_the_index_is_locked_reading_goes_on_and_a_refresh_says_what_is_th
     assert [item for item in items(site) if item["title"] == "One"] == before
 
 
-def test_a_refresh_waits_for_the_lock_and_then_brings_what_is_new(
+def test_a_refresh_waits_for_the_lock_of_the_index(
     open_site: Open, tree: Tree, tmp_path: Path
 ) -> None:
     tree.write("1.html", ONE)
@@ -555,7 +555,7 @@ def test_a_refresh_waits_for_the_lock_and_then_brings_what_is_new(
     assert sorted(titles(site)) == ["One", "Two"]
 
 
-def test_a_service_that_starts_while_the_index_is_locked_serves_what_was_known(
+def test_a_service_that_starts_while_the_index_is_locked_serves_known_articles(
     tmp_path: Path,
 ) -> None:
     articles = tmp_path / "articles"
@@ -588,7 +588,7 @@ def seen_by(service: Service) -> Seen:
 @pytest.mark.parametrize(
     "part", ["middle", "files", "articles", "ledger", "meta", "problems", "everything"]
 )
-def test_an_index_damaged_under_open_eyes_is_set_aside_and_made_anew_the_same(
+def test_an_index_damaged_while_in_use_is_set_aside_and_rebuilt(
     open_site: Open, tree: Tree, tmp_path: Path, caplog: pytest.LogCaptureFixture, part: str
 ) -> None:
     many(tree)
@@ -616,7 +616,7 @@ def test_an_index_damaged_under_open_eyes_is_set_aside_and_made_anew_the_same(
 
 
 @pytest.mark.parametrize("part", ["bodies", "contents", "memberships", "feeds"])
-def test_damage_that_only_readers_meet_is_mended_by_the_next_refresh(
+def test_damage_that_only_readers_notice_is_repaired_by_the_next_refresh(
     open_site: Open, tree: Tree, tmp_path: Path, part: str
 ) -> None:
     many(tree)
@@ -631,7 +631,7 @@ def test_damage_that_only_readers_meet_is_mended_by_the_next_refresh(
     assert items(open_site()) == before
 
 
-def test_damage_that_is_met_where_ledger_and_journal_are_compared_is_mended(
+def test_a_damaged_ledger_is_repaired_from_its_journal(
     open_site: Open, tree: Tree, tmp_path: Path
 ) -> None:
     many(tree)
@@ -681,7 +681,7 @@ GONE = [
 
 @pytest.mark.parametrize("journal_too", [False, True])
 @pytest.mark.parametrize("how", GONE)
-def test_a_state_that_goes_away_is_made_anew_the_same(
+def test_a_state_that_disappears_while_in_use_is_rebuilt(
     tree: Tree, tmp_path: Path, caplog: pytest.LogCaptureFixture, how: str, journal_too: bool
 ) -> None:
     clock = tree.clock

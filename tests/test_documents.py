@@ -53,7 +53,7 @@ def kept(site: Site, path: str) -> Document | None:
     return found[0] if found and path in site.documents.versions([path]) else None
 
 
-def test_another_process_and_the_next_start_find_it_made(
+def test_a_stored_document_serves_other_processes_and_the_next_start(
     tree: Tree, open_site: Open, rendered: Rendered
 ) -> None:
     tree.write("a.html", f"---\ntags: [x]\n---\n<p>{'text ' * 300}</p>")
@@ -79,7 +79,7 @@ def in_database(tmp_path: Path, statement: str, *values: object) -> list[Any]:
         return list(database.execute(statement, values))
 
 
-def test_the_index_keeps_a_document_by_its_codings(
+def test_a_document_is_stored_in_its_codings_and_made_again_when_damaged(
     tree: Tree, open_site: Open, rendered: Rendered, tmp_path: Path
 ) -> None:
     tree.write("a.html", f"---\ntags: [x]\n---\n<p>{'text ' * 300}</p>")
@@ -111,7 +111,7 @@ def test_the_index_keeps_a_document_by_its_codings(
     assert rendered.seen == ["x.json", "x.json"]
 
 
-def test_many_who_ask_at_once_cause_one_rendering(
+def test_simultaneous_requests_render_a_document_once(
     tree: Tree, site: Site, rendered: Rendered
 ) -> None:
     tree.write("a.html", "---\ntags: [x]\n---\n<p>x</p>")
@@ -134,7 +134,7 @@ def test_many_who_ask_at_once_cause_one_rendering(
     assert rendered.seen == ["x.json"]
 
 
-def test_who_refreshes_makes_the_configured_feeds_once_and_what_was_asked_for(
+def test_a_refresh_renders_configured_feeds_once_and_requested_ones(
     tree: Tree, open_site: Open, clock: Clock, rendered: Rendered
 ) -> None:
     tree.write("a.html", "---\ntags: [x]\n---\n<p>a</p>")
@@ -161,7 +161,7 @@ def test_who_refreshes_makes_the_configured_feeds_once_and_what_was_asked_for(
     assert sorted(rendered.seen) == ["all.atom", "all.rss"]
 
 
-def test_what_is_stored_is_served_until_another_one_is_made(
+def test_a_stored_document_is_served_until_its_successor_is_stored(
     tree: Tree, open_site: Open, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write("a.html", "<p>a</p>")
@@ -179,7 +179,7 @@ def test_what_is_stored_is_served_until_another_one_is_made(
     assert b"<p>b</p>" in worker.document(ATOM).body
 
 
-def test_a_stage_makes_documents_for_so_long_and_the_next_one_goes_on(
+def test_documents_that_a_stage_has_no_time_for_are_made_by_the_next(
     tree: Tree, open_site: Open, clock: Clock, rendered: Rendered, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write("a.html", "<p>a</p>")
@@ -192,7 +192,7 @@ def test_a_stage_makes_documents_for_so_long_and_the_next_one_goes_on(
     assert kept(site, ATOM) is not None
 
 
-def test_what_nobody_asks_for_any_more_is_not_made_and_not_kept(
+def test_a_document_that_nobody_requested_for_a_week_is_dropped(
     tree: Tree, open_site: Open, clock: Clock, rendered: Rendered
 ) -> None:
     tree.write("a.html", "---\ntags: [x, y]\n---\n<p>a</p>")
@@ -213,7 +213,9 @@ def test_what_nobody_asks_for_any_more_is_not_made_and_not_kept(
     assert kept(site, other) is not None
 
 
-def test_a_feed_that_is_gone_is_forgotten(tree: Tree, open_site: Open, clock: Clock) -> None:
+def test_documents_of_a_removed_category_are_forgotten(
+    tree: Tree, open_site: Open, clock: Clock
+) -> None:
     tree.write("a.html", "<p>a</p>")
     before = open_site(categories=[{"slug": "c", "title_matches": "."}])
     before.refresh()
@@ -226,7 +228,7 @@ def test_a_feed_that_is_gone_is_forgotten(tree: Tree, open_site: Open, clock: Cl
     assert site.index.documents.outdated(site.documents._view) == []
 
 
-def test_processes_with_other_settings_do_not_get_in_each_others_way(
+def test_processes_with_other_settings_do_not_share_documents(
     tree: Tree, open_site: Open, clock: Clock
 ) -> None:
     tree.write("a.html", "<p>a</p>")
@@ -246,7 +248,7 @@ def test_processes_with_other_settings_do_not_get_in_each_others_way(
     )
 
 
-def test_keeping_only_saves_work(tree: Tree, open_site: Open) -> None:
+def test_a_document_that_cannot_be_stored_is_served(tree: Tree, open_site: Open) -> None:
     tree.write("a.html", "<p>a</p>")
     site, other = open_site(), open_site()
     site.refresh()
@@ -256,7 +258,7 @@ def test_keeping_only_saves_work(tree: Tree, open_site: Open) -> None:
     assert other.document(ATOM).body == body
 
 
-def test_an_article_withdrawn_while_its_feed_is_made_is_left_out(
+def test_an_article_removed_while_its_feed_is_built_is_left_out(
     tree: Tree, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write("a.html", "---\ntitle: A\n---\n<p>a</p>")

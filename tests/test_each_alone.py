@@ -59,7 +59,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_an_article_that_makes_a_step_fail_is_left_out_and_named(
+def test_an_article_that_makes_a_step_fail_is_left_out_and_reported(
     tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch, name: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
@@ -135,7 +135,7 @@ def test_a_published_article_that_fails_keeps_its_last_good_version(
     assert site.problems() == ()
 
 
-def test_a_document_that_cannot_be_made_after_a_pass_holds_up_no_other(
+def test_a_document_that_cannot_be_made_does_not_stop_the_others(
     tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     tree.write("1.html", GOOD.format(n=1))
@@ -166,7 +166,7 @@ def test_a_document_that_cannot_be_made_after_a_pass_holds_up_no_other(
         (FeedWriter, "term_slugs"),
     ],
 )
-def test_a_step_of_a_pass_that_fails_is_undone_said_and_made_up_for(
+def test_a_failed_step_is_undone_reported_and_repeated_by_the_next_pass(
     tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch, of: type, step: str
 ) -> None:
     tree.write("1.html", GOOD.format(n=1))
@@ -195,7 +195,7 @@ def costly(monkeypatch: pytest.MonkeyPatch) -> None:
 LONG = "<p>long</p>" * 200
 
 
-def test_a_costly_article_is_published_when_it_has_been_cleaned(
+def test_a_costly_article_is_published_after_all_others(
     tree: Tree, open_site: Open, clock: Clock, costly: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write("long.html", f"---\ntitle: Long\n---\n{LONG}")
@@ -221,7 +221,7 @@ def test_a_costly_article_is_published_when_it_has_been_cleaned(
     assert titles(site) == ["Longer", "Good 1"]
 
 
-def test_a_costly_article_under_another_name_never_leaves_the_feeds(
+def test_a_renamed_costly_article_never_leaves_the_feeds(
     tree: Tree, open_site: Open, costly: None
 ) -> None:
     tree.write("long.html", f"---\ntitle: Long\n---\n{LONG}")
@@ -234,7 +234,7 @@ def test_a_costly_article_under_another_name_never_leaves_the_feeds(
     assert after["id"] == before["id"]
 
 
-def test_costly_articles_wait_for_each_other_and_nobody_waits_for_them(
+def test_costly_articles_do_not_delay_other_articles(
     tree: Tree, open_site: Open, costly: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stages, "CLEANING_SECONDS", 0.0)

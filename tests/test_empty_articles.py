@@ -14,7 +14,7 @@ EMPTY = ["", " \n\t\n", "---\ntags: [news]\n---\n", "<!-- nothing -->\n", "<p>&n
 
 
 @pytest.mark.parametrize("text", EMPTY)
-def test_an_article_that_loses_its_content_stays_and_is_named(
+def test_an_article_that_loses_its_content_stays_and_is_reported(
     tree: Tree, clock: Clock, site: Site, text: str
 ) -> None:
     tree.write("good.md", GOOD)
@@ -64,7 +64,7 @@ def test_a_new_file_is_published_as_soon_as_it_has_content(tree: Tree, site: Sit
     assert titles(site) == ["Good"]
 
 
-def test_a_waiting_file_that_goes_is_named_no_more(tree: Tree, site: Site) -> None:
+def test_an_empty_file_that_is_removed_is_no_longer_reported(tree: Tree, site: Site) -> None:
     tree.write("new.md", "")
     site.refresh()
     tree.remove("new.md")
@@ -80,7 +80,7 @@ def test_a_title_a_word_or_a_picture_is_content(tree: Tree, site: Site, text: st
     assert len(titles(site)) == 1
 
 
-def test_the_wait_is_configured(tree: Tree, open_site: Open) -> None:
+def test_the_wait_for_content_is_configured(tree: Tree, open_site: Open) -> None:
     tree.write("new.md", "")
     site = open_site(articles={"settle_empty": "0s"})
     (problem,) = site.refresh().problems

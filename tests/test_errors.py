@@ -15,7 +15,7 @@ def classes(parent: type[FeedsvcError]) -> Iterator[type[FeedsvcError]]:
         yield from classes(child)
 
 
-def test_every_exception_is_in_the_docstring_below_its_base() -> None:
+def test_the_docstring_draws_every_exception_below_its_base() -> None:
     for module in pkgutil.walk_packages(feedsvc.__path__, "feedsvc."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)

@@ -92,13 +92,13 @@ def test_the_example_sets_every_field() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - set(UNSTORED)))
-def test_it_is_stored(name: str) -> None:
+def test_every_field_is_stored(name: str) -> None:
     stored = rows.article(EVERY.source, rows.facts(EVERY), EVERY.body)
     assert getattr(stored, name) == getattr(EVERY, name), "index/rows"
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_comes_back_from_the_process_that_reads(name: str) -> None:
+def test_every_field_comes_back_from_the_process_that_reads(name: str) -> None:
     found = identity.Found(article=EVERY, file_digest="f", seen_digest="s", mtime=WHEN)
     sent = outcome.dump(Outcome(source=EVERY.source, found=found, problems=()))
     received = outcome.load(EVERY.source, sent)
@@ -108,7 +108,7 @@ def test_it_comes_back_from_the_process_that_reads(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_change_of_it_is_a_change_of_the_entry(name: str) -> None:
+def test_a_change_of_a_field_changes_the_entry(name: str) -> None:
     changed = replace(EVERY, **{name: getattr(OTHER, name)})
     assert changed == EVERY or (identity.seen_digest(changed) == identity.seen_digest(EVERY)) == (
         name in UNSEEN
@@ -138,7 +138,7 @@ def documents(tree: Tree, open_site: Callable[..., Site]) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - set(NOT_SHOWN)))
 @pytest.mark.parametrize("where", [*FORMATS, "page"])
-def test_it_is_shown(documents: dict[str, str], where: str, name: str) -> None:
+def test_every_field_is_shown(documents: dict[str, str], where: str, name: str) -> None:
     assert name in SHOWN, f"say in SHOWN or NOT_SHOWN what becomes of {name}"
     text = documents[where]
     if name == "language":

@@ -63,7 +63,7 @@ def test_every_article_is_in_all_and_in_the_feed_of_each_term() -> None:
     assert feeds.Memberships([AI], auto=False).of(one) == {"all": None, "ai": None}
 
 
-def test_a_term_whose_name_a_category_bears_has_that_category_or_another_name() -> None:
+def test_a_term_named_like_a_category_shares_its_feed_or_gets_another_name() -> None:
     finance = Category(slug="finance", title="F", terms=("finance",))
     other = Category(slug="finance", title="F", terms=("money",))
     one = article(terms=("finance",))
@@ -100,7 +100,7 @@ def test_a_slug_is_readable(term: str, slug: str) -> None:
     assert feeds.slug(term) == slug
 
 
-def test_entries_are_newest_first_ties_by_id_cut_at_the_limit() -> None:
+def test_entries_are_newest_first_then_by_id_up_to_the_limit() -> None:
     entries = [
         entry(id="urn:c", published=WHEN),
         entry(id="urn:a", published=WHEN),
@@ -111,7 +111,7 @@ def test_entries_are_newest_first_ties_by_id_cut_at_the_limit() -> None:
         assert [one.id for one in build(*some, limit=3).entries] == ["urn:b", "urn:a", "urn:c"]
 
 
-def test_a_feed_is_as_new_as_its_last_change_whatever_its_entries_say() -> None:
+def test_the_date_of_a_feed_does_not_depend_on_its_entries() -> None:
     edited = entry(id="urn:a", updated=WHEN + timedelta(days=3))
     assert build(edited).updated == build().updated == WHEN
 
@@ -136,7 +136,7 @@ def shown(
     )
 
 
-def test_an_entry_shows_decoded_what_its_front_matter_says_escaped() -> None:
+def test_an_entry_shows_escaped_front_matter_decoded() -> None:
     one = shown(
         article(
             title="AT&amp;T",
@@ -151,7 +151,7 @@ def test_an_entry_shows_decoded_what_its_front_matter_says_escaped() -> None:
     assert one.summary == "1 < 2"
 
 
-def test_a_summary_made_from_the_content_is_text_already() -> None:
+def test_a_summary_made_from_the_content_is_not_decoded() -> None:
     assert shown(article(), summary="Write &amp; for &").summary == "Write &amp; for &"
 
 
@@ -186,11 +186,11 @@ def test_a_pattern_takes_linear_time_on_any_title() -> None:
     assert not feeds.matches(category, "a" * 100_000 + "b", ())
 
 
-def test_a_pattern_that_matches_says_on_what() -> None:
+def test_a_verdict_names_the_text_that_matched() -> None:
     assert feeds.verdict(AI, "关于机器学习的事", ()) == (True, "title_matches", "机器学习")
 
 
-def test_a_lead_image_is_no_enclosure_where_there_is_something_to_play() -> None:
+def test_a_lead_image_is_no_enclosure_beside_audio() -> None:
     sound = Enclosure(href="https://x.org/a.mp3", type="audio/mpeg")
     one = shown(article(), lead_image="https://x.org/a.png", played=(sound,))
     assert one.enclosures == (sound,)

@@ -98,7 +98,7 @@ def test_feeds_are_served_as_soon_as_their_newest_entries_are_known(
     assert client.get("/readyz").json["articles"] == ARTICLES
 
 
-def test_the_stages_come_to_what_one_transaction_comes_to(
+def test_stages_give_the_same_result_as_one_transaction(
     many: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     staged = open_site(**SECTIONS)
@@ -112,7 +112,7 @@ def test_the_stages_come_to_what_one_transaction_comes_to(
 
 
 @pytest.mark.parametrize("at", range(5, ARTICLES, 5))
-def test_after_a_crash_at_any_stage_the_next_start_goes_on(
+def test_after_a_crash_at_any_stage_the_next_pass_continues(
     many: Tree, open_site: Open, at: int
 ) -> None:
     def fail() -> None:
@@ -134,9 +134,7 @@ def test_after_a_crash_at_any_stage_the_next_start_goes_on(
     assert titles(site, "rare") == ["New", "A30", "A3"]
 
 
-def test_an_article_whose_date_is_hidden_from_a_glance_comes_later_and_counts(
-    many: Tree, open_site: Open
-) -> None:
+def test_an_article_whose_date_cannot_be_guessed_is_read_later(many: Tree, open_site: Open) -> None:
     matter = '"\\x64ate": 2022-03-01'
     assert articles.guess_date(matter.encode()) is None
     file = many.write("hidden.html", f"---\ntitle: Hidden\n{matter}\ntags: [even]\n---\n<p>h</p>")
@@ -162,7 +160,7 @@ def test_an_article_whose_date_is_hidden_from_a_glance_comes_later_and_counts(
         (b"", None),
     ],
 )
-def test_a_guess_finds_dates_as_they_are_mostly_written(head: bytes, date: str | None) -> None:
+def test_a_date_in_a_common_form_is_guessed(head: bytes, date: str | None) -> None:
     found = articles.guess_date(head)
     assert (found.isoformat() if found else None) == date
 
@@ -185,7 +183,7 @@ def shared(many: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch) -> Iter
     found.close()
 
 
-def test_other_processes_read_what_one_reads(shared: Reading) -> None:
+def test_several_processes_read_the_same_as_one(shared: Reading) -> None:
     alone = Reading(shared._config)
     files = shared.newest_first(list(shared.directory.scan().signatures.items()))
     assert len(shared._children) == 2
@@ -199,7 +197,7 @@ def test_other_processes_read_what_one_reads(shared: Reading) -> None:
     assert first._process.returncode is not None
 
 
-def test_when_a_process_that_reads_is_killed_another_reads_the_rest(shared: Reading) -> None:
+def test_after_a_reading_process_is_killed_another_reads_the_rest(shared: Reading) -> None:
     files = list(shared.directory.scan().signatures.items())
     expected = [outcome for part in Reading(shared._config).all(files) for outcome in part]
     parts = shared.all(files)
@@ -209,7 +207,7 @@ def test_when_a_process_that_reads_is_killed_another_reads_the_rest(shared: Read
     assert outcomes == expected
 
 
-def test_where_no_process_can_be_started_this_one_reads(
+def test_files_are_read_even_if_no_process_can_be_started(
     shared: Reading, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(reading, "_MODULE", "no_such_module")
@@ -220,9 +218,7 @@ def test_where_no_process_can_be_started_this_one_reads(
     assert [outcome.source for outcome in outcomes] == [source for source, _ in files]
 
 
-def test_a_first_pass_that_failed_goes_on_everywhere_whatever_an_event_tells(
-    many: Tree, open_site: Open
-) -> None:
+def test_after_a_failed_first_pass_an_event_causes_a_full_pass(many: Tree, open_site: Open) -> None:
     def fail() -> None:
         raise Power
 

@@ -148,14 +148,14 @@ def test_a_feed_of_summaries_has_no_content(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["atom", "rss"])
-def test_what_holds_no_text_is_described_by_what_it_holds(name: str) -> None:
+def test_content_without_text_is_its_own_description(name: str) -> None:
     image = SafeHTML('<img src="https://i.example.org/a.jpg" alt="">')
     (item,) = by_feedparser(name, feed(entry(content=image, summary="")))
     assert (item["content"], item["summary"]) == (image, image)
 
 
 @pytest.mark.parametrize("content", [SafeHTML(""), None])
-def test_what_holds_nothing_is_described_by_its_title(content: SafeHTML | None) -> None:
+def test_an_entry_without_content_is_described_by_its_title(content: SafeHTML | None) -> None:
     one = feed(entry(title="AT&T", content=content, summary=""))
     for name in ("atom", "rss"):
         (item,) = by_feedparser(name, one)
@@ -169,7 +169,7 @@ def test_a_json_feed_of_summaries_has_them_as_text() -> None:
     assert item["content_text"] == "S"
 
 
-def test_every_format_names_itself_its_page_its_language_and_its_maker() -> None:
+def test_every_format_states_its_address_page_language_and_generator() -> None:
     link = "https://feeds.example.org/feeds/news"
     atom, rss = xml("atom", feed(FULL)), xml("rss", feed(FULL))
     assert {(e.get("rel"), e.get("href")) for e in atom.findall("a:link", NS)} == {
@@ -202,7 +202,7 @@ def test_an_entry_may_have_a_language_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(("name", "path"), [("atom", "a:entry"), ("rss", "channel/item")])
-def test_a_lead_image_is_there_for_readers_of_either_element(name: str, path: str) -> None:
+def test_a_lead_image_is_media_content_and_thumbnail(name: str, path: str) -> None:
     item = xml(name, feed(FULL)).find(path, NS)
     content, thumbnail = item.find("media:content", NS), item.find("media:thumbnail", NS)
     assert (content.get("url"), content.get("medium")) == (IMAGE, "image")
@@ -215,14 +215,14 @@ def test_rss_requires_a_length_and_atom_does_not_invent_one() -> None:
     assert "length" not in link.attrib
 
 
-def test_rss_dates_are_as_rfc_822_wants_them() -> None:
+def test_rss_dates_follow_rfc_822() -> None:
     rss = xml("rss", feed(FULL))
     assert rss.findtext("channel/item/pubDate") == "Wed, 23 Feb 2022 13:06:12 +0000"
     assert parsedate_to_datetime(rss.findtext("channel/lastBuildDate")) == FULL.updated
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_rendering_is_a_function(name: str) -> None:
+def test_equal_feeds_give_equal_bytes(name: str) -> None:
     assert render(name, feed(FULL, BARE)) == render(name, feed(FULL, BARE))
 
 
@@ -255,7 +255,7 @@ def references(body: bytes) -> int:
 
 
 @pytest.mark.parametrize("name", ["atom", "rss"])
-def test_html_adds_no_references(name: str) -> None:
+def test_html_content_adds_no_entity_references(name: str) -> None:
     # fast-xml-parser refuses documents with more than 1,000.
     html = '<p>a &amp; b</p><figure><img src="https://x.org/?a=1&amp;b=2" alt=""></figure>' * 200
     entries = [
@@ -267,7 +267,7 @@ def test_html_adds_no_references(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_language_that_is_not_known_is_not_declared(name: str) -> None:
+def test_an_unknown_language_is_not_declared(name: str) -> None:
     body = render(name, feed(entry(), language=""))
     assert b"lang" not in body.replace(b"xmlns", b"")
 
@@ -335,7 +335,7 @@ def test_opml_lists_every_feed() -> None:
     }
 
 
-def test_titles_that_are_alike_are_told_apart_by_name_and_then_by_number() -> None:
+def test_equal_titles_in_opml_get_a_name_or_a_number() -> None:
     some = [
         opml.Outline(title=title, name=name, xml_url="https://x/", html_url="https://x/")
         for title, name in [("A", "a"), ("A (b)", "x"), ("a", "b"), ("A", ""), ("A", "")]
@@ -395,7 +395,7 @@ class Text(HTMLParser):
 
 
 @pytest.mark.parametrize(("text", "written"), LEGIBLE)
-def test_text_that_would_be_markup_is_told_apart_from_it(text: str, written: str) -> None:
+def test_plain_text_is_written_without_characters_of_markup(text: str, written: str) -> None:
     assert either_way(text) == written
 
 
@@ -411,7 +411,7 @@ def test_text_reads_the_same_as_text_and_as_html(text: str) -> None:
 
 
 @given(MARKUP)
-def test_no_stripper_of_tags_finds_one_in_text(text: str) -> None:
+def test_removing_tags_leaves_plain_text_unchanged(text: str) -> None:
     written = either_way(text)
     assert re.sub("<[^>]*>", "", written) == written
     # PHP's strip_tags takes `<` for the beginning of a tag unless white space follows.
@@ -419,7 +419,7 @@ def test_no_stripper_of_tags_finds_one_in_text(text: str) -> None:
 
 
 @given(MARKUP)
-def test_text_differs_only_in_what_would_be_markup(text: str) -> None:
+def test_only_characters_of_markup_are_replaced(text: str) -> None:
     written = either_way(text)
     assert either_way(written) == written
     added = str.maketrans({"‹": "<", "›": ">", "\u2060": None})
@@ -427,7 +427,7 @@ def test_text_differs_only_in_what_would_be_markup(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", [*HOSTILE, *(text for text, _ in LEGIBLE)])
-def test_every_plain_text_reads_either_way_in_every_format(text: str) -> None:
+def test_every_format_writes_text_that_reads_the_same_as_html(text: str) -> None:
     one = feed(
         entry(title=text, summary=text, authors=(Person(name=text),), categories=(text,)),
         entry(id="urn:x-test:2", title=text, summary=text, content=None),
@@ -526,20 +526,20 @@ FEED = st.builds(
 
 @pytest.mark.parametrize("name", FORMATS)
 @given(one=FEED)
-def test_a_document_is_what_is_made_of_the_whole_feed_at_once(name: str, one: Feed) -> None:
+def test_any_feed_is_written_as_the_reference_writes_it(name: str, one: Feed) -> None:
     render(name, one)
 
 
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("text", JOINTS)
-def test_text_that_looks_like_a_joint_is_text(name: str, text: str) -> None:
+def test_text_that_looks_like_structure_stays_text(name: str, text: str) -> None:
     line = xmltext.line(text) or "-"
     content = SafeHTML(f"{text}<p>{text}</p>{text}")
     one = entry(title=line, summary=line, content=content, categories=(line,))
     render(name, feed(one, BARE, one, title=line, subtitle=line))
 
 
-def test_only_rss_touches_the_locale_and_holds_the_lock(
+def test_only_rss_sets_the_locale_and_holds_the_lock(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     held: list[bool] = []
@@ -571,7 +571,7 @@ def upstream_entry() -> tuple[FeedGenerator, FeedEntry]:
     return made, one
 
 
-def test_upstream_still_loses_the_rel_of_atom_entry_links() -> None:
+def test_feedgen_still_loses_the_rel_of_atom_entry_links() -> None:
     made, one = upstream_entry()
     one.link(href="https://x.org/a.mp3", rel="enclosure", type="audio/mpeg")
     one.content("c")
@@ -579,7 +579,7 @@ def test_upstream_still_loses_the_rel_of_atom_entry_links() -> None:
     assert "rel" not in link.attrib, "mended upstream: drop our mending in formats/_feedgen.py"
 
 
-def test_upstream_still_drops_authors_without_an_address_from_rss() -> None:
+def test_feedgen_still_drops_authors_without_an_address_from_rss() -> None:
     made, one = upstream_entry()
     one.author({"name": "Ann"})
     item = etree.fromstring(made.rss_str()).find("channel/item")

@@ -88,7 +88,7 @@ def in_a_pass(service: Service, folder: Path) -> list[int]:
     return found
 
 
-def test_a_pass_that_hangs_is_begun_anew(tmp_path: Path, articles: Path) -> None:
+def test_a_pass_that_hangs_is_restarted(tmp_path: Path, articles: Path) -> None:
     environment = hangs(tmp_path, quiet=2.0)
     with serving(tmp_path, articles, environment=environment, settle="0s") as service:
         first = until(service.watcher, "the watcher says that it watches")
@@ -101,9 +101,7 @@ def test_a_pass_that_hangs_is_begun_anew(tmp_path: Path, articles: Path) -> None
         until(lambda: service.readiness()["ready"], "all is well again")
 
 
-def test_monitors_are_told_of_passes_that_hang_again_and_again(
-    tmp_path: Path, articles: Path
-) -> None:
+def test_readyz_reports_passes_that_hang_repeatedly(tmp_path: Path, articles: Path) -> None:
     environment = hangs(tmp_path, quiet=1.0, always=True)
     with serving(tmp_path, articles, environment=environment, settle="0s", rescan="1s") as service:
         until(lambda: service.readiness()["ready"], "all is well")
@@ -119,7 +117,7 @@ def test_monitors_are_told_of_passes_that_hang_again_and_again(
         assert service.titles() == ["One"], "what is known is served"
 
 
-def test_monitors_are_told_that_the_watcher_is_gone(tmp_path: Path, articles: Path) -> None:
+def test_readyz_reports_a_killed_watcher(tmp_path: Path, articles: Path) -> None:
     with serving(tmp_path, articles, rescan="1h") as service:
         until(lambda: service.readiness()["ready"], "all is well")
         watcher = until(service.watcher, "the watcher says that it watches")
@@ -133,9 +131,7 @@ def test_monitors_are_told_that_the_watcher_is_gone(tmp_path: Path, articles: Pa
         until(lambda: service.readiness()["ready"], "another watches")
 
 
-def test_in_the_middle_of_a_pass_all_processes_end_with_the_service_that_is_killed(
-    tmp_path: Path, articles: Path
-) -> None:
+def test_a_service_killed_during_a_pass_leaves_no_process(tmp_path: Path, articles: Path) -> None:
     with serving(tmp_path, articles, environment=hangs(tmp_path)) as service:
         processes = in_a_pass(service, tmp_path)
         os.kill(service.process.pid, signal.SIGKILL)
@@ -159,7 +155,7 @@ def test_a_stop_does_not_wait_for_a_long_pass(
         until(lambda: service.readiness()["articles"] == MANY + 1, "all articles are published")
 
 
-def test_a_watcher_that_cannot_begin_is_said(tmp_path: Path, articles: Path) -> None:
+def test_a_watcher_that_cannot_start_is_reported(tmp_path: Path, articles: Path) -> None:
     # The lock of the watcher is a folder here.
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "feedsvc.db.watcher").mkdir()
@@ -212,7 +208,7 @@ class Beside:
         return int(numbers[-1]) if numbers else None
 
 
-def test_a_watcher_beside_another_server_is_started_again_and_ends_with_that_server(
+def test_a_watcher_beside_another_server_is_restarted_and_ends_with_it(
     tmp_path: Path, articles: Path
 ) -> None:
     server = Beside(tmp_path, articles)

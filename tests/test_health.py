@@ -38,7 +38,7 @@ class Moments:
         return PassRecord(since=self.wall, within=WITHIN, good=True, watched=True)
 
 
-def test_a_pass_is_missed_when_three_are_late() -> None:
+def test_health_is_bad_when_three_passes_are_late() -> None:
     moments = Moments()
     passes = moments.good()
     moments.pass_by(WITHIN - 1)
@@ -49,7 +49,7 @@ def test_a_pass_is_missed_when_three_are_late() -> None:
     assert moments.well(moments.good())
 
 
-def test_passes_that_fail_count_from_the_last_good_one() -> None:
+def test_health_is_bad_three_passes_after_the_last_good_one() -> None:
     moments = Moments()
     passes = moments.good()
     for _ in range(3):
@@ -66,7 +66,7 @@ def test_passes_that_fail_count_from_the_last_good_one() -> None:
     assert moments.well(passes.after(moments.wall, None, WITHIN, watched=True))
 
 
-def test_first_passes_that_fail_count_from_the_first() -> None:
+def test_health_is_bad_when_the_first_passes_all_fail() -> None:
     moments = Moments()
     passes = PassRecord(since=moments.wall, within=WITHIN).after_start()
     for _ in range(4):
@@ -75,7 +75,7 @@ def test_first_passes_that_fail_count_from_the_first() -> None:
     assert not moments.well(passes)
 
 
-def test_a_long_pass_that_gets_on_is_not_missed() -> None:
+def test_a_long_pass_that_makes_progress_is_not_late() -> None:
     moments = Moments()
     passes = moments.good()
     moments.pass_by(10 * WITHIN)
@@ -85,7 +85,7 @@ def test_a_long_pass_that_gets_on_is_not_missed() -> None:
     assert not moments.well(passes, alive=alive), "it did not get on for as long"
 
 
-def test_a_watcher_that_is_started_again_and_again_in_a_pass_is_not_well() -> None:
+def test_health_is_bad_when_the_watcher_is_restarted_twice_in_a_pass() -> None:
     moments = Moments()
     passes = moments.good().after_start()
     moments.pass_by(2 * WITHIN)
@@ -98,7 +98,7 @@ def test_a_watcher_that_is_started_again_and_again_in_a_pass_is_not_well() -> No
     assert moments.well(passes.after_start())
 
 
-def test_a_watcher_that_is_gone_is_told_at_once_where_it_can_be_seen() -> None:
+def test_health_is_bad_as_soon_as_the_watcher_is_gone() -> None:
     moments = Moments()
     assert not moments.well(moments.good(), watched=False)
     assert moments.well(moments.good(), watched=None)
@@ -107,7 +107,7 @@ def test_a_watcher_that_is_gone_is_told_at_once_where_it_can_be_seen() -> None:
 
 
 @pytest.mark.parametrize("jump", [-3600.0, 3600.0])
-def test_a_clock_that_is_set_makes_no_pass_late_and_none_young(jump: float) -> None:
+def test_setting_the_clock_makes_no_pass_late_or_fresh(jump: float) -> None:
     moments = Moments()
     passes = moments.good()
     assert moments.well(passes)
@@ -117,7 +117,7 @@ def test_a_clock_that_is_set_makes_no_pass_late_and_none_young(jump: float) -> N
     assert not moments.well(passes)
 
 
-def test_a_pass_in_the_future_is_not_fresh_for_longer_than_one_of_now() -> None:
+def test_a_pass_dated_in_the_future_gets_late_too() -> None:
     moments = Moments()
     passes = moments.good()
     moments.wall -= 365 * 24 * 3600
@@ -127,7 +127,7 @@ def test_a_pass_in_the_future_is_not_fresh_for_longer_than_one_of_now() -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", "{}", "[]", '{"since": 1, "other": 2}'])
-def test_what_is_not_remembered_or_of_another_version_counts_as_nothing(text: str | None) -> None:
+def test_an_unreadable_pass_record_is_ignored(text: str | None) -> None:
     assert Judge(lambda: 0.0).health(text, alive=0.0, watched=False).well
 
 
@@ -145,7 +145,7 @@ def locked(site: Site) -> None:
 
 
 @pytest.mark.usefixtures("locked")
-def test_monitors_see_the_last_error_and_the_last_good_pass(
+def test_readyz_shows_the_last_error_and_the_last_good_pass(
     site: Site, client: FlaskClient, open_site: Open, tree: Tree, clock: Clock
 ) -> None:
     notes = notes_of(site)
@@ -179,16 +179,14 @@ def test_monitors_see_the_last_error_and_the_last_good_pass(
 
 
 @pytest.mark.usefixtures("locked")
-def test_monitors_see_nothing_of_what_an_unforeseen_error_says(
-    site: Site, client: FlaskClient
-) -> None:
+def test_readyz_hides_the_message_of_an_unforeseen_error(site: Site, client: FlaskClient) -> None:
     site.refresh()
     with pytest.raises(ValueError, match="secret"), notes_of(site).noting():
         raise ValueError("postgresql://me:secret@db")
     assert client.get("/readyz").json["error"] == "ValueError; the log says more"
 
 
-def test_monitors_see_that_the_watcher_is_gone(site: Site, client: FlaskClient) -> None:
+def test_readyz_reports_that_no_watcher_is_running(site: Site, client: FlaskClient) -> None:
     notes = notes_of(site)
     notes.note_start()
     with notes.noting():
@@ -203,9 +201,7 @@ def test_monitors_see_that_the_watcher_is_gone(site: Site, client: FlaskClient) 
     assert client.get("/readyz").status_code == 503
 
 
-def test_to_note_a_pass_tells_nobody_that_a_feed_has_changed_and_writes_one_row(
-    site: Site, tree: Tree
-) -> None:
+def test_noting_a_pass_writes_one_row_and_changes_no_generation(site: Site, tree: Tree) -> None:
     tree.write("a.md", "Hi")
     site.refresh()
     before, generation = site.index.meta.all(), site.index.database.generation()
@@ -219,7 +215,7 @@ def test_to_note_a_pass_tells_nobody_that_a_feed_has_changed_and_writes_one_row(
     assert json.loads(after["passes"])["since"] == NOW.timestamp()
 
 
-def test_a_state_that_cannot_be_written_is_told_once_and_the_note_gets_old(
+def test_a_pass_note_that_cannot_be_written_is_logged_once(
     site: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -235,7 +231,7 @@ def test_a_state_that_cannot_be_written_is_told_once_and_the_note_gets_old(
     assert site.index.meta.get("passes") is None
 
 
-def test_a_pass_by_hand_is_noted_too(tree: Tree, open_site: Open) -> None:
+def test_a_pass_of_the_refresh_command_is_noted(tree: Tree, open_site: Open) -> None:
     site = open_site()
     config = tree.root.with_name("config.yaml")
     config.write_text(
@@ -249,9 +245,7 @@ def test_a_pass_by_hand_is_noted_too(tree: Tree, open_site: Open) -> None:
     assert (passes.good, passes.watched, passes.within) == (True, False, WITHIN)
 
 
-def test_a_pass_gets_on_with_each_folder_article_and_document(
-    site: Site, tree: Tree, clock: Clock
-) -> None:
+def test_a_pass_notes_its_progress(site: Site, tree: Tree, clock: Clock) -> None:
     assert site.index.database.progress.quiet_seconds() is None, "no pass is under way"
     for folder in ("a", "b"):
         tree.write(f"{folder}/1.md", folder)
@@ -274,7 +268,7 @@ def test_a_pass_gets_on_with_each_folder_article_and_document(
     )
 
 
-def test_a_long_statement_is_no_hang(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_long_statement_counts_as_progress(tmp_path_factory: pytest.TempPathFactory) -> None:
     index = Index.open(f"sqlite:///{tmp_path_factory.mktemp('state')}/index.db")
     told: list[float] = []
 

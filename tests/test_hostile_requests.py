@@ -127,7 +127,7 @@ def first_line(service: Service, request: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_no_request_is_a_failure_or_harms_the_next_one(service: Service, name: str) -> None:
+def test_a_hostile_request_does_not_harm_the_next_one(service: Service, name: str) -> None:
     request, statuses = REQUESTS[name]
     logged = len(service.log)
     line = first_line(service, request)
@@ -138,7 +138,7 @@ def test_no_request_is_a_failure_or_harms_the_next_one(service: Service, name: s
     assert not re.search("Traceback|panicked", service.log[logged:])
 
 
-def test_the_worker_that_answered_all_of_them_is_the_first(service: Service) -> None:
+def test_hostile_requests_do_not_end_the_worker(service: Service) -> None:
     for request, _ in REQUESTS.values():
         first_line(service, request)
     service.workers(1)
