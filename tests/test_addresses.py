@@ -1,20 +1,18 @@
-"""Addresses that cannot be split stay with the article that names them."""
+"""Invalid addresses: only the part of an article that contains one is left out."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from builders import article
 from conftest import NOW, Tree, items, titles
-from sites import Site
+from sites import Open
 
 import feedsvc
 from feedsvc import identity, mediatypes, weburl
 from feedsvc.diagnosis import check
 from feedsvc.formats import FORMATS
 
-Open = Callable[..., Site]
 BAD = [
     "http://[::1",
     "//[x/a.png",
@@ -58,7 +56,7 @@ def test_an_invalid_address_is_none(address: str) -> None:
 
 
 def test_only_weburl_parses_addresses() -> None:
-    """Whatever else does so has to think of what the standard library raises, each time anew."""
+    """Some addresses make the standard library's functions raise; only weburl handles that."""
     package = Path(feedsvc.__file__).parent
     raising = re.compile(r"import .*\b(?:urlsplit|urljoin|urlparse|parse_qsl?)\b|\"idna\"")
     users = {

@@ -1,7 +1,7 @@
-"""Articles: case files, each named for what it shows, with what must come out of it.
+"""Parsing of articles: case files, each named for the behaviour that it shows.
 
-`cases/articles/NAME.md` (or `.html`, `.txt`) goes in, `NAME.json` beside it names the fields that
-must come out; `cases/articles-refused/NAME.md` must be refused as `NAME.json` says.
+`cases/articles/NAME.md` (or `.html`, `.txt`) is parsed; `NAME.json` beside it has the expected
+fields. `cases/articles-refused/NAME.md` must be refused with the line and reason in `NAME.json`.
 """
 
 import contextlib
@@ -25,7 +25,9 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 def cases(folder: str) -> list[Any]:
     files = sorted(file for file in (CASES / folder).iterdir() if file.suffix != ".json")
-    assert len(files) == len(list((CASES / folder).glob("*.json"))), f"a half is missing: {folder}"
+    assert len(files) == len(list((CASES / folder).glob("*.json"))), (
+        f"an odd file: {folder}"
+    )
     return [pytest.param(file, id=file.stem) for file in files]
 
 
@@ -54,9 +56,8 @@ def test_an_article_has_the_fields_that_its_case_expects(file: Path) -> None:
     want = expected(file)
     problems = want.pop("problems", [])
     assert {field: plain(getattr(article, field)) for field in want} == want
-    told = [f"{one.line}: {one.field}: {one.reason}" for one in article.problems]
-    assert told == problems
-    assert all(one.cure and one.source == article.source for one in article.problems)
+    assert [f"{p.line}: {p.field}: {p.reason}" for p in article.problems] == problems
+    assert all(p.cure and p.source == article.source for p in article.problems)
 
 
 @pytest.mark.parametrize("file", cases("articles-refused"))
@@ -140,8 +141,8 @@ def test_any_bytes_are_parsed_as_an_article_or_refused(data: bytes, start: bytes
     ids=lambda text: text[4:14].strip(),
 )
 def test_the_longest_front_matter_is_parsed_in_bounded_steps(text: str) -> None:
-    # Calls are counted, no time is taken: a loop in a loop over 64 KiB calls far more often. What
-    # one pattern does inside is not seen here; texts are cut before patterns look at them.
+    # This counts calls, as times vary: a loop within a loop over 64 KiB calls far more often. Work
+    # within one regular expression is not counted; texts are cut before patterns look at them.
     calls = 0
 
     def count(frame: object, event: str, argument: object) -> None:

@@ -1,13 +1,13 @@
-"""The benchmarks run: a tiny corpus through every measurement, with and without its yardstick."""
+"""Every benchmark runs over a tiny corpus, with and without its yardstick."""
 
 import json
 import shutil
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from service import alive
 
 from benchmarks import corpus, hugo, programs, report, scale
 from benchmarks.__main__ import MEASUREMENTS, main
@@ -34,7 +34,7 @@ TINY = [
     pytest.param("torture", f"{SIZES} --drops 2 --leisure 0"),
     pytest.param("scale", "--sizes 60 --drops-each 1 --requests 50 --passes-each 1", marks=linux),
 ]
-BESIDE = {  # which program each yardstick is
+YARDSTICKS = {  # the program that each measurement is compared with
     "hot-200": "nginx",
     "hot-304": "nginx",
     "zipf": "nginx",
@@ -44,7 +44,7 @@ BESIDE = {  # which program each yardstick is
     "drop": "hugo",
     "scale": "hugo",
 }
-# One of each family.
+# The measurements to run without their yardstick: one of each family.
 ALONE = ("hot-200", "zipf", "first-start", "idle-pass", "drop")
 
 
@@ -57,14 +57,6 @@ def measured(name: str, options: str, work: Path, file: Path) -> Result:
     assert main([name, *options.split(), "--work", str(work), "--json", str(file)]) == 0
     (result,) = report.load(file)
     return result
-
-
-def alive(pid: int) -> bool:
-    """Tell whether a process runs; one that has ended and was not waited for does not."""
-    said = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return said.stdout.strip()[:1] not in {"", "Z"}
 
 
 def test_every_measurement_has_a_tiny_run() -> None:
@@ -80,24 +72,23 @@ def test_a_tiny_run_measures_every_figure(
     assert result.figures
     assert as_text(result) in capsys.readouterr().out
     assert result.details.get("errors", "0") == "0"
-    yardstick = BESIDE.get(name)
+    yardstick = YARDSTICKS.get(name)
     if yardstick and programs.program(yardstick):
-        assert any(one.ratio is not None for one in result.figures)
+        assert any(figure.ratio is not None for figure in result.figures)
         assert yardstick in {"find", *result.machine} or name == "scale"
-    targets = [one for one in result.figures if one.target]
-    assert targets or name == "scale"
+    assert any(figure.target for figure in result.figures) or name == "scale"
 
 
-@pytest.mark.parametrize(("name", "options"), [one for one in TINY if one.values[0] in ALONE])
+@pytest.mark.parametrize(("name", "options"), [case for case in TINY if case.values[0] in ALONE])
 def test_feedsvc_is_measured_where_the_yardstick_is_not_installed(
     name: str, options: str, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there = programs.program
-    missing = BESIDE[name]
-    monkeypatch.setattr(programs, "program", lambda name: None if name == missing else there(name))
+    find = programs.program
+    missing = YARDSTICKS[name]
+    monkeypatch.setattr(programs, "program", lambda name: None if name == missing else find(name))
     result = measured(name, options, work, tmp_path / "result.json")
-    assert all(one.ours > 0 for one in result.figures)
-    assert all(one.theirs is None for one in result.figures if missing in one.yardstick)
+    assert all(figure.ours > 0 for figure in result.figures)
+    assert all(f.theirs is None for f in result.figures if missing in f.yardstick)
 
 
 def test_the_yardstick_hugo_builds_a_feed_of_each_category(tmp_path: Path) -> None:
@@ -192,8 +183,8 @@ RESULT = Result(
 
 
 def test_a_target_bounds_the_ratio_or_the_figure() -> None:
-    assert [one.reached for one in FIGURES] == [True, False, True, None, None]
-    assert [one.ratio for one in FIGURES] == [0.6, 3, 299, None, None]
+    assert [figure.reached for figure in FIGURES] == [True, False, True, None, None]
+    assert [figure.ratio for figure in FIGURES] == [0.6, 3, 299, None, None]
 
 
 def test_results_survive_json() -> None:

@@ -1,4 +1,4 @@
-"""The outermost WSGI application: one request's failure, size or slowness is its own alone."""
+"""The outermost WSGI application: a request that fails or is large does not harm the others."""
 
 import logging
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from feedsvc.web.headers import ReadableHeaders
 
 
 class Pieces:
-    """A body in pieces that knows how many were taken, and whether it was closed."""
+    """A body in pieces that counts how many were taken, and how often it was closed."""
 
     def __init__(self, *pieces: bytes, failing: bool = False) -> None:
         self.pieces, self.failing = pieces, failing
@@ -30,7 +30,7 @@ class Pieces:
 
 
 class Application:
-    """Answers with a body and the length that it is told to declare; fails where asked to."""
+    """Answers with a body and the length that it is told to declare; fails at `/fail`."""
 
     def __init__(self, body: Any, *, length: int | None = None) -> None:
         self.body, self.length = body, length

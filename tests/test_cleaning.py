@@ -4,13 +4,12 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing import Pipe
 
 import pytest
 from conftest import Clock, Tree, items
-from sites import Site
+from sites import Open
 
 from feedsvc import content
 from feedsvc.children import Child
@@ -18,7 +17,6 @@ from feedsvc.cleaning import Cleaner, is_costly
 from feedsvc.errors import CleaningError
 from feedsvc.refresh import fingerprints, stages
 
-Open = Callable[..., Site]
 POLICY = content.Policy(link_base="https://x.example/a", media_base="https://x.example/")
 LONG = "<p>one</p>" * 100
 

@@ -1,6 +1,5 @@
 """A clock that was ahead, or is behind: what it leaves behind is set right."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +7,7 @@ import pytest
 from conftest import NOW, Clock, Tree, items
 from flask.testing import FlaskClient
 from lxml import etree
-from sites import Site
+from sites import Open, Site
 from werkzeug.http import parse_date
 
 FEED = "/feeds/all.atom"
@@ -84,7 +83,7 @@ def test_an_article_first_seen_by_a_clock_ahead_is_not_held_back(
 
 
 def test_declared_dates_stay_when_the_clock_is_set_back(
-    open_site: Callable[..., Site], tree: Tree, clock: Clock
+    open_site: Open, tree: Tree, clock: Clock
 ) -> None:
     site = open_site(articles={"future": "publish"})
     due = clock.now + timedelta(days=30)
@@ -153,7 +152,7 @@ def test_a_feed_says_when_it_last_changed(site: Site, tree: Tree, clock: Clock, 
 
 
 def test_a_feed_that_the_watcher_does_not_know_yet_is_dated_now(
-    open_site: Callable[..., Site], tree: Tree, clock: Clock
+    open_site: Open, tree: Tree, clock: Clock
 ) -> None:
     tree.write("a.html", "<p>a</p>")
     open_site().refresh()
@@ -214,7 +213,7 @@ def test_so_does_a_lead_image(site: Site, tree: Tree, clock: Clock, head: str, s
 
 
 def test_a_relative_image_in_the_footer_follows_the_folder(
-    open_site: Callable[..., Site], tree: Tree, clock: Clock
+    open_site: Open, tree: Tree, clock: Clock
 ) -> None:
     site = open_site(content={"footer": "<img src='logo.png'>"})
     tree.write("one/a.html", "---\ntitle: A\n---\nx")
@@ -226,7 +225,7 @@ def test_a_relative_image_in_the_footer_follows_the_folder(
 
 
 def test_two_states_differ_only_in_when_they_saw_changes(
-    open_site: Callable[..., Site], tree: Tree, clock: Clock
+    open_site: Open, tree: Tree, clock: Clock
 ) -> None:
     tree.write("a.html", "---\ndate: 2026-01-01\n---\n<p>a</p>")
     one = open_site()

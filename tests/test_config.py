@@ -1,4 +1,4 @@
-"""The configuration: `cases/config-refused/NAME.yaml` must be refused as `NAME.txt` says."""
+"""The configuration: `cases/config-refused/NAME.yaml` is refused with the text of `NAME.txt`."""
 
 import re
 from datetime import timedelta
@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import ROOT
 
 from feedsvc import config as configuration
 from feedsvc.config import Config
 from feedsvc.errors import ConfigError
 
 CASES = Path(__file__).parent / "cases" / "config-refused"
-ROOT = Path(__file__).parent.parent
 
 
 def cases() -> list[Any]:
     files = sorted(CASES.glob("*.yaml"))
-    assert len(files) == len(list(CASES.glob("*.txt"))), "a half is missing"
+    assert len(files) == len(list(CASES.glob("*.txt"))), "a .yaml without its .txt, or the reverse"
     return [pytest.param(file, id=file.stem) for file in files]
 
 
@@ -28,8 +28,8 @@ def test_every_mistake_is_reported_with_its_line(
     monkeypatch.chdir(CASES)
     with pytest.raises(ConfigError) as caught:
         configuration.load(Path(file.name))
-    told = str(caught.value).replace(file.name, "config.yaml")
-    assert told + "\n" == file.with_suffix(".txt").read_text("utf-8")
+    message = str(caught.value).replace(file.name, "config.yaml")
+    assert message + "\n" == file.with_suffix(".txt").read_text("utf-8")
 
 
 def test_an_empty_configuration_gives_the_defaults() -> None:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ import feedparser
 import pytest
 from conftest import Tree, items, titles
 from service import LIMIT, Service, alive, serving, until
-from sites import Site
+from sites import Open, Site
 from sqlalchemy import event
 
 import feedsvc
@@ -34,7 +34,6 @@ from feedsvc.index import Index, journal, journal_of
 
 ONE = "---\ntitle: One\ndate: 2022-01-01T00:00:00Z\ntags: [news]\n---\n<p>1</p>"
 PAGE = 4096  # bytes of a page of a database, as SQLite has it by default
-Open = Callable[..., Site]
 Seen = dict[str, tuple[str, str]]  # by title: the id and the date that a reader has seen
 Point = tuple[str, str, int]  # what is called, when in the call, at which call
 

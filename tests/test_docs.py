@@ -1,4 +1,4 @@
-"""Nothing untrue stays: what the documents say is tried."""
+"""The README and the other documents are true: their examples are run."""
 
 import re
 import shlex
@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner
+from conftest import ROOT
 
 from feedsvc import config as configuration
 from feedsvc.cli import main
 
-ROOT = Path(__file__).parent.parent
 FLAGS = re.MULTILINE | re.DOTALL
 README = (ROOT / "README.md").read_text("utf-8")
 

@@ -3,7 +3,6 @@
 import json
 import sqlite3
 import threading
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import Clock, Tree, items
-from sites import Site
+from sites import Open, Site
 
 from feedsvc import formats
 from feedsvc.codings import encoded
@@ -21,7 +20,6 @@ from feedsvc.index.contents import ContentTable
 from feedsvc.model import Document, Feed
 from feedsvc.publish import documents
 
-Open = Callable[..., Site]
 ATOM = "/feeds/all.atom"
 X = "/feeds/x.json"  # of a term, not configured
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from conftest import NOW, Clock, Tree, items, titles
 from lxml import etree
-from sites import Site
+from sites import Open
 
 from feedsvc import content, feeds
 from feedsvc.cleaning import Cleaner
@@ -20,7 +20,6 @@ from feedsvc.index.feeds import FeedWriter
 from feedsvc.model import Article, Feed
 from feedsvc.refresh import stages
 
-Open = Callable[..., Site]
 GOOD = "---\ntitle: Good {n}\ndate: 2022-01-0{n}\ntags: [news]\n---\n<p>It is {n}.</p>"
 BAD = "---\ntitle: Bad\ndate: 2022-01-02\ntags: [news]\n---\n<p>It is bad.</p>"
 FEEDS = [f"/feeds/{slug}.{suffix}" for slug in ("all", "news") for suffix in FORMATS]

@@ -1,14 +1,11 @@
 """Files without content: what was published stays, and what is new waits."""
 
-from collections.abc import Callable
-
 import pytest
 from conftest import Clock, Tree, items, titles
-from sites import Site
+from sites import Open, Site
 
 from feedsvc.diagnosis import check
 
-Open = Callable[..., Site]
 GOOD = "---\ntitle: Good\ndate: 2022-01-01\n---\nText."
 EMPTY = ["", " \n\t\n", "---\ntags: [news]\n---\n", "<!-- nothing -->\n", "<p>&nbsp;</p>"]
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from conftest import Tree, titles
 from flask.testing import FlaskClient
-from sites import Site
+from sites import Open
 
 from feedsvc import articles, reading
 from feedsvc.errors import NotReadyError
@@ -17,7 +17,6 @@ from feedsvc.model import Progress
 from feedsvc.reading import Reading
 from feedsvc.refresh import stages
 
-Open = Callable[..., Site]
 ARTICLES = 40
 SECTIONS = {
     "feeds": {"limit": 5},

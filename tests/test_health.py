@@ -2,21 +2,19 @@
 
 import fcntl
 import json
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
 from conftest import NOW, Clock, Tree
 from flask.testing import FlaskClient
-from sites import Site
+from sites import Open, Site
 
 from feedsvc.cli import main
 from feedsvc.errors import ScanError, StateError
 from feedsvc.health import Judge, PassNotes, PassRecord
 from feedsvc.index import Index, watchlock
 
-Open = Callable[..., Site]
 WITHIN = 3 * 60.0 + 5  # of a rescan every minute
 
 
