@@ -25,9 +25,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 def cases(folder: str) -> list[Any]:
     files = sorted(file for file in (CASES / folder).iterdir() if file.suffix != ".json")
-    assert len(files) == len(list((CASES / folder).glob("*.json"))), (
-        f"an odd file: {folder}"
-    )
+    assert len(files) == len(list((CASES / folder).glob("*.json"))), f"an odd file: {folder}"
     return [pytest.param(file, id=file.stem) for file in files]
 
 
