@@ -76,7 +76,7 @@ def clean(body: str, markup: Markup, policy: Policy) -> Cleaned:
 
 def _tidied(body: str, markup: Markup, policy: Policy, removed: Counter[str]) -> tuple[str, str]:
     """Return the repaired HTML, still to be sanitised, and the summary."""
-    tree = html5.parse(markdown.to_html(xmltext.legal(body), markup))
+    tree = markdown.parse(xmltext.legal(body), markup)
     rules.apply(tree, policy.cleaning, removed)
     tidier = Tidier(policy, removed)
     tidier.write(tree)
