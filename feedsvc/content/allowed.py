@@ -1,7 +1,4 @@
-"""What cleaned HTML may hold: the elements, their attributes, and the shape of each value.
-
-`tidy` writes nothing else, and `sanitize` lets nothing else through.
-"""
+"""The elements and attributes that `tidy` may write, and the pattern of each attribute's value."""
 
 import re
 
@@ -14,7 +11,7 @@ TAGS = frozenset(
 )
 VOID = frozenset({"br", "col", "hr", "img", "source", "track", "wbr"})
 
-# MathML Core, without what links, acts, or holds HTML (`annotation-xml`, `maction`, `mglyph`).
+# MathML Core, without elements that link, act or hold HTML (`annotation-xml`, `maction`, `mglyph`).
 MATH_TOKENS = frozenset({"mi", "mn", "mo", "ms", "mtext"})
 MATH_TAGS = MATH_TOKENS | frozenset(
     """math merror mfrac mmultiscripts mover mpadded mphantom mprescripts mroot mrow mspace msqrt
@@ -60,9 +57,9 @@ REFERRER_POLICIES = frozenset(
     strict-origin strict-origin-when-cross-origin unsafe-url""".split()
 )
 SANDBOX = "allow-scripts allow-same-origin allow-popups allow-presentation"
-"""What a player in a frame needs; never navigation of the page, downloads or dialogs."""
+"""The permissions that a player in a frame needs: no navigation of the page, no downloads."""
 
-# Players, by the path that shows nothing else: other paths of these hosts lead anywhere.
+# The hosts of players, and the path under which they show only the player.
 EMBEDS = {
     "youtube.com": "embed/",
     "youtube-nocookie.com": "embed/",
@@ -84,7 +81,7 @@ _STYLE = (
 )
 _SIZE = r"\d{1,5}(?:\.\d{1,3})?(?:%|em|ex|px)?"
 _WORD = r"[\w.%+:-]{1,40}"
-# In a formula: not so long that it could move over what stands around it, or a word such as `thin`.
+# In a formula: too short to cover the text around it, or a word such as `thin`.
 _LENGTH = re.compile(r"[+-]?(?:\d{1,2}(?:\.\d{1,9})?|\.\d{1,9})(?:[a-z]{2}|%)?|[a-z]{1,24}")
 _LENGTHS = frozenset(
     "depth height linethickness lspace maxsize minsize rspace voffset width".split()
@@ -92,7 +89,7 @@ _LENGTHS = frozenset(
 
 _NAMED_TWICE = {"dir", "columnspan", "rowspan"} | _LENGTHS  # in MathML as in HTML
 
-# The whole value must match; a name that is missing here has values of any text up to LONGEST.
+# The whole value must match. A name that is missing here takes any text up to LONGEST characters.
 SHAPES: dict[str, re.Pattern[str]] = {
     name: re.compile(shape)
     for name, shape in {
@@ -106,7 +103,7 @@ SHAPES: dict[str, re.Pattern[str]] = {
         "loading": "lazy",
         "preload": "none",
         "sandbox": SANDBOX,
-        "class": r"(?:language|lang)-[\w+#.-]{1,40}",  # what highlighters look for
+        "class": r"(?:language|lang)-[\w+#.-]{1,40}",  # for syntax highlighters
         "width": _SIZE,
         "height": _SIZE,
         "id": r"[\w.:-]{1,120}",
@@ -138,7 +135,7 @@ LONGEST = 2000
 
 
 def allows(tag: str, name: str, value: str) -> bool:
-    """Tell whether an element of cleaned HTML may have this attribute with this value."""
+    """Tell whether an element may have this attribute with this value."""
     if name not in EVERYWHERE and name not in ATTRIBUTES.get(tag, ()):
         return False
     shape = _LENGTH if name in _LENGTHS and tag in MATH_TAGS else SHAPES.get(name)

@@ -10,10 +10,10 @@ from feedsvc.model import Markup
 
 # CommonMark 0.31 plus the two extensions that articles use everywhere. Linear in time.
 _OPTIONS = pyromark.Options.ENABLE_TABLES | pyromark.Options.ENABLE_STRIKETHROUGH
-# Each level of quotation is an element: a line of a million `>` would be thirty times as long.
+# Each level of quotation is an element: a line of a million `>` becomes thirty times as long.
 _QUOTES = re.compile(r"(?:>[ \t]*){60,}")
 _MOST_GROWTH = 8
-# A row that lacks cells is given them (GFM, 4.10): as many as the row of hyphens has.
+# A row that lacks cells gets as many as the row of hyphens has (GFM, 4.10).
 _HYPHENS = re.compile(r"(?=.*-)(?=.*\|)[ \t>*+:|0-9.)-]+")
 _LINE = re.compile(r"\r\n?|\n")
 _MOST_CELLS_GIVEN = 10_000

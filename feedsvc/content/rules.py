@@ -1,4 +1,4 @@
-"""The operator's own rules: what their CSS selectors name is removed or unwrapped."""
+"""The operator's own rules: elements that their CSS selectors match are removed or unwrapped."""
 
 from collections import Counter
 
@@ -7,7 +7,7 @@ from feedsvc.model import Cleaning
 
 
 def apply(root: Element, cleaning: Cleaning, removed: Counter[str]) -> None:
-    """Remove and unwrap in a tree what the rules name, and count it."""
+    """Remove and unwrap the elements of a tree that the rules match, and count them."""
     for selector in cleaning.remove:
         for node in root.select(selector):
             node.decompose()
