@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from feedsvc import xmltext
+from feedsvc.articles.tables import Value
 
 _FIELD = re.compile(
     r"^\ufeff?([^\s:：#'\"\[\]{}&*!|>%@`,-][^:：\n]{0,60}?)[ \t]*(?::(?:[ \t]+|$)|：[ \t]*)"
@@ -27,7 +28,7 @@ class Group:
     line: int
     lines: list[str] = field(default_factory=list)
 
-    def as_text(self) -> str | list[str]:
+    def as_text(self) -> Value:
         """Return the value as it is written: a text, or a list of texts."""
         first = _FIELD.sub("", self.lines[0], count=1).strip()
         rest = [line for line in self.lines[1:] if not _is_blank(line)]
