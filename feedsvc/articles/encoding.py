@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 
 from feedsvc.errors import ArticleError
@@ -74,15 +75,17 @@ def decode(data: bytes) -> Decoded:
         )
     if b"\0" in data[:_SAMPLE]:
         raise _binary(data)
-    return (
-        _damaged(data, line)
-        or _detected(data)
-        or Decoded(
-            text=data.decode("utf-8", "replace"),
-            encoding="UTF-8",
-            why="no encoding fits it",
-            doubt=f"the file is in no known encoding, from line {line} on; what is lost is \ufffd",
-        )
+    if damaged := _damaged(data, line):
+        return damaged
+    encoding, sure = _guess(data, lone_letters=True)
+    if sure >= _LEAST_SURE:
+        why = f"it is not UTF-8, and reads like {encoding.upper()} ({sure:.0%} sure)"
+        return _not_utf8(data, encoding, why)
+    return Decoded(
+        text=data.decode("utf-8", "replace"),
+        encoding="UTF-8",
+        why="no encoding fits it",
+        doubt=f"the file is in no known encoding, from line {line} on; what is lost is \ufffd",
     )
 
 
@@ -105,17 +108,16 @@ def _wide(data: bytes) -> Decoded:
     for encoding, high in (("utf-16-le", data[1::2]), ("utf-16-be", data[::2])):
         if high.count(0) > 0.9 * data.count(0) and high.count(0) > 0.3 * len(high):
             try:
-                text = data.decode(encoding)
+                return _not_utf8(data, encoding, "every other byte is NUL")
             except UnicodeDecodeError:
                 break
-            name = encoding.upper()
-            return Decoded(
-                text=text,
-                encoding=name,
-                why="every other byte is NUL",
-                doubt=f"the file is not UTF-8; it was read as {name}",
-            )
     raise _binary(data)
+
+
+def _not_utf8(data: bytes, encoding: str, why: str) -> Decoded:
+    name = encoding.upper()
+    doubt = f"the file is not UTF-8; it was read as {name}"
+    return Decoded(text=data.decode(encoding), encoding=name, why=why, doubt=doubt)
 
 
 def _binary(data: bytes) -> ArticleError:
@@ -145,21 +147,8 @@ def _damaged(data: bytes, line: int) -> Decoded | None:
     )
 
 
-def _detected(data: bytes) -> Decoded | None:
-    encoding, sure = _guess(data, lone_letters=True)
-    if encoding is None or sure < _LEAST_SURE:
-        return None
-    text = data.decode(encoding)
-    return Decoded(
-        text=text,
-        encoding=encoding.upper(),
-        why=f"it is not UTF-8, and reads like {encoding.upper()} ({sure:.0%} sure)",
-        doubt=f"the file is not UTF-8; it was read as {encoding.upper()}",
-    )
-
-
-def _guess(data: bytes, *, lone_letters: bool) -> tuple[str | None, float]:
-    """Return the probable encoding of bytes, and how sure that is on the detector's scale.
+def _guess(data: bytes, *, lone_letters: bool) -> tuple[str, float]:
+    """Return the probable encoding of bytes, and how sure the detector is of it on its own scale.
 
     The detector knows a hundred encodings and takes a short French text for Macedonian. So a common
     encoding wins, unless the detector is sure of another. With `lone_letters`, text whose letters
@@ -168,28 +157,25 @@ def _guess(data: bytes, *, lone_letters: bool) -> tuple[str | None, float]:
     import chardet  # noqa: PLC0415 - takes 1.6 MB in every process; hardly any file needs it
 
     sample = data[:_SAMPLE]
-    sure_of: dict[str, float] = {}
+    sure_of: defaultdict[str, float] = defaultdict(float)
     for guess in chardet.detect_all(sample):
         name = (guess["encoding"] or "").lower()
         name = _WIDER.get(name, name)
         if name not in sure_of and _can_be(data, name):
             sure_of[name] = guess["confidence"] or 0.0
-    if not sure_of:
-        sure_of[""] = 0.0
-    best = max(sure_of, key=lambda name: sure_of[name])  # the first of equals
+    best = max(sure_of, key=sure_of.__getitem__, default="")  # the first of equals
     if sure_of[best] >= (_LEAST_SURE if best in _COMMON else _SURE) and best in _WIDE_LETTERS:
         return best, sure_of[best]
     if lone_letters and _has_lone_letters(sample) and _can_be(data, _WESTERN):
-        western = sure_of.get(_WESTERN, 0.0)
-        other = max(_OTHER_LATIN, key=lambda name: sure_of.get(name, 0.0))
-        if sure_of.get(other, 0.0) >= max(_SURE_OF_LATIN, 2 * western):
+        other = max(_OTHER_LATIN, key=sure_of.__getitem__)
+        if sure_of[other] >= max(_SURE_OF_LATIN, 2 * sure_of[_WESTERN]):
             return other, sure_of[other]
-        return _WESTERN, max(western, _LEAST_SURE)
+        return _WESTERN, max(sure_of[_WESTERN], _LEAST_SURE)
     if sure_of[best] < _SURE:
-        common = max(_COMMON, key=lambda name: sure_of.get(name, 0.0))
-        if sure_of.get(common, 0.0) >= _LEAST_SURE:
+        common = max(_COMMON, key=sure_of.__getitem__)
+        if sure_of[common] >= _LEAST_SURE:
             best = common
-    return best or None, sure_of[best]
+    return best, sure_of[best]
 
 
 def _can_be(data: bytes, encoding: str) -> bool:

@@ -12,7 +12,8 @@ from html import escape, unescape
 from typing import Any
 
 from feedsvc import chinese, html5, xmltext
-from feedsvc.content import addresses, markdown, rules, text
+from feedsvc.content import markdown, rules, text
+from feedsvc.content.addresses import image
 from feedsvc.content.cost import seconds
 from feedsvc.content.media import depends_on_folder, is_relative, playable
 from feedsvc.content.policy import Policy
@@ -36,8 +37,6 @@ __all__ = [
 
 POLICY = "6"
 """Raise it when the same body is cleaned to different HTML than before."""
-
-image = addresses.image
 
 _ROUNDS = 5  # unwrapping may leave elements where no parser would put them
 # Settings that change the text: they apply in the first round only.

@@ -94,8 +94,7 @@ SHAPES: dict[str, re.Pattern[str]] = {
     name: re.compile(shape)
     for name, shape in {
         "href": r"(?:https?://|mailto:)[^\s<>\"`\\]+",
-        "cite": _WEB,
-        "poster": _WEB,
+        **dict.fromkeys(("cite", "poster"), _WEB),
         "src": rf"{_WEB}|{DATA_IMAGE}",
         "srcset": rf"{_WEB}(?: [\d.]+[wxh])?(?:, {_WEB}(?: [\d.]+[wxh])?)*",
         "rel": "noopener noreferrer",
@@ -104,12 +103,9 @@ SHAPES: dict[str, re.Pattern[str]] = {
         "preload": "none",
         "sandbox": SANDBOX,
         "class": r"(?:language|lang)-[\w+#.-]{1,40}",  # for syntax highlighters
-        "width": _SIZE,
-        "height": _SIZE,
+        **dict.fromkeys(("width", "height"), _SIZE),
         "id": r"[\w.:-]{1,120}",
-        "lang": r"[A-Za-z0-9-]{1,35}",
-        "hreflang": r"[A-Za-z0-9-]{1,35}",
-        "srclang": r"[A-Za-z0-9-]{1,35}",
+        **dict.fromkeys(("lang", "hreflang", "srclang"), r"[A-Za-z0-9-]{1,35}"),
         "dir": "ltr|rtl|auto",
         "style": rf"{_STYLE}(?:; {_STYLE})*",
         "type": r"[\w.+-]{1,40}(?:/[\w.+-]{1,80})?(?:; ?codecs=[\w.,\" -]{1,80})?",
@@ -118,10 +114,8 @@ SHAPES: dict[str, re.Pattern[str]] = {
         "datetime": r"[\w\s:.,+-]{1,60}",
         "align": "left|right|center|justify|char",
         "valign": "top|middle|bottom|baseline",
-        "colspan": r"\d{1,4}",
+        **dict.fromkeys(("colspan", "columnspan", "span"), r"\d{1,4}"),
         "rowspan": r"\d{1,5}",
-        "columnspan": r"\d{1,4}",
-        "span": r"\d{1,4}",
         "start": r"-?\d{1,9}",
         "scope": "row|col|rowgroup|colgroup",
         "kind": "subtitles|captions|descriptions|chapters|metadata",
@@ -148,6 +142,11 @@ def allows(tag: str, name: str, value: str) -> bool:
             return embeddable(value)
         return tag == "img" or not value.startswith("data:")
     return True
+
+
+def filtered(tag: str, attributes: dict[str, str]) -> dict[str, str]:
+    """Return the attributes that an element may have."""
+    return {name: value for name, value in attributes.items() if allows(tag, name, value)}
 
 
 _PLAYERS = "|".join(f"{re.escape(host)}/{re.escape(path)}" for host, path in EMBEDS.items())

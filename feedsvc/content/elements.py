@@ -53,9 +53,7 @@ def _image(tidier: Tidier, node: Element) -> None:
         return
     image["alt"] = tidier.words(image["alt"])
     tidier.add_everywhere(node, "img", image)
-    attributes = {
-        name: value for name, value in image.items() if allowed.allows("img", name, value)
-    }
+    attributes = allowed.filtered("img", image)
     if "src" in attributes:
         tidier.last_image = node
         tidier.shown.add(place(attributes["src"]))
@@ -126,15 +124,13 @@ def _source(tidier: Tidier, node: Element) -> None:
     elif parent in {"audio", "video"}:
         source = _media_source(tidier, node)
     if source and not tidier.full():
-        attributes = {n: v for n, v in source.items() if allowed.allows("source", n, v)}
-        tidier.out.add(writer.tag("source", attributes), MEDIA)
+        tidier.out.add(writer.tag("source", allowed.filtered("source", source)), MEDIA)
 
 
 def _media_source(tidier: Tidier, node: Element) -> dict[str, str] | None:
     address = addresses.resolve(node.attr("src") or "", tidier.policy.media_base)
-    if address is None:
-        return None
-    return {"src": address, **({"type": kind} if (kind := node.attr("type")) else {})}
+    type = node.attr("type")
+    return {"src": address, **({"type": type} if type else {})} if address else None
 
 
 def _track(tidier: Tidier, node: Element) -> None:
@@ -159,13 +155,9 @@ def _player(tidier: Tidier, node: Element) -> Frame:
         tidier.removed[f"{tag} without an address that can be played; its text stays"] += 1
         return UNWRAPPED_BLOCK
     if tag == "video":
-        poster = addresses.image(node.attr("poster") or "", tidier.policy)
-        if poster and allowed.allows("video", "poster", poster):
-            attributes["poster"] = poster
-        for name in ("width", "height"):
-            value = (node.attr(name) or "").strip()
-            if allowed.allows("video", name, value):
-                attributes[name] = value
+        look = {name: (node.attr(name) or "").strip() for name in ("poster", "width", "height")}
+        look["poster"] = addresses.image(look["poster"], tidier.policy) or ""
+        attributes |= allowed.filtered("video", look)
     attributes["controls"] = ""
     for name in ("loop", "muted"):
         if node.attr(name) is not None:
