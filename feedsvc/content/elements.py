@@ -49,14 +49,15 @@ def _image(tidier: Tidier, node: Element) -> None:
         if image.meant and not _stands_beside_noscript(node):
             tidier.text((node.attr("alt") or "").strip()[: allowed.LONGEST])
         return
-    if _repeats_noscript(tidier, node, place(image["src"])) or _repeats_formula(tidier, node):
+    shown = host_and_path(image["src"])
+    if _repeats_noscript(tidier, node, shown) or _repeats_formula(tidier, node):
         return
     image["alt"] = tidier.words(image["alt"])
     tidier.add_everywhere(node, "img", image)
     attributes = allowed.filtered("img", image)
     if "src" in attributes:
         tidier.last_image = node
-        tidier.shown.add(place(attributes["src"]))
+        tidier.shown.add(shown)
         tidier.out.add(writer.tag("img", attributes), MEDIA)
 
 
@@ -73,9 +74,12 @@ def _noscript(tidier: Tidier, node: Element) -> None:
     if before is None or before != tidier.last_image:
         for image in parse(node.text).select("img"):
             attributes = images.attributes(image, tidier.policy)
-            if isinstance(attributes, dict) and place(attributes["src"]) not in tidier.shown:
+            if isinstance(attributes, images.Refused):
+                continue
+            shown = host_and_path(attributes["src"])
+            if shown not in tidier.shown:
                 _image(tidier, image)
-                tidier.from_noscript = node, place(attributes["src"])
+                tidier.from_noscript = node, shown
     tidier.removed["noscript: only its images stay"] += 1
 
 
@@ -186,14 +190,14 @@ def _embed(tidier: Tidier, node: Element) -> Frame | None:
     address = addresses.link(address, tidier.policy, tidier.anchors) or address
     tidier.removed[f"{node.tag}: a link stands for it"] += 1
     words = (node.attr("title") or "").strip() or address.partition("//")[2]
-    tidier.apart()
+    tidier.space()
     in_link = "a" in tidier.open  # HTML has no links in links
     if not in_link:
         tidier.out.add(writer.tag("a", {"href": address, "rel": "noopener noreferrer"}), START)
     tidier.text(words[: allowed.LONGEST])
     if not in_link:
         tidier.out.add("</a>", END)
-    tidier.apart()
+    tidier.space()
     return inside
 
 
@@ -223,7 +227,7 @@ def _svg(tidier: Tidier, node: Element) -> None:
 
 def _break(tidier: Tidier, node: Element) -> None:  # noqa: ARG001 - the signature of all
     if tidier.full():
-        tidier.apart()
+        tidier.space()
     elif tidier.pre:
         tidier.out.add("<br>", MEDIA)
     else:
@@ -251,7 +255,7 @@ def open_math(tidier: Tidier, node: Element, tag: str) -> Frame | None:
     return frame
 
 
-def place(address: str) -> str:
+def host_and_path(address: str) -> str:
     """Return the part of an image's address that identifies the image: host and path."""
     if address.startswith("data:"):
         return address

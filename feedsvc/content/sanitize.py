@@ -136,7 +136,11 @@ def _tokens(root: Element) -> Iterator[Token]:
     while True:
         for node in nodes:
             if isinstance(node, Text):
-                yield from _characters(node.data)
+                # Bleach's filter expects undecoded character references, so "&" is written as one.
+                text = node.data
+                for start in range(0, len(text), _PIECE):
+                    piece = text[start : start + _PIECE].replace("&", "&amp;")
+                    yield {"type": "Characters", "data": piece}
             elif isinstance(node, Element):
                 tag = node.tag
                 void = tag in _VOID
@@ -155,13 +159,6 @@ def _tokens(root: Element) -> Iterator[Token]:
                 return
             nodes, tag = stack.pop()
             yield {"type": "EndTag", "name": tag, "namespace": None, "data": {}}
-
-
-def _characters(text: str) -> Iterator[Token]:
-    # Bleach's filter expects undecoded character references, so every "&" is written as one.
-    for start in range(0, len(text), _PIECE):
-        piece = text[start : start + _PIECE]
-        yield {"type": "Characters", "data": piece.replace("&", "&amp;")}
 
 
 def _begins_with_newline(node: Element) -> bool:

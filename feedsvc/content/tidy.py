@@ -87,7 +87,7 @@ class Tidier:
             lead = parse('<img alt="">').select("img")[0]
             lead.attrs["src"] = self.policy.lead_image
             image = images.attributes(lead, self.policy)
-            if isinstance(image, dict) and elements.place(image["src"]) not in self.shown:
+            if isinstance(image, dict) and elements.host_and_path(image["src"]) not in self.shown:
                 return f"<p>{writer.tag('img', image)}</p>{html}"
         return html
 
@@ -156,11 +156,11 @@ class Tidier:
             self.elements += 1
             self.out.add(f"{writer.tag('span', {'id': id})}</span>", MEDIA)
         if tag in vocabulary.UNKNOWN_BLOCKS or tag in vocabulary.BLOCKS:
-            self.apart()
+            self.space()
             return UNWRAPPED_BLOCK
         return UNWRAPPED
 
-    def apart(self) -> None:
+    def space(self) -> None:
         """Write a space, except in code."""
         if not self.pre:
             self.out.space()
@@ -200,7 +200,7 @@ class Tidier:
         end, kind, mark, tag = frame
         if not end:
             if kind == BLOCK:
-                self.apart()
+                self.space()
             return
         name = self.open.pop()
         if name in vocabulary.QUIET:

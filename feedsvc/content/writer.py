@@ -55,7 +55,7 @@ class Writer:
         self._run: list[str] = []
         self._run_kind = TEXT
         self._run_raw = False
-        self._ended = (-1, "")  # the last item of mended text, and its text before mending
+        self._last_text = (-1, "")  # the last item of mended text, and its text before mending
         self._mended_again_left = _MOST_MENDED_AGAIN
         self.begun = False  # whether text that is not `QUIET` has been written
 
@@ -122,7 +122,7 @@ class Writer:
             if value.startswith("\n") and self._items and self._items[-1].startswith("<pre"):
                 value = f"\n{value}"  # a parser drops the first newline (HTML, 13.2.6.4.7)
         else:
-            self._ended = (len(self._items), value)
+            self._last_text = (len(self._items), value)
             value = self._mend(value)
         if not value:
             return
@@ -159,18 +159,18 @@ class Writer:
         if end < len(kinds):
             return False
         spaced = len(kinds) > mark + 1
-        ended = self._ended
+        last_text = self._last_text
         self.cut(mark)
         if not inline:
             self._end_line()
             return True
-        reopened = ended[0] == mark - 1 and kinds and kinds[-1] in {TEXT, QUIET}
-        if reopened and self._mended_again_left >= len(ended[1]):
+        reopened = last_text[0] == mark - 1 and kinds and kinds[-1] in {TEXT, QUIET}
+        if reopened and self._mended_again_left >= len(last_text[1]):
             # The text before the element and the text after it become one run.
-            self._mended_again_left -= len(ended[1])
+            self._mended_again_left -= len(last_text[1])
             self._run_kind, self._run_raw = kinds[-1], False
             self.cut(mark - 1)
-            self._run = [ended[1]]
+            self._run = [last_text[1]]
         if spaced:
             self.space()
         return True
@@ -179,8 +179,8 @@ class Writer:
         """Remove everything from item `mark` on."""
         self._run = []
         del self._items[mark:], self._kinds[mark:]
-        if self._ended[0] >= mark:
-            self._ended = (-1, "")
+        if self._last_text[0] >= mark:
+            self._last_text = (-1, "")
 
     def blank(self, mark: int, start: str) -> None:
         """Empty item `mark` and the items after it that begin with `start`."""

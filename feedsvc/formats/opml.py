@@ -45,7 +45,7 @@ def render(title: str, outlines: Iterable[Outline], *, topics: Iterable[Outline]
 
 def _add(parent: etree._Element, outline: Outline, taken: set[str]) -> None:
     title = _distinct(either_way(outline.title), either_way(outline.name), taken)
-    # "Text should be present in every outline"; `type="rss"` is said of Atom feeds as well.
+    # "Text should be present in every outline". The type of Atom feeds is "rss", too.
     element = etree.SubElement(
         parent,
         "outline",

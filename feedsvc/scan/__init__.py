@@ -75,8 +75,7 @@ class Directory:
         `progress` is called at each folder, and in large ones now and then. A file that is deleted
         meanwhile is left out. Raises ScanError if the directory itself cannot be listed.
         """
-        walk = self._new(Walk, progress)
-        self._walk_all(walk)
+        walk = self._walk_all(self._new(Walk, progress))
         return Scan(
             signatures=walk.signatures(), unreadable=tuple(walk.unreadable), root=self.last_root
         )
@@ -86,8 +85,7 @@ class Directory:
 
         Calls `progress` and raises ScanError as `scan` does.
         """
-        walk = self._new(DigestingWalk, progress)
-        self._walk_all(walk)
+        walk = self._walk_all(self._new(DigestingWalk, progress))
         return FolderDigests(
             folders=walk.folder_digests(), unreadable=tuple(walk.unreadable), root=self.last_root
         )
@@ -98,8 +96,7 @@ class Directory:
         Files in the first list match no pattern; files in the second are left by an editor or a
         download. Hidden files are in neither. Raises ScanError as `scan` does.
         """
-        walk = self._new(LeavingOutWalk)
-        self._walk_all(walk)
+        walk = self._walk_all(self._new(LeavingOutWalk))
         unmatched: list[str] = []
         left_behind: list[str] = []
         for source in sorted(walk.left_out):
@@ -117,8 +114,8 @@ class Directory:
             inodes=self.inodes,
         )
 
-    def _walk_all(self, walk: Walk) -> None:
-        self._real = None  # it may be the same directory at another place
+    def _walk_all(self, walk: W) -> W:
+        self._real = None  # the directory may have moved
         try:
             root = _identity(self.root)
             walk.folder(os.fspath(self.root), "")
@@ -126,6 +123,7 @@ class Directory:
             raise ScanError(f"{self.root}: {error.strerror}") from error
         walk.follow()
         self._leads, self.last_root = walk.leads, root
+        return walk
 
     def scan_places(
         self, sources: Iterable[str], progress: Callable[[], None] = lambda: None

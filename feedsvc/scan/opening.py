@@ -19,7 +19,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # A socket, a device without a driver, a link (Linux, FreeBSD), a file in a folder's place.
 _NO_FILE = {errno.ENXIO, errno.ENODEV, errno.ELOOP, errno.EMLINK, errno.ENOTDIR}
 _CHUNK = 1 << 16
-_GONE = " (deleted)"  # Linux adds this to the path of a deleted file
+_DELETED = " (deleted)"  # Linux adds this to the path of a deleted file
 
 
 def open_file(root: str, name: str, links: Links, inside: str) -> int:
@@ -65,7 +65,7 @@ def _is_where_it_should_be(descriptor: int, inside: str, name: str, links: Links
     except OSError:
         return False
     if links == "never":
-        return place in {inside + name, inside + name + _GONE}
+        return place in {inside + name, inside + name + _DELETED}
     return place.startswith(inside)
 
 

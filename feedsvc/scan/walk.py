@@ -81,7 +81,7 @@ class Walk:
     # The files of each folder, by the beginning of their sources.
     _folders: list[tuple[str, dict[str, File]]] = field(default_factory=list, init=False)
     _linked: dict[str, File] = field(default_factory=dict, init=False)
-    _been: set[tuple[int, int]] = field(default_factory=set, init=False)
+    _visited: set[tuple[int, int]] = field(default_factory=set, init=False)
     _waiting: list[tuple[str, str]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
@@ -108,7 +108,7 @@ class Walk:
         os.close(os.open(path, _LISTED))  # a scan finds nothing in a folder that cannot be listed
         self.progress()
         name, *below = names
-        for real_name in _called(path, name):
+        for real_name in _real_names(path, name):
             if not name or PASSED_OVER.search(real_name):
                 continue
             inner, source = f"{path}/{real_name}", prefix + name
@@ -153,9 +153,9 @@ class Walk:
         descriptor = os.open(path, _LISTED)
         try:
             stat = os.fstat(descriptor)
-            if (stat.st_dev, stat.st_ino) in self._been:
+            if (stat.st_dev, stat.st_ino) in self._visited:
                 return
-            self._been.add((stat.st_dev, stat.st_ino))
+            self._visited.add((stat.st_dev, stat.st_ino))
             files: dict[str, File] = {}
             folders: list[str] = []
             try:
@@ -165,7 +165,7 @@ class Walk:
                     (f"{path}/{name}", f"{prefix}{name_in_source(name)}/")
                     for name in sorted(folders, reverse=True)
                 ]
-                self._take(prefix, _named(files))
+                self._take(prefix, _by_name_in_source(files))
         finally:
             os.close(descriptor)
 
@@ -269,7 +269,7 @@ class LeavingOutWalk(Walk):
         self.left_out.append(source)
 
 
-def _named(files: dict[str, File]) -> dict[str, File]:
+def _by_name_in_source(files: dict[str, File]) -> dict[str, File]:
     """Return the files of one folder by their names in sources."""
     try:
         "".join(files).encode()
@@ -286,7 +286,7 @@ def name_in_source(name: str) -> str:
     return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _called(folder: str, name: str) -> Iterator[str]:
+def _real_names(folder: str, name: str) -> Iterator[str]:
     """Yield the real names in a folder that are `name` in sources; the first may not exist."""
     literal = os.fsdecode(name.encode())
     yield literal
