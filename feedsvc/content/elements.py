@@ -6,7 +6,7 @@ go inside.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -46,7 +46,9 @@ def _image(tidier: Tidier, node: Element) -> None:
     image = images.attributes(node, tidier.policy)
     if isinstance(image, images.Refused):
         tidier.removed[image.reason] += 1
-        if image.meant and not _stands_beside_noscript(node):
+        after = _first_visible(node.next_siblings)
+        has_noscript = isinstance(after, Element) and after.tag == "noscript"
+        if image.meant and not has_noscript:
             tidier.text((node.attr("alt") or "").strip()[: allowed.LONGEST])
         return
     shown = host_and_path(image["src"])
@@ -70,7 +72,7 @@ def _amp_image(tidier: Tidier, node: Element) -> Frame:
 
 def _noscript(tidier: Tidier, node: Element) -> None:
     """Write the images that a page without script would show, unless they have been written."""
-    before = _before(node)
+    before = _first_visible(node.previous_siblings)
     if before is None or before != tidier.last_image:
         for image in parse(node.text).select("img"):
             attributes = images.attributes(image, tidier.policy)
@@ -87,7 +89,7 @@ def _repeats_noscript(tidier: Tidier, node: Element, shown: str) -> bool:
     """Tell whether an image is the one in the noscript element before it."""
     if tidier.from_noscript is None or tidier.from_noscript[1] != shown:
         return False
-    return _before(node) == tidier.from_noscript[0]
+    return _first_visible(node.previous_siblings) == tidier.from_noscript[0]
 
 
 def _repeats_formula(tidier: Tidier, node: Element) -> bool:
@@ -95,19 +97,8 @@ def _repeats_formula(tidier: Tidier, node: Element) -> bool:
     return tidier.formulas and "mwe-math-fallback-image" in (node.attr("class") or "")
 
 
-def _before(node: Element) -> Node | None:
-    """Return the node before a node, not counting white space."""
-    before = node.previous_sibling
-    while isinstance(before, Text) and before.data.isspace():
-        before = before.previous_sibling
-    return before
-
-
-def _stands_beside_noscript(node: Element) -> bool:
-    after = node.next_sibling
-    while isinstance(after, Text) and after.data.isspace():
-        after = after.next_sibling
-    return isinstance(after, Element) and after.tag == "noscript"
+def _first_visible(siblings: Iterator[Node]) -> Node | None:
+    return next((n for n in siblings if not isinstance(n, Text) or not n.data.isspace()), None)
 
 
 def _picture(tidier: Tidier, node: Element) -> Frame:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 
 from feedsvc.content import addresses
 from feedsvc.content.allowed import LONGEST, REFERRER_POLICIES
@@ -140,13 +141,11 @@ def _from_picture(node: Element, policy: Policy) -> str | None:
     parent = node.parent
     if not isinstance(parent, Element) or parent.tag != "picture":
         return None
-    before = node.previous_sibling
-    for _ in range(_MOST_SOURCES):
+    for before in islice(node.previous_siblings, _MOST_SOURCES):
         if isinstance(before, Element) and before.tag == "source":
             candidates = _candidates(before, policy)
             if candidates:
                 return _widest(candidates)
-        before = before and before.previous_sibling
     return None
 
 

@@ -6,6 +6,7 @@ are squared, because the hash of a tuple is nearly a sum itself: when two files 
 the plain sum stays the same three times in ten.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from feedsvc.scan.files import File
@@ -22,8 +23,8 @@ def folder_digests(files: Iterable[tuple[str, File]]) -> dict[str, int]:
     >>> folder_digests([("a/b.md", (1, 2, 3, 4)), ("c.md", (5, 6, 7, 8))]).keys()
     dict_keys(['a', ''])
     """
-    sums: dict[str, int] = {}
+    digests: defaultdict[str, int] = defaultdict(int)
     for source, file in files:
         folder, _, name = source.rpartition("/")
-        sums[folder] = sums.get(folder, 0) + hash((name, file)) ** 2
-    return sums
+        digests[folder] += hash((name, file)) ** 2
+    return dict(digests)

@@ -3,6 +3,7 @@
 import os
 import re
 import stat as modes
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -177,7 +178,7 @@ class Walk:
         files: dict[str, File],
         folders: list[str],
     ) -> None:
-        suffixes, file_of = self.wanted.suffixes, self._file_of
+        suffixes, as_file = self.wanted.suffixes, self._file_of
         with os.scandir(descriptor) as entries:
             for number, entry in enumerate(entries):
                 if number % _PROGRESS_NAMES == 0:
@@ -190,7 +191,7 @@ class Walk:
                         and name[0] not in ".#~"
                         and entry.is_file(follow_symlinks=False)
                     ):
-                        files[name] = file_of(entry.stat(follow_symlinks=False))
+                        files[name] = as_file(entry.stat(follow_symlinks=False))
                     elif PASSED_OVER.search(name):
                         if entry.is_file(follow_symlinks=False):
                             self._leave_out(prefix + name_in_source(name))
@@ -200,7 +201,7 @@ class Walk:
                         folders.append(name)
                     elif entry.is_file(follow_symlinks=False):
                         if self.wanted.matches(prefix + name_in_source(name)):
-                            files[name] = file_of(entry.stat(follow_symlinks=False))
+                            files[name] = as_file(entry.stat(follow_symlinks=False))
                         else:
                             self._leave_out(prefix + name_in_source(name))
                 except FileNotFoundError:
@@ -245,18 +246,16 @@ class Walk:
 class DigestingWalk(Walk):
     """A walk that holds the files of one folder at a time, and remembers only their digests."""
 
-    _digests: dict[str, int] = field(default_factory=dict, init=False)
+    _digests: Counter[str] = field(default_factory=Counter, init=False)
 
     def folder_digests(self) -> dict[str, int]:
         """Return the digest of each folder that has files, by its source."""
-        for folder, number in folder_digests(self._linked.items()).items():
-            self._digests[folder] = self._digests.get(folder, 0) + number
-        return self._digests
+        self._digests.update(folder_digests(self._linked.items()))
+        return dict(self._digests)
 
     def _take(self, prefix: str, files: dict[str, File]) -> None:
         if files:
-            folder = prefix[:-1]
-            self._digests[folder] = self._digests.get(folder, 0) + folder_digest(files)
+            self._digests[prefix[:-1]] += folder_digest(files)
 
 
 @dataclass(kw_only=True, eq=False)
