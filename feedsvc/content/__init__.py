@@ -12,7 +12,7 @@ from html import escape, unescape
 from typing import Any
 
 from feedsvc import chinese, html5, xmltext
-from feedsvc.content import markdown, rules, text
+from feedsvc.content import markdown, text
 from feedsvc.content.addresses import image
 from feedsvc.content.cost import seconds
 from feedsvc.content.media import depends_on_folder, is_relative, playable
@@ -73,9 +73,16 @@ def clean(body: str, markup: Markup, policy: Policy) -> Cleaned:
 
 
 def _tidied(body: str, markup: Markup, policy: Policy, removed: Counter[str]) -> tuple[str, str]:
-    """Return the repaired HTML, not yet sanitised, and the summary."""
+    """Apply the operator's rules and tidy; return the HTML, not yet sanitised, and the summary."""
     tree = markdown.parse(xmltext.legal(body), markup)
-    rules.apply(tree, policy.cleaning, removed)
+    for selector in policy.cleaning.remove:
+        for node in tree.select(selector):
+            node.decompose()
+            removed[f"{selector}: a rule removes it"] += 1
+    for selector in policy.cleaning.unwrap:
+        for node in tree.select(selector):
+            node.unwrap()
+            removed[f"{selector}: a rule unwraps it; its content stays"] += 1
     tidier = Tidier(policy, removed)
     tidier.write(tree)
     summary = _summary(tidier, policy.cleaning.summary_length)

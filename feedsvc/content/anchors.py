@@ -23,8 +23,8 @@ class Anchors:
         self._prefix = policy.anchor
         self._page = f"{policy.page}#" if policy.page else ""
         self._elsewhere = f"{policy.link_base}#"
-        self._wanted: set[str] = set()
-        self._given: set[str] = set()
+        self._linked_ids: set[str] = set()
+        self._used_ids: set[str] = set()
 
     def look_for(self, root: Element) -> None:
         """Find the ids in a tree that links in the same tree lead to."""
@@ -38,17 +38,17 @@ class Anchors:
         if wanted:
             known = {element.attr("id") for element in root.select("[id]")}
             known |= {element.attr("name") for element in root.select("a[name]")}
-            self._wanted = {id for id in known if id and id in wanted}
+            self._linked_ids = {id for id in known if id and id in wanted}
 
     def id(self, node: Element, tag: str) -> str | None:
         """Return the new id of an element, None where it needs none or the id is taken."""
         own = node.attr("id")
-        if tag == "a" and own not in self._wanted:
+        if tag == "a" and own not in self._linked_ids:
             own = node.attr("name")
-        if own and (own in self._wanted or tag in vocabulary.HEADINGS):
+        if own and (own in self._linked_ids or tag in vocabulary.HEADINGS):
             id = self._renamed(own)
-            if id not in self._given:
-                self._given.add(id)
+            if id not in self._used_ids:
+                self._used_ids.add(id)
                 return id
         return None
 
@@ -57,7 +57,7 @@ class Anchors:
         if not self._page or not href.startswith("#"):
             return None
         for id in _names(href[1:]):
-            if id in self._wanted:
+            if id in self._linked_ids:
                 return f"{self._page}{quote(self._renamed(id), safe=':')}"
         return None
 

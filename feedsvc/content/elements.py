@@ -94,7 +94,7 @@ def _repeats_noscript(tidier: Tidier, node: Element, shown: str) -> bool:
 
 def _repeats_formula(tidier: Tidier, node: Element) -> bool:
     """Tell whether an image is Wikipedia's picture of the formula before it."""
-    return tidier.formulas and "mwe-math-fallback-image" in (node.attr("class") or "")
+    return tidier.has_formula and "mwe-math-fallback-image" in (node.attr("class") or "")
 
 
 def _first_visible(siblings: Iterator[Node]) -> Node | None:
@@ -228,7 +228,7 @@ def _break(tidier: Tidier, node: Element) -> None:  # noqa: ARG001 - the signatu
 def _open_formula(tidier: Tidier, node: Element) -> Frame:
     if not tidier.cleaning.math:
         return UNWRAPPED
-    tidier.formulas = True
+    tidier.has_formula = True
     return open_math(tidier, node, "math") or UNWRAPPED
 
 

@@ -11,14 +11,15 @@ from feedsvc.html5 import Element
 
 # Attributes from which lazy-loading scripts take the real address. The first ones replace `src`;
 # the others name larger copies, and count only if `src` has no usable address.
-_INSTEAD = (
+_REAL_ADDRESSES = (
     "data-src", "data-original", "data-orig", "data-url", "data-lazy-src", "data-lazy",
     "data-actualsrc", "data-original-src", "data-lazyload", "data-echo", "data-croporisrc",
 )  # fmt: skip
-_ELSE = ("data-orig-file", "data-large-file", "data-medium-file", "data-full-url")
-_SETS = ("data-srcset", "data-lazy-srcset", "data-original-set", "srcset")
-ADDRESS_NAMES, SET_NAMES = (*_INSTEAD, *_ELSE), _SETS
-"""The attributes besides `src` that may hold an image's address, and those for a set of them."""
+_LARGER_COPIES = ("data-orig-file", "data-large-file", "data-medium-file", "data-full-url")
+ADDRESS_NAMES = (*_REAL_ADDRESSES, *_LARGER_COPIES)
+"""The attributes besides `src` that may hold an image's address."""
+SET_NAMES = ("data-srcset", "data-lazy-srcset", "data-original-set", "srcset")
+"""The attributes that may hold a set of addresses."""
 
 _NO_ADDRESS = re.compile(r"[\s{}]")
 _SPACER = re.compile(
@@ -97,21 +98,21 @@ def source_attributes(node: Element, policy: Policy) -> dict[str, str] | None:
 
 def _candidates(node: Element, policy: Policy) -> list[tuple[str, str]]:
     """Return the candidates of the first attribute of an element that has any."""
-    for name in _SETS if policy.cleaning.lazy_images else ("srcset",):
+    for name in SET_NAMES if policy.cleaning.lazy_images else ("srcset",):
         if candidates := addresses.candidates(node.attr(name) or "", policy):
             return candidates
     return []
 
 
 def _source(node: Element, policy: Policy, *, lazy: bool) -> str | None:
-    if lazy and (value := _lazily(node, _INSTEAD, policy)):
+    if lazy and (value := _lazy_address(node, _REAL_ADDRESSES, policy)):
         return value
     src = node.attr("src") or ""
     address = addresses.image(src, policy)
     if policy.cleaning.lazy_images and _is_spacer(src, address):
         address = None
     if lazy and address is None:
-        return _lazily(node, _ELSE, policy)
+        return _lazy_address(node, _LARGER_COPIES, policy)
     return address
 
 
@@ -121,7 +122,7 @@ def _is_spacer(src: str, address: str | None) -> bool:
     return _SPACER.search(src) is not None
 
 
-def _lazily(node: Element, names: tuple[str, ...], policy: Policy) -> str | None:
+def _lazy_address(node: Element, names: tuple[str, ...], policy: Policy) -> str | None:
     for name in names:
         value = (node.attr(name) or "").strip()
         if _looks_like_address(value) and not value.startswith(_DATA):

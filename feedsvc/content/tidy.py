@@ -51,7 +51,7 @@ class Tidier:
         self.last_image: Node | None = None
         self.from_noscript: tuple[Node, str] | None = None
         self.verbatim = self.pre = self.quiet = self.math_token = self.math = 0
-        self.formulas = False  # whether a formula has been written
+        self.has_formula = False  # whether a formula has been written
         self.elements = 0
         self.out = Writer(tidy=policy.cleaning.tidy_text, mend=self._mended)
         self.more: str | None = None  # the escaped text before the author's "more" comment

@@ -24,9 +24,9 @@ from feedsvc.scan.walk import (
     ESCAPED,
     PASSED_OVER,
     DigestingWalk,
+    IncludePatterns,
     LeavingOutWalk,
     Walk,
-    Wanted,
     name_in_source,
     real_place,
 )
@@ -62,9 +62,9 @@ class Directory:
     def __init__(self, root: Path, include: tuple[str, ...], links: Links = "inside") -> None:
         self.root = root
         self._folder = os.fspath(root)
-        self._wanted = Wanted(include)
+        self._include = IncludePatterns(include)
         self._links = links
-        self._leads: list[str] | None = None  # links of the last full walk, and their targets
+        self._links_and_targets: list[str] | None = None  # of the last full walk
         self.last_root = ""  # the identity of the directory in that walk
         self._real: tuple[str, str] | None = None  # the identity and the real path of the directory
         self.inodes = True  # whether signatures have inodes; False if the file system changes them
@@ -107,7 +107,7 @@ class Directory:
 
     def _new(self, kind: type[W], progress: Callable[[], None] = lambda: None) -> W:
         return kind(
-            wanted=self._wanted,
+            include=self._include,
             root=self.root,
             links=self._links,
             progress=progress,
@@ -122,7 +122,7 @@ class Directory:
         except OSError as error:
             raise ScanError(f"{self.root}: {error.strerror}") from error
         walk.follow()
-        self._leads, self.last_root = walk.leads, root
+        self._links_and_targets, self.last_root = walk.links_and_targets, root
         return walk
 
     def scan_places(
@@ -134,7 +134,7 @@ class Directory:
         is not the one that was scanned. A deleted place has no files.
         """
         places = _topmost(sources)
-        if self._leads is None or "" in places:
+        if self._links_and_targets is None or "" in places:
             return None
         walk = self._new(Walk, progress)
         try:
@@ -158,19 +158,19 @@ class Directory:
         and for a path that is a link or its target, or above or below one. The folders in the path
         may be links.
         """
-        if self._leads is None:
+        if self._links_and_targets is None:
             return ""
-        real, root, leads = real_place(path), os.path.realpath(self.root), self._leads
+        real, root = real_place(path), os.path.realpath(self.root)
         if holds(real, root) or real == real_place(self.root):
             return ""
-        if any(holds(real, lead) or holds(lead, real) for lead in leads):
+        if any(holds(real, place) or holds(place, real) for place in self._links_and_targets):
             return ""
         if not holds(root, real):
             return None
         names = os.path.relpath(real, root).split("/")
         if any(map(PASSED_OVER.search, names)):
             # A link may lead to a hidden link, which has changed.
-            return "" if leads else None
+            return "" if self._links_and_targets else None
         return "/".join(map(name_in_source, names))
 
     def named(self, paths: Iterable[str | Path]) -> set[str]:

@@ -33,7 +33,7 @@ _LISTED = os.O_RDONLY | os.O_DIRECTORY
 _PROGRESS_NAMES = 1000  # names of one folder between two calls of `progress`
 
 
-class Wanted:
+class IncludePatterns:
     """Tells by its source whether a file is an article; for most files, by the suffix alone.
 
     The extension matches in any case, because cameras and old systems write `REPORT.HTM`. The rest
@@ -71,14 +71,14 @@ def _with_extension_in_any_case(pattern: str) -> str:
 class Walk:
     """One walk: the files and links that it meets, and the folders in which it has been."""
 
-    wanted: Wanted
+    include: IncludePatterns
     root: Path
     links: Links
     progress: Callable[[], None] = lambda: None
     inodes: bool = True
     to_follow: list[tuple[str, str]] = field(default_factory=list, init=False)
     unreadable: list[tuple[str, str]] = field(default_factory=list, init=False)
-    leads: list[str] = field(default_factory=list, init=False)
+    links_and_targets: list[str] = field(default_factory=list, init=False)
     # The files of each folder, by the beginning of their sources.
     _folders: list[tuple[str, dict[str, File]]] = field(default_factory=list, init=False)
     _linked: dict[str, File] = field(default_factory=dict, init=False)
@@ -135,11 +135,11 @@ class Walk:
             links = sorted(self.to_follow, key=lambda link: link[1])
             self.to_follow = []
             for path, source in links:
-                self.leads.append(real_place(path))
+                self.links_and_targets.append(real_place(path))
                 target = os.path.realpath(path)
                 if self.links == "inside" and not target.startswith(self._inside):
                     continue
-                self.leads.append(target)
+                self.links_and_targets.append(target)
                 with self._noting(source):
                     stat = os.stat(path)  # noqa: PTH116 - as below
                     if modes.S_ISDIR(stat.st_mode):
@@ -178,7 +178,7 @@ class Walk:
         files: dict[str, File],
         folders: list[str],
     ) -> None:
-        suffixes, as_file = self.wanted.suffixes, self._file_of
+        suffixes, as_file = self.include.suffixes, self._file_of
         with os.scandir(descriptor) as entries:
             for number, entry in enumerate(entries):
                 if number % _PROGRESS_NAMES == 0:
@@ -200,7 +200,7 @@ class Walk:
                     elif entry.is_dir():
                         folders.append(name)
                     elif entry.is_file(follow_symlinks=False):
-                        if self.wanted.matches(prefix + name_in_source(name)):
+                        if self.include.matches(prefix + name_in_source(name)):
                             files[name] = as_file(entry.stat(follow_symlinks=False))
                         else:
                             self._leave_out(prefix + name_in_source(name))
@@ -220,7 +220,7 @@ class Walk:
     def _file(self, source: str, stat: os.stat_result) -> None:
         if not modes.S_ISREG(stat.st_mode):
             return
-        if self.wanted.matches(source):
+        if self.include.matches(source):
             self._linked.setdefault(source, self._file_of(stat))
         else:
             self._leave_out(source)
