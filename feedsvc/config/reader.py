@@ -37,12 +37,7 @@ class Reader:
     """Reads one mapping of the configuration; keys that are never read are unknown keys."""
 
     def __init__(
-        self,
-        mapping: Any,
-        *,
-        lines: Mapping[Path, int],
-        file: str | None,
-        path: Path = (),
+        self, mapping: Any, *, lines: Mapping[Path, int], file: str | None, path: Path = ()
     ) -> None:
         self._lines = lines
         self._file = file
@@ -54,7 +49,7 @@ class Reader:
         if isinstance(mapping, Mapping):
             self._mapping = mapping
         elif mapping is not None:  # None is a section whose keys are all commented out
-            self._say(path, f"expected `name: value` lines, got {_kind(mapping)}")
+            self.refuse((), f"expected `name: value` lines, got {_kind(mapping)}")
 
     def finish(self) -> None:
         """Raise ConfigError with the mistakes of all sections, in the file's order, if any."""
@@ -70,7 +65,7 @@ class Reader:
         """Yield a reader for each mapping of the list under `key`."""
         value = self._get(key)
         if value is not None and not isinstance(value, list):
-            self._say((*self._path, key), f"expected a list, got {_kind(value)}")
+            self.refuse((key,), f"expected a list, got {_kind(value)}")
             return
         for n, item in enumerate(value or ()):
             yield self._child(item, (*self._path, key, n))
@@ -93,9 +88,10 @@ class Reader:
         if not isinstance(value, list):
             return self._wrong(key, f"expected a list of text, got {_kind(value)}", default)
         for n, item in enumerate(value):
-            if not isinstance(item, str) or not item.strip():
-                kind = _kind(item) if not isinstance(item, str) else "none"
-                self._say((*self._path, key, n), f"expected text, got {kind}")
+            if not isinstance(item, str):
+                self.refuse((key, n), f"expected text, got {_kind(item)}")
+            elif not item.strip():
+                self.refuse((key, n), "expected text, got none")
         return tuple(item for item in value if isinstance(item, str))
 
     def text(self, key: str, default: str) -> str:
@@ -109,7 +105,12 @@ class Reader:
 
     def refuse(self, path: Path, reason: str) -> None:
         """Note a mistake at a path inside this section."""
-        self._say((*self._path, *path), reason)
+        path = (*self._path, *path)
+        ancestors = (path[:end] for end in range(len(path), -1, -1))
+        line = next((self._lines[p] for p in ancestors if p in self._lines), 0)
+        where = f"{self._file}:{line}" if self._file and line else self._file or ""
+        dotted = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).lstrip(".")
+        self._mistakes.append((line, Mistake(where=where, path=dotted, reason=reason)))
 
     def flag(self, key: str, default: bool) -> bool:
         """Return true or false."""
@@ -223,7 +224,7 @@ class Reader:
         value = self._typed(key, str, "text")
         if value is None:
             if self._get(key) is None:
-                self._say((*self._path, key), "is missing: the feed's name in its address")
+                self.refuse((key,), "is missing: the feed's name in its address")
             return ""
         slug = xmltext.line(value)
         if not SLUG.fullmatch(slug) or FORMAT_SUFFIX.search(slug):
@@ -252,15 +253,8 @@ class Reader:
         return self._wrong(key, f"expected {words}, got {_kind(value)}", None)
 
     def _wrong(self, key: str, reason: str, default: T) -> T:
-        self._say((*self._path, key), reason)
+        self.refuse((key,), reason)
         return default
-
-    def _say(self, path: Path, reason: str) -> None:
-        ancestors = (path[:end] for end in range(len(path), -1, -1))
-        line = next((self._lines[p] for p in ancestors if p in self._lines), 0)
-        where = f"{self._file}:{line}" if self._file and line else self._file or ""
-        dotted = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).lstrip(".")
-        self._mistakes.append((line, Mistake(where=where, path=dotted, reason=reason)))
 
     def mistakes(self) -> Iterator[tuple[int, Mistake]]:
         """Yield the mistakes of this section and those below it, each with its line."""
@@ -269,7 +263,7 @@ class Reader:
                 close = get_close_matches(str(key), self._asked, n=1)
                 known = f" (known: {', '.join(sorted(self._asked))})"
                 hint = f"; did you mean {close[0]}?" if close else known
-                self._say((*self._path, str(key)), f"unknown key{hint}")
+                self.refuse((str(key),), f"unknown key{hint}")
         yield from self._mistakes
         for child in self._children:
             yield from child.mistakes()
