@@ -77,7 +77,7 @@ def explain(source: str, data: bytes, *, zone_of: ZoneOf) -> Reading:
     title = fields.first(_line, "title") or emptiness.name_as_title(source)
     terms = fields.all(_terms, "categories", "category", "tags")
     zone = zone_of(title, terms)
-    date = partial(_date, zone=zone)
+    date, summary = partial(_date, zone=zone), partial(_line, longest=_LONGEST_SUMMARY)
     article = Article(
         source=source,
         title=title,
@@ -90,9 +90,7 @@ def explain(source: str, data: bytes, *, zone_of: ZoneOf) -> Reading:
         lead_image=fields.first(_image, "headimg", "thumbnail", "cover", "image"),
         link=fields.first(_url, "link", "from", "source_url"),
         id=fields.first(_line, "id", "guid"),
-        summary=fields.first(
-            partial(_line, longest=_LONGEST_SUMMARY), "description", "summary", "excerpt"
-        ),
+        summary=fields.first(summary, "description", "summary", "excerpt"),
         language=fields.first(_language, "lang", "language"),
         draft=fields.flag("draft", default=False) or not fields.flag("published", default=True),
         problems=tuple(fields.problems),
