@@ -1,7 +1,6 @@
 """Pages for people: the list of feeds, a feed, an article."""
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, render_template, request
 from markupsafe import Markup
@@ -40,15 +39,13 @@ def blueprint(republisher: Republisher) -> Blueprint:
     def article(key: str) -> Response:
         return answer("article.html", entry=republisher.entry(key), language=republisher.language())
 
-    routes.add_app_template_filter(_safe, "safe_html")
-    routes.add_app_template_filter(lambda moment: _local(moment, zone), "local")
+    @routes.app_template_filter()
+    def safe_html(html: SafeHTML) -> Markup:
+        """Leave the sanitiser's HTML as it is; templates escape everything else."""
+        return Markup(html)  # noqa: S704 - the type SafeHTML says that it is safe
+
+    @routes.app_template_filter()
+    def local(moment: datetime) -> str:
+        return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+
     return routes
-
-
-def _safe(html: SafeHTML) -> Markup:
-    """Let through what the sanitiser made; templates escape everything else."""
-    return Markup(html)  # noqa: S704 - SafeHTML is the proof
-
-
-def _local(moment: datetime, zone: ZoneInfo) -> str:
-    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")
