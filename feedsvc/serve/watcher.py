@@ -164,7 +164,7 @@ class WatcherProcess:
         self._stopping.set()
         with self._guard:
             if self._child is not None:
-                self._child.tell_to_end(2 * STOP_SECONDS)
+                self._child.end(2 * STOP_SECONDS)
 
     def replace(self, config: Config) -> None:
         """End the watcher, and start another for a configuration."""
@@ -172,7 +172,7 @@ class WatcherProcess:
             self._config = config
             if self._child is not None:
                 self._replacing = True
-                self._child.tell_to_end(2 * STOP_SECONDS)
+                self._child.end(2 * STOP_SECONDS)
 
     def _run(self) -> None:
         pause = 0.0
