@@ -20,6 +20,7 @@ from feedsvc.errors import ConfigError, FeedsvcError
 from feedsvc.model import Changes, Problem, Refresh
 from feedsvc.progressbar import progress_bar
 from feedsvc.republisher import Ignored, check as check_articles, ignored
+from feedsvc.schedule import trigger
 from feedsvc.serve import (
     Endpoint,
     PassNotes,
@@ -29,7 +30,6 @@ from feedsvc.serve import (
     serve as run_service,
     watch as run_watcher,
 )
-from feedsvc.watch import trigger
 
 F = TypeVar("F", bound=Callable[..., Any])
 

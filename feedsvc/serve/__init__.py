@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from feedsvc import config as configuration
 from feedsvc.config import Config
+from feedsvc.schedule import trigger
 from feedsvc.serve.endpoint import Endpoint, ServeError
 from feedsvc.serve.passes import PassNotes
 from feedsvc.serve.state import States, available_cores, log_to_stderr, open_republisher
 from feedsvc.serve.watcher import WatcherProcess
-from feedsvc.watch import trigger
 
 if TYPE_CHECKING:
     from flask import Flask

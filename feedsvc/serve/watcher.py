@@ -23,10 +23,11 @@ from feedsvc.index import watchlock
 from feedsvc.model import Refresh
 from feedsvc.progressbar import show_progress
 from feedsvc.republisher import Paths, Progress
+from feedsvc.schedule import trigger
 from feedsvc.serve.passes import PassNotes
 from feedsvc.serve.state import log_to_stderr, open_republisher
 from feedsvc.serve.watchdog import Watchdog
-from feedsvc.watch import Watcher, trigger
+from feedsvc.watch import Watcher
 
 logger = logging.getLogger(__name__)
 
