@@ -131,7 +131,7 @@ class Watcher:
         return max(0.0, min(until_due, self._again_at - time.monotonic(), _CLOCK_SECONDS))
 
     def _request_what_is_due(self) -> None:
-        """Request a pass by the schedule, by the wish of the last pass, or after a clock was set."""
+        """Request a pass if it is time for one, or if the wall clock was set."""
         now, jump = datetime.now(UTC), self._clocks.jump()
         was_set = abs(jump) > _JUMP_SECONDS
         if was_set:
