@@ -91,7 +91,7 @@ class Service:
 
             def known() -> bool:
                 self.check()
-                return index.articles() == articles
+                return index.articles.count() == articles
 
             programs.until(known, "all is known", pause=pause)
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from benchmarks import corpus
 from benchmarks.programs import run
 from feedsvc import __file__ as feedsvc_file, config as configuration
-from feedsvc.republisher import Republisher
-from feedsvc.serve import open_republisher
+from feedsvc.index import Index
+from feedsvc.serve import open_index
 
 FEEDSVC = [sys.executable, "-m", "feedsvc"]
 _MAKE = 2  # of corpus.make: one more whenever it makes something else
@@ -73,13 +73,10 @@ class Site:
             database.execute("DELETE FROM documents")
 
     @contextmanager
-    def index(self) -> Iterator[Republisher]:
+    def index(self) -> Iterator[Index]:
         """Open the state for reading, beside whoever uses it."""
-        republisher = open_republisher(configuration.load(self.config))
-        try:
-            yield republisher
-        finally:
-            republisher.close()
+        with closing(open_index(configuration.load(self.config))) as index:
+            yield index
 
     @contextmanager
     def visited(self, name: str) -> Iterator[Path]:

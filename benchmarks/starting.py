@@ -79,7 +79,7 @@ def _until_final(running: Service, site: Site) -> float:
     with site.index() as index, ThreadPoolExecutor(readers) as pool:
         while True:
             running.check()
-            complete = index.articles() == site.size
+            complete = index.articles.count() == site.size
             changed = max(pool.map(ask, clients, shares))
             last = changed or last
             if complete and not changed and len(etags) == len(FEEDS):

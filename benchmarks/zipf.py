@@ -94,12 +94,15 @@ def busy(
         _put(folder, running.port, found, seconds / 2, connections)
         alone = _put(folder, running.port, found, seconds, connections)
         with site.index() as index:
-            started, before = time.monotonic(), index.generation()
+            started, before = time.monotonic(), index.database.generation()
             arriving.rename(room)
 
             def known() -> bool:
                 # To count takes a core's time away from those who are measured.
-                return index.generation() != before and index.articles() == articles + more
+                return (
+                    index.database.generation() != before
+                    and index.articles.count() == articles + more
+                )
 
             during = _put(folder, running.port, found, 600, connections, until=known)
             took = time.monotonic() - started

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -15,19 +14,24 @@ from typing import Any, TextIO
 import click
 
 from feedsvc import __version__, config as configuration, xmltext
+from feedsvc.cleaning import Cleaner
 from feedsvc.config import Config
+from feedsvc.contents import Contents
+from feedsvc.diagnosis import Explainer, Ignored, check as check_articles, ignored
 from feedsvc.errors import ConfigError, FeedsvcError
+from feedsvc.health import PassNotes
+from feedsvc.index import journal
 from feedsvc.model import Changes, Problem, Refresh
+from feedsvc.passes import Passes
 from feedsvc.progressbar import progress_bar
-from feedsvc.republisher import Ignored, check as check_articles, ignored
 from feedsvc.schedule import trigger
 from feedsvc.serve import (
     Endpoint,
-    PassNotes,
     available_cores,
     log_to_stderr,
-    open_republisher,
+    open_index,
     serve as run_service,
+    utc_now,
     watch as run_watcher,
 )
 
@@ -119,15 +123,19 @@ def refresh(config_file: Path | None, as_json: bool, accept_empty: bool) -> None
     It waits for files that may still be being written.
     """
     config = _load(config_file)
-    with closing(open_republisher(config, owner=True)) as republisher:
-        notes = PassNotes(config, republisher, watched=False)
-        with progress_bar() as progress, notes.noting() as failures:
-            report = republisher.refresh(progress, accept_empty=accept_empty)
+    with closing(open_index(config, owner=True)) as index:
+        notes = PassNotes(config, index, utc_now, watched=False)
+        with (
+            closing(Passes(config, index, utc_now, processes=available_cores())) as passes,
+            progress_bar() as progress,
+            notes.noting() as failures,
+        ):
+            report = passes.make(progress, accept_empty=accept_empty)
             for _ in range(_MOST_WAITS):
                 if not report.pending or report.again_in is None:
                     break
                 time.sleep(report.again_in)
-                report = _joined(report, republisher.refresh(progress))
+                report = _joined(report, passes.make(progress))
             failures.extend(report.failures)
     click.echo(_as_json(report) if as_json else _as_text(report))
 
@@ -143,7 +151,7 @@ def check(config_file: Path | None, as_json: bool) -> None:
     config = _load(config_file)
     trigger(config.articles.rescan, config.site.timezone)  # raises ConfigError
     with progress_bar() as progress:
-        checked = check_articles(config, datetime.now(UTC), progress, processes=available_cores())
+        checked = check_articles(config, utc_now(), progress, processes=available_cores())
     problems = checked.problems
     unmatched, left_behind = ignored(config)
     if as_json:
@@ -177,8 +185,10 @@ def explain(config_file: Path | None, file: str) -> None:
 
     FILE is a path, or the article's path inside the articles directory.
     """
-    with closing(open_republisher(_load(config_file))) as republisher:
-        for heading, lines in republisher.explain(file):
+    config = _load(config_file)
+    with closing(open_index(config)) as index, closing(Cleaner()) as cleaner:
+        explainer = Explainer(config, index, Contents(config, index, cleaner))
+        for heading, lines in explainer.explain(file, utc_now()):
             click.echo(f"{heading}:")
             for line in lines:
                 click.echo(f"  {xmltext.shown(line.expandtabs())}")
@@ -194,8 +204,8 @@ def ledger() -> None:
 @click.argument("file", type=click.File("w", encoding="utf-8", atomic=True), default="-")
 def ledger_export(config_file: Path | None, file: TextIO) -> None:
     """Write the ledger to FILE, or to standard output, as lines of JSON."""
-    with closing(open_republisher(_load(config_file))) as republisher:
-        file.writelines(line + "\n" for line in republisher.export_ledger())
+    with closing(open_index(_load(config_file))) as index:
+        file.writelines(f"{journal.line(identity)}\n" for identity in index.ledger.all())
 
 
 @ledger.command("import")
@@ -206,8 +216,9 @@ def ledger_import(config_file: Path | None, file: TextIO) -> None:
 
     For an article that the ledger knows already, the id in FILE counts.
     """
-    with closing(open_republisher(_load(config_file))) as republisher:
-        click.echo(f"{republisher.import_ledger(file)} ids taken over")
+    with closing(open_index(_load(config_file))) as index:
+        number = index.import_ledger(journal.parse_all(file))
+    click.echo(f"{number} ids taken over")
 
 
 def _joined(first: Refresh, second: Refresh) -> Refresh:

@@ -6,6 +6,7 @@
 Sequences are tuples. Datetimes are aware, in UTC and in whole seconds, from the door on.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, NewType
@@ -22,6 +23,9 @@ ReferrerPolicy = Literal[
     "no-referrer", "origin", "same-origin", "strict-origin", "strict-origin-when-cross-origin",
     "origin-when-cross-origin", "no-referrer-when-downgrade", "unsafe-url",
 ]  # fmt: skip
+
+Progress = Callable[[int, int], None]
+"""Called with how many files are done, and of how many."""
 
 
 class Signature(NamedTuple):

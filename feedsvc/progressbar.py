@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-Progress = Callable[[int, int], None]
-"""Called with how many files are done, and of how many."""
+from feedsvc.model import Progress
 
 
 def show_progress(least: int) -> Callable[[], AbstractContextManager[Progress]]:

@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sites import Site
 
 from feedsvc import config as configuration
 from feedsvc.cleaning import Cleaner
 from feedsvc.index import Index
-from feedsvc.republisher import Republisher
-from feedsvc.serve import open_republisher
-from feedsvc.web import build_app
+from feedsvc.serve import open_index, utc_now
 
 ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -66,13 +65,13 @@ class Tree:
         self.told.add(str(self.root / source))
 
 
-def items(site: Republisher, slug: str = "all") -> list[dict[str, Any]]:
+def items(site: Site, slug: str = "all") -> list[dict[str, Any]]:
     """Return the entries of a feed, as JSON Feed has them."""
     found: list[dict[str, Any]] = json.loads(site.document(f"/feeds/{slug}.json").body)["items"]
     return found
 
 
-def titles(site: Republisher, slug: str = "all") -> list[str]:
+def titles(site: Site, slug: str = "all") -> list[str]:
     """Return the titles of a feed's entries, in its order."""
     return [item["title"] for item in items(site, slug)]
 
@@ -96,11 +95,11 @@ def tree(tmp_path: Path, clock: Clock) -> Tree:
 
 
 @pytest.fixture
-def open_site(tmp_path: Path, tree: Tree, clock: Clock) -> Iterator[Callable[..., Republisher]]:
-    """Open the republisher of `tree`; called again, it is the same site after a restart."""
-    opened: list[Republisher] = []
+def open_site(tmp_path: Path, tree: Tree, clock: Clock) -> Iterator[Callable[..., Site]]:
+    """Open the site of `tree`; called again, it is the same site after a restart."""
+    opened: list[Site] = []
 
-    def open_(*, cleaner: Cleaner | None = None, **sections: Any) -> Republisher:
+    def open_(*, cleaner: Cleaner | None = None, **sections: Any) -> Site:
         mapping: dict[str, Any] = {
             "site": {"title": "Test", "base_url": "https://feeds.example.org"},
             "state": {"url": "sqlite:///state/index.db"},
@@ -112,31 +111,32 @@ def open_site(tmp_path: Path, tree: Tree, clock: Clock) -> Iterator[Callable[...
             **sections.get("articles", {}),
         }
         config = configuration.parse(mapping, folder=tmp_path)
-        opened.append(Republisher(config, Index.open(config.state.url), clock, cleaner=cleaner))
+        opened.append(Site(config, Index.open(config.state.url), clock, cleaner=cleaner))
         return opened[-1]
 
     yield open_
-    for republisher in opened:
-        republisher.close()
+    for site in opened:
+        site.close()
 
 
 @pytest.fixture(scope="session")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Republisher]:
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Make the site of `seeds/` by the configuration beside the README; nobody changes it."""
     folder = tmp_path_factory.mktemp("state")
     config = configuration.load(ROOT / "config.yaml")
     state = configuration.State(url=f"sqlite:///{folder}/index.db")
-    site = open_republisher(replace(config, state=state))
+    config = replace(config, state=state)
+    site = Site(config, open_index(config), utc_now)
     site.refresh()
     yield site
     site.close()
 
 
 @pytest.fixture
-def site(open_site: Callable[..., Republisher]) -> Republisher:
+def site(open_site: Callable[..., Site]) -> Site:
     return open_site()
 
 
 @pytest.fixture
-def client(site: Republisher) -> FlaskClient:
-    return build_app(site).test_client()
+def client(site: Site) -> FlaskClient:
+    return site.app().test_client()

@@ -17,6 +17,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from sites import Site
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
@@ -26,7 +27,6 @@ from feedsvc.index.articles import ArticleTable
 from feedsvc.index.contents import ContentTable
 from feedsvc.index.documents import DocumentTable
 from feedsvc.index.feeds import FeedWriter
-from feedsvc.republisher import Republisher
 
 OWNERS = {
     owner.__name__: owner
@@ -87,7 +87,7 @@ def refresh_for_ever(config: str, point: tuple[str, str, int] | None) -> None:
         arm(*point)
     loaded = configuration.load(Path(config))
     index = Index.open(loaded.state.url, owner=True)
-    site = Republisher(loaded, index, lambda: datetime.now(UTC))
+    site = Site(loaded, index, lambda: datetime.now(UTC))
     while True:
         changed = bool(site.refresh().changes)
         items = json.loads(site.document("/feeds/all.json").body)["items"]

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from builders import article
 from conftest import NOW, Tree, items, titles
+from sites import Site
 
 import feedsvc
 from feedsvc import identity, mediatypes, weburl
+from feedsvc.diagnosis import check
 from feedsvc.formats import FORMATS
-from feedsvc.republisher import Republisher, check
-from feedsvc.web import build_app
 
-Open = Callable[..., Republisher]
+Open = Callable[..., Site]
 BAD = [
     "http://[::1",
     "//[x/a.png",
@@ -40,9 +40,9 @@ def test_a_lead_image_that_cannot_be_split_is_left_out_and_named(
     assert problem.cure
     assert titles(site) == ["Bad", "Good"]
     assert "image" not in items(site)[0]
-    client = build_app(site).test_client()
+    client = site.app().test_client()
     paths = [f"/feeds/{slug}.{suffix}" for slug in ("all", "news") for suffix in FORMATS]
-    pages = [f"/articles/{entry.key}" for entry in site.feed("all").entries]
+    pages = [f"/articles/{entry.key}" for entry in site.entries.feed("all").entries]
     answers = {path: client.get(path).status_code for path in (*paths, *pages, "/", "/opml.xml")}
     assert set(answers.values()) == {200}, answers
     assert check(site.config, NOW).problems == (problem,)

@@ -10,15 +10,15 @@ from multiprocessing import Pipe
 
 import pytest
 from conftest import Clock, Tree, items
+from sites import Site
 
 from feedsvc import content
 from feedsvc.children import Child
 from feedsvc.cleaning import Cleaner, is_costly
 from feedsvc.errors import CleaningError
-from feedsvc.republisher import Republisher, refresh
-from feedsvc.web import build_app
+from feedsvc.refresh import fingerprints, stages
 
-Open = Callable[..., Republisher]
+Open = Callable[..., Site]
 POLICY = content.Policy(link_base="https://x.example/a", media_base="https://x.example/")
 LONG = "<p>one</p>" * 100
 
@@ -221,8 +221,8 @@ def test_an_article_that_cannot_be_cleaned_is_its_summary_and_a_link_and_a_probl
 def test_other_rules_clean_again_newest_first_and_nothing_waits_for_it(
     tree: Tree, open_site: Open, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refresh, "_CLEANED_AT_ONCE", 2)
-    monkeypatch.setattr(refresh, "_CLEANING_SECONDS", 0.0)
+    monkeypatch.setattr(fingerprints, "_CLEANED_AT_ONCE", 2)
+    monkeypatch.setattr(stages, "CLEANING_SECONDS", 0.0)
     for day in range(1, 6):
         tree.write(
             f"{day}.html", f"---\ndate: 2022-01-0{day}\n---\n<p>{day} <b class=ad>ad</b></p>"
@@ -336,13 +336,13 @@ def test_images_go_by_way_of_the_proxy_and_only_those_addresses_are_served(
     assert attachment["mime_type"] == "image/jpeg"
     assert items(open_site(content=rules)) == [item], "the same addresses after a restart"
 
-    client = build_app(site).test_client()
+    client = site.app().test_client()
     path = proxied.removeprefix("https://feeds.example.org")
     assert client.get(path[:-2]).status_code == 404
     assert client.get(path.replace("/image/", "/image/A")).status_code == 404
     # It is let through to the fetching, which finds no such host here.
     assert client.get(path).status_code in {502, 504}
-    assert build_app(open_site()).test_client().get(path).status_code == 404, "off by default"
+    assert open_site().app().test_client().get(path).status_code == 404, "off by default"
 
 
 def test_images_go_by_way_of_another_proxy(tree: Tree, open_site: Open) -> None:
@@ -362,7 +362,7 @@ def test_the_key_of_the_proxy_is_in_no_page_feed_or_report(
     tree.write("a.html", "<img src=https://a.example/x.png>")
     site = open_site(content={"images": [{"hosts": ["*"], "via": "proxy"}]})
     report = site.refresh()
-    key = site.image_key()
+    key = site.contents.image_key()
     assert key is not None
     shown = [str(report), str(list(site.explain("a.html"))), repr(site.config)]
     shown += [site.document(f"/feeds/all.{one}").body.decode() for one in ("atom", "rss", "json")]

@@ -8,17 +8,15 @@ import pytest
 from conftest import NOW, Clock, Tree, items
 from flask.testing import FlaskClient
 from lxml import etree
+from sites import Site
 from werkzeug.http import parse_date
-
-from feedsvc.republisher import Republisher
-from feedsvc.web import build_app
 
 FEED = "/feeds/all.atom"
 UPDATED = "{http://www.w3.org/2005/Atom}updated"
 YEAR = timedelta(days=365)
 
 
-def updated(site: Republisher, path: str = FEED) -> datetime:
+def updated(site: Site, path: str = FEED) -> datetime:
     found = etree.fromstring(site.document(path).body).findtext(UPDATED)
     assert found is not None
     return datetime.fromisoformat(found)
@@ -40,9 +38,9 @@ def dates(item: dict[str, Any]) -> tuple[datetime, datetime]:
 
 
 def test_after_a_clock_that_was_a_year_ahead_polls_by_date_work_again(
-    site: Republisher, tree: Tree, clock: Clock
+    site: Site, tree: Tree, clock: Clock
 ) -> None:
-    client = build_app(site).test_client()
+    client = site.app().test_client()
     tree.write("a.html", "<p>a</p>")
     site.refresh()
     clock.advance(minutes=10)
@@ -69,7 +67,7 @@ def test_after_a_clock_that_was_a_year_ahead_polls_by_date_work_again(
 
 
 def test_an_article_first_seen_by_a_clock_that_was_ahead_is_not_held_until_then(
-    site: Republisher, tree: Tree, clock: Clock
+    site: Site, tree: Tree, clock: Clock
 ) -> None:
     clock.now += YEAR
     tree.write("a.html", "<p>a</p>")
@@ -86,7 +84,7 @@ def test_an_article_first_seen_by_a_clock_that_was_ahead_is_not_held_until_then(
 
 
 def test_dates_that_articles_declare_stay(
-    open_site: Callable[..., Republisher], tree: Tree, clock: Clock
+    open_site: Callable[..., Site], tree: Tree, clock: Clock
 ) -> None:
     site = open_site(articles={"future": "publish"})
     due = clock.now + timedelta(days=30)
@@ -99,10 +97,8 @@ def test_dates_that_articles_declare_stay(
     assert dates(item) == (due, due)
 
 
-def test_a_clock_that_was_behind_hides_no_change(
-    site: Republisher, tree: Tree, clock: Clock
-) -> None:
-    client = build_app(site).test_client()
+def test_a_clock_that_was_behind_hides_no_change(site: Site, tree: Tree, clock: Clock) -> None:
+    client = site.app().test_client()
     tree.write("a.html", "<p>a</p>")
     site.refresh()
     told = last_modified(client)
@@ -123,7 +119,7 @@ def test_a_clock_that_was_behind_hides_no_change(
 
 
 def test_a_step_of_the_clock_by_a_second_changes_nothing(
-    site: Republisher, tree: Tree, clock: Clock
+    site: Site, tree: Tree, clock: Clock
 ) -> None:
     tree.write("a.html", "<p>a</p>")
     site.refresh()
@@ -135,9 +131,9 @@ def test_a_step_of_the_clock_by_a_second_changes_nothing(
 
 @pytest.mark.parametrize("old", ["1999-01-01", "2022-02-02"])
 def test_a_feed_is_as_new_as_its_last_change(
-    site: Republisher, tree: Tree, clock: Clock, old: str
+    site: Site, tree: Tree, clock: Clock, old: str
 ) -> None:
-    client = build_app(site).test_client()
+    client = site.app().test_client()
     tree.write("a.html", "---\ndate: 2026-02-01\n---\n<p>a</p>")
     site.refresh()
     changes = [updated(site)]
@@ -161,7 +157,7 @@ def test_a_feed_is_as_new_as_its_last_change(
 
 
 def test_a_feed_that_the_watcher_has_not_heard_of_yet_is_not_of_1970(
-    open_site: Callable[..., Republisher], tree: Tree, clock: Clock
+    open_site: Callable[..., Site], tree: Tree, clock: Clock
 ) -> None:
     tree.write("a.html", "<p>a</p>")
     open_site().refresh()
@@ -186,9 +182,9 @@ BODIES = {
 
 @pytest.mark.parametrize(("body", "same"), BODIES.items())
 def test_a_move_changes_a_feed_only_where_addresses_depend_on_the_folder(
-    site: Republisher, tree: Tree, clock: Clock, body: str, same: bool
+    site: Site, tree: Tree, clock: Clock, body: str, same: bool
 ) -> None:
-    client = build_app(site).test_client()
+    client = site.app().test_client()
     tree.write("one/a.html", f"---\ntitle: A\n---\n{body}")
     site.refresh()
     first = [client.get(f"/feeds/all.{suffix}") for suffix in ("atom", "rss", "json")]
@@ -210,9 +206,7 @@ def test_a_move_changes_a_feed_only_where_addresses_depend_on_the_folder(
         ("headimg: a.png\nlink: https://x.org/1", True),
     ],
 )
-def test_so_does_a_lead_image(
-    site: Republisher, tree: Tree, clock: Clock, head: str, same: bool
-) -> None:
+def test_so_does_a_lead_image(site: Site, tree: Tree, clock: Clock, head: str, same: bool) -> None:
     tree.write("one/a.html", f"---\ntitle: A\n{head}\n---\nx")
     site.refresh()
     before = site.document(FEED)
@@ -224,7 +218,7 @@ def test_so_does_a_lead_image(
 
 
 def test_a_footer_with_a_relative_image_depends_on_the_folder(
-    open_site: Callable[..., Republisher], tree: Tree, clock: Clock
+    open_site: Callable[..., Site], tree: Tree, clock: Clock
 ) -> None:
     site = open_site(content={"footer": "<img src='logo.png'>"})
     tree.write("one/a.html", "---\ntitle: A\n---\nx")
@@ -236,7 +230,7 @@ def test_a_footer_with_a_relative_image_depends_on_the_folder(
 
 
 def test_states_that_saw_changes_at_other_times_differ_in_that_alone(
-    open_site: Callable[..., Republisher], tree: Tree, clock: Clock
+    open_site: Callable[..., Site], tree: Tree, clock: Clock
 ) -> None:
     tree.write("a.html", "---\ndate: 2026-01-01\n---\n<p>a</p>")
     one = open_site()

@@ -24,18 +24,17 @@ import feedparser
 import pytest
 from conftest import Tree, items, titles
 from service import LIMIT, Service, alive, serving, until
+from sites import Site
 from sqlalchemy import event
 
 import feedsvc
 from feedsvc import config as configuration
 from feedsvc.errors import NotReadyError, StateError
 from feedsvc.index import Index, journal, journal_of
-from feedsvc.republisher import Republisher
-from feedsvc.web import build_app
 
 ONE = "---\ntitle: One\ndate: 2022-01-01T00:00:00Z\ntags: [news]\n---\n<p>1</p>"
 PAGE = 4096  # bytes of a page of a database, as SQLite has it by default
-Open = Callable[..., Republisher]
+Open = Callable[..., Site]
 Seen = dict[str, tuple[str, str]]  # by title: the id and the date that a reader has seen
 Point = tuple[str, str, int]  # what is called, when in the call, at which call
 
@@ -217,14 +216,14 @@ def config(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def opened(config: Path, *, owner: bool = False) -> Iterator[Republisher]:
+def opened(config: Path, *, owner: bool = False) -> Iterator[Site]:
     loaded = configuration.load(config)
-    site = Republisher(loaded, Index.open(loaded.state.url, owner=owner), lambda: datetime.now(UTC))
+    site = Site(loaded, Index.open(loaded.state.url, owner=owner), lambda: datetime.now(UTC))
     with closing(site):
         yield site
 
 
-def seen(site: Republisher) -> Seen:
+def seen(site: Site) -> Seen:
     return {item["title"]: (item["id"], item["date_published"]) for item in items(site)}
 
 
@@ -234,7 +233,7 @@ class Trial:
 
     child: Child
     config: Path
-    reader: Republisher  # another process's view: it never refreshes
+    reader: Site  # another process's view: it never refreshes
     articles: Articles
     kills: int = 0
     refreshes: int = 0
@@ -281,7 +280,7 @@ class Trial:
         for title, (id, date) in seen.items():
             assert self.ids.setdefault(title, (id, date)) == (id, date), title
 
-    def _check_documents(self, site: Republisher) -> None:
+    def _check_documents(self, site: Site) -> None:
         there = {title: self.articles.texts[title] for title in self.articles.files.values()}
         found = {item["title"]: item["content_html"] for item in items(site)}
         assert sorted(titles(site)) == sorted(there), "each article, once"
@@ -299,11 +298,11 @@ class Trial:
         for path in ("/feeds/all.json", "/feeds/all.atom", "/feeds/all.rss", "/feeds/tag1.json"):
             assert self.reader.document(path).body == site.document(path).body
 
-    def _check_state(self, site: Republisher) -> None:
+    def _check_state(self, site: Site) -> None:
         """Check that ledger, journal and database are sound, and agree."""
         database = self.config.parent / "state" / "index.db"
         lines = journal.Journal(journal_of(database)).read()
-        ledger = {one.id: one for one in site._index.ledger.all()}
+        ledger = {one.id: one for one in site.index.ledger.all()}
         assert {id: lines.get(id) for id in ledger} == ledger
         with closing(sqlite3.connect(database)) as connection:
             assert connection.execute("PRAGMA quick_check").fetchall() == [("ok",)]
@@ -396,13 +395,13 @@ def no_room_for_files_over(most: int) -> Iterator[None]:
 
 
 @contextmanager
-def no_room_in_the_database(site: Republisher) -> Iterator[None]:
+def no_room_in_the_database(site: Site) -> Iterator[None]:
     """Have SQLite find the disk full."""
 
     def connected(connection: Any, _record: object) -> None:
         connection.execute("PRAGMA max_page_count = 1")  # no less than it has; so: no page more
 
-    engine = site._index.database._engine
+    engine = site.index.database._engine
     event.listen(engine, "connect", connected)
     engine.dispose()
     try:
@@ -410,6 +409,27 @@ def no_room_in_the_database(site: Republisher) -> Iterator[None]:
     finally:
         event.remove(engine, "connect", connected)
         engine.dispose()
+
+
+def test_a_state_from_before_the_first_release_is_made_anew_with_its_ids(
+    open_site: Open, tree: Tree, tmp_path: Path
+) -> None:
+    tree.write("1.html", ONE)
+    site = open_site()
+    site.refresh()
+    tree.rename("1.html", "moved.html")  # its source alone does not give its id
+    site.refresh()
+    before = items(site)
+    site.close()
+    with closing(sqlite3.connect(tmp_path / "state" / "index.db")) as database, database:
+        database.execute("UPDATE meta SET value = '6' WHERE key = 'schema'")
+        database.execute("DROP TABLE bodies")
+    address = f"sqlite:///{tmp_path}/state/index.db"
+    Index.open(address, owner=True).close()
+    again = open_site()
+    again.refresh()
+    assert items(again) == before
+    assert (tmp_path / "state" / "index.db.damaged-1").exists()
 
 
 @pytest.mark.parametrize("full", ["database", "log", "ledger"])
@@ -446,7 +466,7 @@ def test_on_a_full_disk_what_was_known_is_served_and_all_comes_when_there_is_roo
     assert [item for item in items(site) if item["title"] == "One"] == before
     assert seen(open_site()) == seen(site)
     lines = journal.Journal(ledger).read()
-    assert lines == {one.id: one for one in site._index.ledger.all()}
+    assert lines == {one.id: one for one in site.index.ledger.all()}
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no folder here is closed to root")
@@ -677,11 +697,11 @@ def test_a_state_that_goes_away_is_made_anew_the_same(
     with ExitStack() as opened:
         watcher, worker = (
             opened.enter_context(
-                closing(Republisher(config, Index.open(config.state.url, owner=owner), clock))
+                closing(Site(config, Index.open(config.state.url, owner=owner), clock))
             )
             for owner in (True, False)
         )
-        client = build_app(worker).test_client()
+        client = worker.app().test_client()
         watcher.refresh()
         tree.rename("moved.html", "moved again.html")  # its source alone does not give its id
         watcher.refresh()

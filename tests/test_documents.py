@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import Clock, Tree, items
+from sites import Site
 
 from feedsvc import formats
 from feedsvc.codings import encoded
@@ -18,9 +19,9 @@ from feedsvc.errors import GoneError, NotFoundError
 from feedsvc.index.articles import ArticleTable
 from feedsvc.index.contents import ContentTable
 from feedsvc.model import Document, Feed
-from feedsvc.republisher import Republisher, documents
+from feedsvc.publish import documents
 
-Open = Callable[..., Republisher]
+Open = Callable[..., Site]
 ATOM = "/feeds/all.atom"
 X = "/feeds/x.json"  # of a term, not configured
 
@@ -46,10 +47,10 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> Rendered:
     return Rendered(monkeypatch)
 
 
-def kept(site: Republisher, path: str) -> Document | None:
+def kept(site: Site, path: str) -> Document | None:
     """Return what the index keeps at `path` if it is of now."""
-    found = site._index.documents.read(path, site._documents._view)
-    return found[0] if found and path in site.versions([path]) else None
+    found = site.index.documents.read(path, site.documents._view)
+    return found[0] if found and path in site.documents.versions([path]) else None
 
 
 def test_another_process_and_the_next_start_find_it_made(
@@ -111,7 +112,7 @@ def test_the_index_keeps_a_document_by_its_codings(
 
 
 def test_many_who_ask_at_once_cause_one_rendering(
-    tree: Tree, site: Republisher, rendered: Rendered
+    tree: Tree, site: Site, rendered: Rendered
 ) -> None:
     tree.write("a.html", "---\ntags: [x]\n---\n<p>x</p>")
     site.refresh()
@@ -169,8 +170,8 @@ def test_what_is_stored_is_served_until_another_one_is_made(
     before = worker.document(ATOM)
     clock.advance(minutes=1)
     tree.write("b.html", "<p>b</p>")
-    monkeypatch.setattr(watcher, "_documents", open_site()._documents)
-    monkeypatch.setattr(watcher._documents, "publish", lambda *_: True)
+    monkeypatch.setattr(watcher.passes, "documents", open_site().documents)
+    monkeypatch.setattr(watcher.passes.documents, "publish", lambda *_: True)
     assert watcher.refresh().again_in == 0, "there is more to make"
     assert worker.document(ATOM) == before
     monkeypatch.undo()
@@ -183,7 +184,7 @@ def test_a_stage_makes_documents_for_so_long_and_the_next_one_goes_on(
 ) -> None:
     tree.write("a.html", "<p>a</p>")
     site = open_site()
-    monkeypatch.setattr("feedsvc.republisher._PUBLISHING_SECONDS", 0.0)
+    monkeypatch.setattr("feedsvc.passes._PUBLISHING_SECONDS", 0.0)
     assert site.refresh(one_stage=True).again_in == 0
     assert rendered.seen == []
     monkeypatch.undo()
@@ -222,7 +223,7 @@ def test_a_feed_that_is_gone_is_forgotten(tree: Tree, open_site: Open, clock: Cl
     assert site.refresh().again_in is None
     with pytest.raises(NotFoundError):
         site.document("/feeds/c.atom")
-    assert site._index.documents.outdated(site._documents._view) == []
+    assert site.index.documents.outdated(site.documents._view) == []
 
 
 def test_processes_with_other_settings_do_not_get_in_each_others_way(
@@ -249,14 +250,14 @@ def test_keeping_only_saves_work(tree: Tree, open_site: Open) -> None:
     tree.write("a.html", "<p>a</p>")
     site, other = open_site(), open_site()
     site.refresh()
-    with other._index.writing():
+    with other.index.writing():
         body = site.document(ATOM).body
     assert site.document(ATOM).body == body
     assert other.document(ATOM).body == body
 
 
 def test_an_article_withdrawn_while_its_feed_is_made_is_left_out(
-    tree: Tree, site: Republisher, monkeypatch: pytest.MonkeyPatch
+    tree: Tree, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write("a.html", "---\ntitle: A\n---\n<p>a</p>")
     tree.write("b.html", "---\ntitle: B\n---\n<p>b</p>")
@@ -269,7 +270,7 @@ def test_an_article_withdrawn_while_its_feed_is_made_is_left_out(
         "bodies",
         lambda table, sources: bodies(table, [s for s in sources if s == "a.html"]),
     )
-    assert [entry.title for entry in site.feed("all").entries] == ["A"]
+    assert [entry.title for entry in site.entries.feed("all").entries] == ["A"]
     monkeypatch.setattr(ArticleTable, "bodies", lambda table, sources: {})
     with pytest.raises(GoneError):
-        site.entry(key)
+        site.entries.entry(key)

@@ -9,17 +9,18 @@ from typing import Any
 import pytest
 from conftest import NOW, Clock, Tree, items, titles
 from lxml import etree
+from sites import Site
 
 from feedsvc import content, feeds
 from feedsvc.cleaning import Cleaner
+from feedsvc.diagnosis import check
 from feedsvc.formats import FORMATS, atom, jsonfeed, rss
 from feedsvc.index import Writer
 from feedsvc.index.feeds import FeedWriter
 from feedsvc.model import Article, Feed
-from feedsvc.republisher import Republisher, check, refresh
-from feedsvc.web import build_app
+from feedsvc.refresh import stages
 
-Open = Callable[..., Republisher]
+Open = Callable[..., Site]
 GOOD = "---\ntitle: Good {n}\ndate: 2022-01-0{n}\ntags: [news]\n---\n<p>It is {n}.</p>"
 BAD = "---\ntitle: Bad\ndate: 2022-01-02\ntags: [news]\n---\n<p>It is bad.</p>"
 FEEDS = [f"/feeds/{slug}.{suffix}" for slug in ("all", "news") for suffix in FORMATS]
@@ -70,7 +71,7 @@ def test_an_article_that_makes_a_step_fail_is_left_out_and_named(
     site = open_site()
     with caplog.at_level(logging.ERROR):
         site.refresh()
-        client = build_app(site).test_client()
+        client = site.app().test_client()
         assert {client.get(path).status_code for path in (*FEEDS, "/", "/opml.xml")} == {200}
     assert [title for title in titles(site) if title != "Bad"] == ["Good 3", "Good 1"]
     assert any("UnforeseenError" in problem.reason for problem in site.problems())
@@ -88,7 +89,7 @@ def test_an_entry_that_a_format_cannot_write_is_left_out_of_that_format(
     format = FORMATS[suffix]
     render = fail_for_bad(titles_of_feed, format.render)
     failing = {**FORMATS, suffix: replace(format, render=render)}
-    monkeypatch.setattr("feedsvc.republisher.documents.FORMATS", failing)
+    monkeypatch.setattr("feedsvc.publish.documents.FORMATS", failing)
     tree.write("1.html", GOOD.format(n=1))
     site = open_site()
     site.refresh()
@@ -143,15 +144,15 @@ def test_a_document_that_cannot_be_made_after_a_pass_holds_up_no_other(
     for path in FEEDS:
         site.document(path)
     tree.write("2.html", GOOD.format(n=2))
-    built = site._entries.built
+    built = site.entries.built
     monkeypatch.setattr(
-        site._entries, "built", fail_for_bad(lambda slug, _: "Bad" * (slug == "all"), built)
+        site.entries, "built", fail_for_bad(lambda slug, _: "Bad" * (slug == "all"), built)
     )
     with caplog.at_level(logging.ERROR):
         site.refresh()
     assert "/feeds/all.atom could not be made" in caplog.text
-    view = site._documents._view
-    kept = {path for path in FEEDS if site._index.documents.read(path, view)}
+    view = site.documents._view
+    kept = {path for path in FEEDS if site.index.documents.read(path, view)}
     assert kept == {path for path in FEEDS if "news" in path}
 
 
@@ -188,7 +189,7 @@ def test_a_step_of_a_pass_that_fails_is_undone_said_and_made_up_for(
 @pytest.fixture
 def costly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the cleaning of long articles costly."""
-    monkeypatch.setattr(refresh, "is_costly", lambda body, _markup: len(body) > 1000)
+    monkeypatch.setattr(stages, "is_costly", lambda body, _markup: len(body) > 1000)
 
 
 LONG = "<p>long</p>" * 200
@@ -236,7 +237,7 @@ def test_a_costly_article_under_another_name_never_leaves_the_feeds(
 def test_costly_articles_wait_for_each_other_and_nobody_waits_for_them(
     tree: Tree, open_site: Open, costly: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refresh, "_CLEANING_SECONDS", 0.0)
+    monkeypatch.setattr(stages, "CLEANING_SECONDS", 0.0)
     site = open_site()
     site.refresh()
     for n in range(3):

@@ -4,17 +4,18 @@ from collections.abc import Callable
 
 import pytest
 from conftest import Clock, Tree, items, titles
+from sites import Site
 
-from feedsvc.republisher import Republisher, check
+from feedsvc.diagnosis import check
 
-Open = Callable[..., Republisher]
+Open = Callable[..., Site]
 GOOD = "---\ntitle: Good\ndate: 2022-01-01\n---\nText."
 EMPTY = ["", " \n\t\n", "---\ntags: [news]\n---\n", "<!-- nothing -->\n", "<p>&nbsp;</p>"]
 
 
 @pytest.mark.parametrize("text", EMPTY)
 def test_an_article_that_loses_its_content_stays_and_is_named(
-    tree: Tree, clock: Clock, site: Republisher, text: str
+    tree: Tree, clock: Clock, site: Site, text: str
 ) -> None:
     tree.write("good.md", GOOD)
     site.refresh()
@@ -37,7 +38,7 @@ def test_an_article_that_loses_its_content_stays_and_is_named(
 
 @pytest.mark.parametrize("text", EMPTY)
 def test_a_new_file_without_content_waits_for_an_hour(
-    tree: Tree, clock: Clock, site: Republisher, text: str
+    tree: Tree, clock: Clock, site: Site, text: str
 ) -> None:
     tree.write("new.md", text)
     for _ in range(2):
@@ -55,7 +56,7 @@ def test_a_new_file_without_content_waits_for_an_hour(
     assert titles(site) == ["Good"]
 
 
-def test_a_new_file_is_published_as_soon_as_it_has_content(tree: Tree, site: Republisher) -> None:
+def test_a_new_file_is_published_as_soon_as_it_has_content(tree: Tree, site: Site) -> None:
     tree.write("new.md", "")
     site.refresh()
     tree.write("new.md", GOOD)
@@ -63,7 +64,7 @@ def test_a_new_file_is_published_as_soon_as_it_has_content(tree: Tree, site: Rep
     assert titles(site) == ["Good"]
 
 
-def test_a_waiting_file_that_goes_is_named_no_more(tree: Tree, site: Republisher) -> None:
+def test_a_waiting_file_that_goes_is_named_no_more(tree: Tree, site: Site) -> None:
     tree.write("new.md", "")
     site.refresh()
     tree.remove("new.md")
@@ -73,7 +74,7 @@ def test_a_waiting_file_that_goes_is_named_no_more(tree: Tree, site: Republisher
 @pytest.mark.parametrize(
     "text", ["---\ntitle: T\n---\n", "![](a.png)", "<img src=a.png>", "word", "<video src=a.mp4>"]
 )
-def test_a_title_a_word_or_a_picture_is_content(tree: Tree, site: Republisher, text: str) -> None:
+def test_a_title_a_word_or_a_picture_is_content(tree: Tree, site: Site, text: str) -> None:
     tree.write("new.md", text)
     assert site.refresh().problems == ()
     assert len(titles(site)) == 1

@@ -10,14 +10,13 @@ from typing import Any
 
 import pytest
 from conftest import Tree, items
+from sites import Site
 
 from feedsvc import identity, plaindata
 from feedsvc.formats import FORMATS
 from feedsvc.index import rows
 from feedsvc.model import Article, Person
 from feedsvc.outcome import Outcome
-from feedsvc.republisher import Republisher
-from feedsvc.web import build_app
 
 WHEN = datetime(2022, 1, 2, 3, 4, 5, tzinfo=UTC)
 EVERY = Article(
@@ -115,7 +114,7 @@ def test_a_change_of_it_is_a_change_of_the_entry(name: str) -> None:
 
 
 @pytest.fixture
-def documents(tree: Tree, open_site: Callable[..., Republisher]) -> dict[str, str]:
+def documents(tree: Tree, open_site: Callable[..., Site]) -> dict[str, str]:
     tree.write(
         "folder/file.html",
         "---\ntitle: A title\ntags: [A term]\n"
@@ -129,7 +128,7 @@ def documents(tree: Tree, open_site: Callable[..., Republisher]) -> dict[str, st
         site={"title": "Test", "base_url": "https://feeds.example.org", "language": "en"}
     )
     site.refresh()
-    client: Any = build_app(site).test_client()
+    client: Any = site.app().test_client()
     key = identity.key(items(site)[0]["id"])
     texts = {suffix: client.get(f"/feeds/all.{suffix}").text for suffix in FORMATS}
     return {**texts, "page": client.get(f"/articles/{key}").text}

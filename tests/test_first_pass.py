@@ -9,14 +9,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from conftest import Tree, titles
 from flask.testing import FlaskClient
+from sites import Site
 
 from feedsvc import articles, reading
 from feedsvc.errors import NotReadyError
+from feedsvc.model import Progress
 from feedsvc.reading import Reading
-from feedsvc.republisher import Republisher, refresh
-from feedsvc.web import build_app
+from feedsvc.refresh import stages
 
-Open = Callable[..., Republisher]
+Open = Callable[..., Site]
 ARTICLES = 40
 SECTIONS = {
     "feeds": {"limit": 5},
@@ -35,9 +36,9 @@ class Power(BaseException):
 @pytest.fixture
 def many(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Tree:
     """Make articles whose names tell nothing of their dates, and stages that are small."""
-    monkeypatch.setattr(refresh, "_STAGE", 10)
+    monkeypatch.setattr(stages, "STAGE", 10)
     monkeypatch.setattr(reading, "PART", 5)
-    monkeypatch.setattr(refresh, "PART", 5)
+    monkeypatch.setattr(stages, "PART", 5)
     for n in range(ARTICLES):
         term = "even" if n % 2 == 0 else "odd"
         date = datetime(2022, 1, 1, tzinfo=UTC) + timedelta(hours=n)
@@ -49,9 +50,7 @@ def many(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Tree:
     return tree
 
 
-def reading_of(
-    done: list[tuple[int, int]], at: int, then: Callable[[], object]
-) -> refresh.Progress:
+def reading_of(done: list[tuple[int, int]], at: int, then: Callable[[], object]) -> Progress:
     def note(now: int, total: int) -> None:
         done.append((now, total))
         if now == at:
@@ -68,7 +67,7 @@ def test_feeds_are_served_as_soon_as_their_newest_entries_are_known(
     many: Tree, open_site: Open
 ) -> None:
     site = open_site(**SECTIONS)
-    client: FlaskClient = build_app(open_site(**SECTIONS)).test_client()
+    client: FlaskClient = open_site(**SECTIONS).app().test_client()
     seen: list[object] = []
 
     def look() -> None:
@@ -104,12 +103,12 @@ def test_the_stages_come_to_what_one_transaction_comes_to(
 ) -> None:
     staged = open_site(**SECTIONS)
     staged.refresh()
-    monkeypatch.setattr(refresh, "_STAGE", 1000)
+    monkeypatch.setattr(stages, "STAGE", 1000)
     whole = open_site(state={"url": "sqlite:///state/other.db"}, **SECTIONS)
     whole.refresh()
     for path in [*PATHS, "/feeds/rare.json", "/opml.xml"]:
         assert staged.document(path).body == whole.document(path).body
-    assert list(staged.export_ledger()) == list(whole.export_ledger())
+    assert list(staged.index.ledger.all()) == list(whole.index.ledger.all())
 
 
 @pytest.mark.parametrize("at", range(5, ARTICLES, 5))
@@ -122,7 +121,7 @@ def test_after_a_crash_at_any_stage_the_next_start_goes_on(
     with pytest.raises(Power):
         open_site(**SECTIONS).refresh(reading_of([], at, fail))
     site = open_site(**SECTIONS)
-    served = site.ready()
+    served = site.index.meta.is_ready()
     assert served == (at > 10), "what the first stage has published is there"
     if served:
         assert titles(site) == newest()
@@ -171,7 +170,7 @@ def test_a_guess_finds_dates_as_they_are_mostly_written(head: bytes, date: str |
 def test_the_configured_feeds_are_made_after_the_first_stage(many: Tree, open_site: Open) -> None:
     site = open_site(**SECTIONS)
     assert site.refresh(one_stage=True).again_in == 0, "there is more to read"
-    assert site.versions(PATHS).keys() == set(PATHS)
+    assert site.documents.versions(PATHS).keys() == set(PATHS)
 
 
 @pytest.fixture
@@ -232,5 +231,5 @@ def test_a_first_pass_that_failed_goes_on_everywhere_whatever_an_event_tells(
         site.refresh(reading_of([], 15, fail))
     new = many.write("new.html", "---\ntitle: New\ndate: 2023-01-01\n---\nnew")
     site.refresh(paths=[str(new)])
-    assert site.articles() == ARTICLES + 1
+    assert site.index.articles.count() == ARTICLES + 1
     assert titles(site, "rare") == ["A30", "A3"]

@@ -9,16 +9,14 @@ import pytest
 from click.testing import CliRunner
 from conftest import NOW, Clock, Tree
 from flask.testing import FlaskClient
+from sites import Site
 
 from feedsvc.cli import main
 from feedsvc.errors import ScanError, StateError
+from feedsvc.health import Judge, PassNotes, PassRecord
 from feedsvc.index import Index, watchlock
-from feedsvc.republisher import Republisher
-from feedsvc.republisher.health import Judge, Passes
-from feedsvc.serve import PassNotes
-from feedsvc.web import build_app
 
-Open = Callable[..., Republisher]
+Open = Callable[..., Site]
 WITHIN = 3 * 60.0 + 5  # of a rescan every minute
 
 
@@ -33,11 +31,11 @@ class Moments:
         self.wall += seconds
         self.monotonic += seconds
 
-    def well(self, passes: Passes, *, alive: float = 0.0, watched: bool | None = True) -> bool:
+    def well(self, passes: PassRecord, *, alive: float = 0.0, watched: bool | None = True) -> bool:
         return self.judge.health(str(passes), alive=alive, watched=watched).well
 
-    def good(self) -> Passes:
-        return Passes(since=self.wall, within=WITHIN, good=True, watched=True)
+    def good(self) -> PassRecord:
+        return PassRecord(since=self.wall, within=WITHIN, good=True, watched=True)
 
 
 def test_a_pass_is_missed_when_three_are_late() -> None:
@@ -70,7 +68,7 @@ def test_passes_that_fail_count_from_the_last_good_one() -> None:
 
 def test_first_passes_that_fail_count_from_the_first() -> None:
     moments = Moments()
-    passes = Passes(since=moments.wall, within=WITHIN).after_start()
+    passes = PassRecord(since=moments.wall, within=WITHIN).after_start()
     for _ in range(4):
         passes = passes.after(moments.wall, "no such folder", WITHIN, watched=True)
         moments.pass_by(60)
@@ -104,7 +102,7 @@ def test_a_watcher_that_is_gone_is_told_at_once_where_it_can_be_seen() -> None:
     moments = Moments()
     assert not moments.well(moments.good(), watched=False)
     assert moments.well(moments.good(), watched=None)
-    by_hand = Passes(since=moments.wall, within=WITHIN, good=True)
+    by_hand = PassRecord(since=moments.wall, within=WITHIN, good=True)
     assert moments.well(by_hand, watched=False), "nobody has said that there is a watcher"
 
 
@@ -133,12 +131,12 @@ def test_what_is_not_remembered_or_of_another_version_counts_as_nothing(text: st
     assert Judge(lambda: 0.0).health(text, alive=0.0, watched=False).well
 
 
-def notes_of(site: Republisher, *, watched: bool = True) -> PassNotes:
-    return PassNotes(site.config, site, watched=watched)
+def notes_of(site: Site, *, watched: bool = True) -> PassNotes:
+    return PassNotes(site.config, site.index, site.clock, watched=watched)
 
 
 @pytest.fixture
-def locked(site: Republisher) -> None:
+def locked(site: Site) -> None:
     """Have the watcher's lock, for as long as this process runs."""
     file = watchlock.watcher_lock_of(site.config.state.url)
     assert file is not None
@@ -148,7 +146,7 @@ def locked(site: Republisher) -> None:
 
 @pytest.mark.usefixtures("locked")
 def test_monitors_see_the_last_error_and_the_last_good_pass(
-    site: Republisher, client: FlaskClient, open_site: Open, tree: Tree, clock: Clock
+    site: Site, client: FlaskClient, open_site: Open, tree: Tree, clock: Clock
 ) -> None:
     notes = notes_of(site)
     tree.write("a.md", "Hi")
@@ -168,7 +166,7 @@ def test_monitors_see_the_last_error_and_the_last_good_pass(
     with pytest.raises(ScanError), notes.noting():
         site.refresh()
     # As a monitor of another process sees it, that has not asked before.
-    answer = build_app(open_site()).test_client().get("/readyz")
+    answer = open_site().app().test_client().get("/readyz")
     assert (answer.status_code, answer.json["ready"]) == (503, False)
     assert "No such file or directory" in answer.json["error"]
     assert answer.json["last_pass"] == "2026-03-01T12:00:00+00:00"
@@ -182,7 +180,7 @@ def test_monitors_see_the_last_error_and_the_last_good_pass(
 
 @pytest.mark.usefixtures("locked")
 def test_monitors_see_nothing_of_what_an_unforeseen_error_says(
-    site: Republisher, client: FlaskClient
+    site: Site, client: FlaskClient
 ) -> None:
     site.refresh()
     with pytest.raises(ValueError, match="secret"), notes_of(site).noting():
@@ -190,7 +188,7 @@ def test_monitors_see_nothing_of_what_an_unforeseen_error_says(
     assert client.get("/readyz").json["error"] == "ValueError; the log says more"
 
 
-def test_monitors_see_that_the_watcher_is_gone(site: Republisher, client: FlaskClient) -> None:
+def test_monitors_see_that_the_watcher_is_gone(site: Site, client: FlaskClient) -> None:
     notes = notes_of(site)
     notes.note_start()
     with notes.noting():
@@ -206,35 +204,35 @@ def test_monitors_see_that_the_watcher_is_gone(site: Republisher, client: FlaskC
 
 
 def test_to_note_a_pass_tells_nobody_that_a_feed_has_changed_and_writes_one_row(
-    site: Republisher, tree: Tree
+    site: Site, tree: Tree
 ) -> None:
     tree.write("a.md", "Hi")
     site.refresh()
-    before, generation = site._index.meta.all(), site.generation()
+    before, generation = site.index.meta.all(), site.index.database.generation()
     notes = notes_of(site)
     for _ in range(2):
         with notes.noting():
             site.refresh()
-    after = site._index.meta.all()
-    assert site.generation() == generation
+    after = site.index.meta.all()
+    assert site.index.database.generation() == generation
     assert {key for key in after if after[key] != before.get(key)} == {"passes"}
     assert json.loads(after["passes"])["since"] == NOW.timestamp()
 
 
 def test_a_state_that_cannot_be_written_is_told_once_and_the_note_gets_old(
-    site: Republisher, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    site: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise StateError("no room on the disk")
 
-    monkeypatch.setattr(site._index.meta, "note", full)
+    monkeypatch.setattr(site.index.meta, "note", full)
     notes = notes_of(site)
     caplog.set_level("INFO")
     for _ in range(3):
         with notes.noting():
             site.refresh()
     assert caplog.text.count("no room on the disk") == 1
-    assert site._index.meta.get("passes") is None
+    assert site.index.meta.get("passes") is None
 
 
 def test_a_pass_by_hand_is_noted_too(tree: Tree, open_site: Open) -> None:
@@ -246,32 +244,32 @@ def test_a_pass_by_hand_is_noted_too(tree: Tree, open_site: Open) -> None:
     tree.write("a.md", "Hi")
     ended = CliRunner().invoke(main, ["refresh", "--config", str(config)])
     assert ended.exit_code == 0, ended.output
-    passes = Passes.parse(site._index.meta.get("passes"))
+    passes = PassRecord.parse(site.index.meta.get("passes"))
     assert passes is not None
     assert (passes.good, passes.watched, passes.within) == (True, False, WITHIN)
 
 
 def test_a_pass_gets_on_with_each_folder_article_and_document(
-    site: Republisher, tree: Tree, clock: Clock
+    site: Site, tree: Tree, clock: Clock
 ) -> None:
-    assert site.quiet_seconds() is None, "no pass is under way"
+    assert site.index.database.progress.quiet_seconds() is None, "no pass is under way"
     for folder in ("a", "b"):
         tree.write(f"{folder}/1.md", folder)
     moments: list[float] = []
 
     def progress(done: int, total: int) -> None:
-        quiet = site.quiet_seconds()
+        quiet = site.index.database.progress.quiet_seconds()
         assert quiet is not None
         moments.append(quiet)
 
     clock.advance(hours=1)
     site.refresh(progress)
     assert moments
-    assert site.quiet_seconds() is None
-    assert site._index.database.progress.read().alive == (NOW + timedelta(hours=1)).timestamp()
+    assert site.index.database.progress.quiet_seconds() is None
+    assert site.index.database.progress.read().alive == (NOW + timedelta(hours=1)).timestamp()
     clock.advance(hours=1)
     site.document("/feeds/all.atom")
-    assert site._index.database.progress.read().alive == (NOW + timedelta(hours=1)).timestamp(), (
+    assert site.index.database.progress.read().alive == (NOW + timedelta(hours=1)).timestamp(), (
         "that was no pass"
     )
 

@@ -4,7 +4,6 @@ import os
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -248,14 +247,3 @@ def test_the_database_is_in_wal_mode(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "x.db")
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
-
-
-def test_bodies_that_an_older_version_wrote_are_read(tmp_path: Path) -> None:
-    engine = create_engine(url(tmp_path / "x.db"))
-    with engine.connect() as connection:
-        schema.migrate(connection, schema.STEPS[:4])
-        connection.exec_driver_sql("INSERT INTO bodies (source, body) VALUES ('a', '<p>文</p>')")
-        connection.commit()
-    engine.dispose()
-    with closing(Index.open(url(tmp_path / "x.db"))) as index:
-        assert index.articles.bodies(["a", "b"]) == {"a": "<p>文</p>"}

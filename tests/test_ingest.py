@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 from conftest import NOW, Clock, Tree, items, titles
+from sites import Site
 
 from feedsvc.errors import LedgerError, NotFoundError, ScanError
-from feedsvc.republisher import Republisher
+from feedsvc.index import journal
 
 ONE = "---\ntitle: One\ndate: 2022-01-01T00:00:00Z\ntags: [news]\n---\n<p>1</p>"
 TWO = "---\ntitle: Two\ndate: 2022-01-02T00:00:00Z\ntags: [news]\n---\n<p>2</p>"
-Open = Callable[..., Republisher]
+Open = Callable[..., Site]
 SETTLING = {"settle": "2s"}
 
 
-def told(site: Republisher) -> list[str]:
+def told(site: Site) -> list[str]:
     return [problem.what for problem in site.refresh().problems]
 
 
@@ -111,7 +112,7 @@ def test_a_file_too_long_is_a_problem_and_is_not_opened(
 
 
 def test_a_file_that_cannot_be_read_keeps_its_last_version_and_is_tried_again(
-    site: Republisher, tree: Tree, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    site: Site, tree: Tree, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write("1.html", ONE)
     site.refresh()
@@ -139,7 +140,7 @@ FUTURE = ONE.replace("2022-01-01T00:00:00Z", "2026-03-01T12:30:00Z")
 
 
 def test_an_article_of_the_future_appears_when_it_is_due_without_a_change(
-    site: Republisher, tree: Tree, clock: Clock
+    site: Site, tree: Tree, clock: Clock
 ) -> None:
     tree.write("1.html", FUTURE)
     tree.write("2.html", TWO)
@@ -154,13 +155,13 @@ def test_an_article_of_the_future_appears_when_it_is_due_without_a_change(
     report = site.refresh()
     assert (bool(report.changes), report.again_in) == (False, None)
     assert titles(site) == titles(site, "news") == ["One", "Two"]
-    assert site.entry(items(site)[0]["url"].rpartition("/")[2]).title == "One"
+    assert site.entries.entry(items(site)[0]["url"].rpartition("/")[2]).title == "One"
 
 
-def test_a_held_article_has_no_page_and_no_feed_of_its_own(site: Republisher, tree: Tree) -> None:
+def test_a_held_article_has_no_page_and_no_feed_of_its_own(site: Site, tree: Tree) -> None:
     tree.write("1.html", FUTURE.replace("news", "secret"))
     site.refresh()
-    assert [one.slug for one in site.listings()] == ["all"]
+    assert [one.slug for one in site.entries.listings()] == ["all"]
     with pytest.raises(NotFoundError):
         site.document("/feeds/secret.atom")
 
@@ -192,7 +193,7 @@ def test_dates_without_a_zone_are_in_that_of_their_category(open_site: Open, tre
 
 
 def test_two_files_of_one_original_are_one_entry_and_the_second_is_named(
-    site: Republisher, tree: Tree
+    site: Site, tree: Tree
 ) -> None:
     head = "link: https://o.example.org/p/1\n"
     tree.write("1.html", ONE.replace("title", f"{head}title"))
@@ -209,7 +210,7 @@ def test_two_files_of_one_original_are_one_entry_and_the_second_is_named(
 
 
 def test_a_copy_whose_original_is_edited_becomes_an_article_at_once(
-    site: Republisher, tree: Tree, clock: Clock
+    site: Site, tree: Tree, clock: Clock
 ) -> None:
     tree.write("b.html", ONE)
     tree.write("a.html", ONE)
@@ -227,14 +228,14 @@ def test_a_copy_whose_original_is_edited_becomes_an_article_at_once(
     assert {item["title"]: item["id"] for item in items(site)} == settled
 
 
-def test_the_address_of_a_whole_site_makes_no_twins(site: Republisher, tree: Tree) -> None:
+def test_the_address_of_a_whole_site_makes_no_twins(site: Site, tree: Tree) -> None:
     for name, text in (("1.html", ONE), ("2.html", TWO)):
         tree.write(name, text.replace("title", "link: https://o.example.org/\ntitle"))
     assert told(site) == []
     assert titles(site) == ["Two", "One"]
 
 
-def test_what_looks_the_same_to_a_reader_is_the_same_article(site: Republisher, tree: Tree) -> None:
+def test_what_looks_the_same_to_a_reader_is_the_same_article(site: Site, tree: Tree) -> None:
     tree.write("1.html", ONE)
     site.refresh()
     before = items(site)
@@ -243,7 +244,7 @@ def test_what_looks_the_same_to_a_reader_is_the_same_article(site: Republisher, 
     assert items(site) == before
 
 
-def test_one_declared_id_in_two_files_is_one_entry(site: Republisher, tree: Tree) -> None:
+def test_one_declared_id_in_two_files_is_one_entry(site: Site, tree: Tree) -> None:
     tree.write("1.html", ONE.replace("title", "guid: tag:x,2024:1\ntitle"))
     tree.write("2.html", TWO.replace("title", "guid: tag:x,2024:1\ntitle"))
     (what,) = told(site)
@@ -251,9 +252,7 @@ def test_one_declared_id_in_two_files_is_one_entry(site: Republisher, tree: Tree
     assert titles(site) == ["One"]
 
 
-def test_white_space_in_front_matter_moves_nothing(
-    site: Republisher, tree: Tree, clock: Clock
-) -> None:
+def test_white_space_in_front_matter_moves_nothing(site: Site, tree: Tree, clock: Clock) -> None:
     tree.write("1.html", ONE)
     site.refresh()
     before = site.document("/feeds/all.atom")
@@ -267,7 +266,7 @@ def test_white_space_in_front_matter_moves_nothing(
 
 
 def test_an_unmounted_disk_takes_nothing_away_until_the_operator_says_so(
-    site: Republisher, tree: Tree
+    site: Site, tree: Tree
 ) -> None:
     tree.write("1.html", ONE)
     site.refresh()
@@ -281,7 +280,7 @@ def test_an_unmounted_disk_takes_nothing_away_until_the_operator_says_so(
     assert site.refresh().articles == 0
 
 
-def test_a_directory_that_was_emptied_is_empty(site: Republisher, tree: Tree) -> None:
+def test_a_directory_that_was_emptied_is_empty(site: Site, tree: Tree) -> None:
     tree.write("1.html", ONE)
     site.refresh()
     tree.remove("1.html")
@@ -290,7 +289,7 @@ def test_a_directory_that_was_emptied_is_empty(site: Republisher, tree: Tree) ->
 
 
 def test_a_folder_that_cannot_be_listed_keeps_its_articles_and_is_named(
-    site: Republisher, tree: Tree, monkeypatch: pytest.MonkeyPatch
+    site: Site, tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write("bad/1.html", ONE)
     tree.write("2.html", TWO)
@@ -316,7 +315,7 @@ def test_a_folder_that_cannot_be_listed_keeps_its_articles_and_is_named(
     "name",
     ["a b.md", "100%.md", "新闻－一.md", "a\nb.md", "🙂.md", "a?b&c=d.md", "x" * 250 + ".md"],
 )
-def test_odd_names_are_articles_like_any_other(site: Republisher, tree: Tree, name: str) -> None:
+def test_odd_names_are_articles_like_any_other(site: Site, tree: Tree, name: str) -> None:
     tree.write(name, ONE)
     assert told(site) == []
     assert titles(site) == ["One"]
@@ -325,7 +324,7 @@ def test_odd_names_are_articles_like_any_other(site: Republisher, tree: Tree, na
     assert titles(site) == ["Another"]
 
 
-def test_a_name_that_is_not_utf_8_works_and_keeps_its_id(site: Republisher, tree: Tree) -> None:
+def test_a_name_that_is_not_utf_8_works_and_keeps_its_id(site: Site, tree: Tree) -> None:
     odd = os.fsencode(tree.root) + b"/\xce\xc4\xd5\xc2.md"
     with open(odd, "wb") as file:  # noqa: PTH123 - a name that no Path should hold
         file.write(b"Hello")
@@ -354,38 +353,35 @@ def test_an_exported_ledger_brings_the_ids_to_another_machine(
     tree.rename("old.html", "new.html")
     old.refresh()
     before = items(old)
-    exported = list(old.export_ledger())
+    exported = journal.parse_all(map(journal.line, old.index.ledger.all()))
     new = open_site(state={"url": "sqlite:///elsewhere/x.db"})
     new.refresh()
     assert items(new)[0]["id"] != before[0]["id"], "a new machine only knows the new name"
-    assert new.import_ledger(exported) == 1
+    assert new.index.import_ledger(exported) == 1
     new.refresh()
     assert items(new) == before
-    assert list(new.export_ledger()) == exported
+    assert [*map(journal.line, new.index.ledger.all())] == [*map(journal.line, exported)]
 
 
-def test_a_file_that_goes_right_after_an_import_goes_from_the_feeds(
-    site: Republisher, tree: Tree
-) -> None:
+def test_a_file_that_goes_right_after_an_import_goes_from_the_feeds(site: Site, tree: Tree) -> None:
     tree.write("1.html", ONE)
     site.refresh()
-    site.import_ledger(list(site.export_ledger()))
+    site.index.import_ledger(list(site.index.ledger.all()))
     tree.remove("1.html")
     site.refresh()
     assert items(site) == []
 
 
 @pytest.mark.parametrize("line", ["x", "[]", "{}", '{"id": 1}', '{"id": "a"}'])
-def test_what_is_no_ledger_is_refused_whole(site: Republisher, line: str) -> None:
+def test_what_is_no_ledger_is_refused_whole(line: str) -> None:
     with pytest.raises(LedgerError, match="line 2 is not one of a ledger"):
-        site.import_ledger(["", line])
-    assert list(site.export_ledger()) == []
+        journal.parse_all(["", line])
 
 
 # --- explain
 
 
-def steps(site: Republisher, file: str) -> dict[str, list[str]]:
+def steps(site: Site, file: str) -> dict[str, list[str]]:
     return {heading: list(lines) for heading, lines in site.explain(file)}
 
 
@@ -431,7 +427,7 @@ def test_explain_shows_every_step(open_site: Open, tree: Tree) -> None:
     assert found["feeds"] == [f"https://f.example.org/feeds/{s}" for s in ("ads", "all", "c", "d")]
 
 
-def test_explain_shows_where_an_id_comes_from(site: Republisher, tree: Tree) -> None:
+def test_explain_shows_where_an_id_comes_from(site: Site, tree: Tree) -> None:
     tree.write("1.html", ONE)
     assert steps(site, "1.html")["id"][1] == "new: made from the file's path and site.id"
     site.refresh()
@@ -444,9 +440,7 @@ def test_explain_shows_where_an_id_comes_from(site: Republisher, tree: Tree) -> 
     assert steps(site, "3.html")["id"] == ["urn:x", "the front matter declares it: urn:x"]
 
 
-def test_explain_says_why_an_article_is_in_no_feed(
-    site: Republisher, tree: Tree, clock: Clock
-) -> None:
+def test_explain_says_why_an_article_is_in_no_feed(site: Site, tree: Tree, clock: Clock) -> None:
     tree.write("bad.md", "---\n- x\n---\n")
     tree.write("draft.md", "---\ndraft: true\n---\n")
     tree.write("later.md", FUTURE)

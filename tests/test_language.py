@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from conftest import Clock, Tree
+from sites import Site
 
 from feedsvc import language
 from feedsvc.cli import main
-from feedsvc.republisher import Republisher
-from feedsvc.web import build_app
 
 FEEDS = ("/feeds/all.atom", "/feeds/all.rss", "/feeds/all.json")
 
@@ -48,9 +47,9 @@ def write(tree: Tree, titles: list[str], prefix: str = "") -> None:
         tree.write(f"{prefix}{number}.html", f"---\ntitle: '{title}'\n---\n<p>x</p>")
 
 
-def declared(site: Republisher) -> set[str]:
+def declared(site: Site) -> set[str]:
     """Return the languages that the feeds and pages of a site declare."""
-    client = build_app(site).test_client()
+    client = site.app().test_client()
     atom, rss, json_ = (site.document(path).body.decode() for path in FEEDS)
     return {
         atom.partition('xml:lang="')[2].partition('"')[0],
@@ -60,22 +59,20 @@ def declared(site: Republisher) -> set[str]:
     }
 
 
-def test_the_guess_is_declared_in_every_format_and_page(site: Republisher, tree: Tree) -> None:
+def test_the_guess_is_declared_in_every_format_and_page(site: Site, tree: Tree) -> None:
     write(tree, ZH)
     site.refresh()
     assert declared(site) == {"zh"}
 
 
-def test_where_none_is_sure_none_is_declared(site: Republisher, tree: Tree) -> None:
+def test_where_none_is_sure_none_is_declared(site: Site, tree: Tree) -> None:
     write(tree, ["Le temps des cerises"])
     site.refresh()
     assert declared(site) == {""}
-    assert "<html>" in build_app(site).test_client().get("/").text
+    assert "<html>" in site.app().test_client().get("/").text
 
 
-def test_what_the_configuration_says_counts(
-    open_site: Callable[..., Republisher], tree: Tree
-) -> None:
+def test_what_the_configuration_says_counts(open_site: Callable[..., Site], tree: Tree) -> None:
     site = open_site(site={"language": "zh-TW"})
     write(tree, EN)
     site.refresh()
@@ -83,7 +80,7 @@ def test_what_the_configuration_says_counts(
 
 
 def test_a_guess_from_few_titles_is_made_again_and_one_from_many_stays(
-    site: Republisher, tree: Tree, clock: Clock
+    site: Site, tree: Tree, clock: Clock
 ) -> None:
     write(tree, EN[:1])
     site.refresh()
@@ -101,7 +98,7 @@ def test_a_guess_from_few_titles_is_made_again_and_one_from_many_stays(
 
 
 def test_another_guess_changes_feeds_that_no_new_article_is_in(
-    site: Republisher, tree: Tree, clock: Clock
+    site: Site, tree: Tree, clock: Clock
 ) -> None:
     tree.write("a.html", "---\ntitle: Vim 9\ntags: [x]\n---\nx")
     site.refresh()

@@ -9,15 +9,15 @@ from typing import Any
 import feedparser
 import pytest
 from conftest import Clock, Tree, items
+from sites import Site
 
 from feedsvc.content import depends_on_folder, playable
 from feedsvc.model import SafeHTML
-from feedsvc.republisher import Republisher
 
 BASE = "https://feeds.example.org/media"
 
 
-def enclosures(site: Republisher) -> dict[str, list[tuple[str, str, str | None]]]:
+def enclosures(site: Site) -> dict[str, list[tuple[str, str, str | None]]]:
     """Return what each format has of the newest entry: address, type, length."""
     found = {}
     for suffix in ("atom", "rss"):
@@ -35,9 +35,7 @@ def enclosures(site: Republisher) -> dict[str, list[tuple[str, str, str | None]]
     return found
 
 
-def test_what_plays_is_the_enclosure_and_the_image_is_media_rss(
-    site: Republisher, tree: Tree
-) -> None:
+def test_what_plays_is_the_enclosure_and_the_image_is_media_rss(site: Site, tree: Tree) -> None:
     tree.write("2024/a b.mp3", b"x" * 1234)
     tree.write("2024/cover.png", b"x" * 55)
     tree.write(
@@ -56,7 +54,7 @@ def test_what_plays_is_the_enclosure_and_the_image_is_media_rss(
     assert items(site)[0]["image"] == f"{BASE}/2024/cover.png"
 
 
-def test_an_image_alone_is_the_enclosure_with_its_length(site: Republisher, tree: Tree) -> None:
+def test_an_image_alone_is_the_enclosure_with_its_length(site: Site, tree: Tree) -> None:
     tree.write("cover.png", b"x" * 55)
     tree.write("a.html", "---\nheadimg: cover.png\n---\n<p>x</p>")
     site.refresh()
@@ -65,7 +63,7 @@ def test_an_image_alone_is_the_enclosure_with_its_length(site: Republisher, tree
 
 
 def test_a_feed_of_summaries_has_the_sound_all_the_same(
-    open_site: Callable[..., Republisher], tree: Tree
+    open_site: Callable[..., Site], tree: Tree
 ) -> None:
     site = open_site(feeds={"content": "summary"})
     tree.write("a.html", "<p>x</p><audio src='https://x.org/a.ogg'></audio>")
@@ -78,9 +76,7 @@ def test_a_feed_of_summaries_has_the_sound_all_the_same(
     ["none.mp3", "..%2f..%2fsecret.mp3", "link.mp3", ".hid/a.mp3", "dir.mp3", "a%00.mp3",
      "https://x.org/a.mp3", "loop.mp3", "//feeds.example.org.evil/media/a.mp3"],
 )  # fmt: skip
-def test_of_what_is_not_ours_no_length_is_known(
-    site: Republisher, tree: Tree, address: str
-) -> None:
+def test_of_what_is_not_ours_no_length_is_known(site: Site, tree: Tree, address: str) -> None:
     (tree.root.parent / "secret.mp3").write_bytes(b"secret")
     (tree.root / "link.mp3").symlink_to(tree.root.parent / "secret.mp3")
     (tree.root / "loop.mp3").symlink_to(tree.root / "loop.mp3")
@@ -93,7 +89,7 @@ def test_of_what_is_not_ours_no_length_is_known(
 
 
 def test_a_media_file_that_changes_alone_changes_no_feed(
-    site: Republisher, tree: Tree, clock: Clock
+    site: Site, tree: Tree, clock: Clock
 ) -> None:
     tree.write("a.mp3", b"x")
     tree.write("a.html", "<p>x</p><audio src='a.mp3'></audio>")
@@ -173,7 +169,7 @@ def test_the_worst_bodies_take_no_time_worth_speaking_of() -> None:
     subprocess.run([sys.executable, "-c", WORST], check=True, timeout=60)
 
 
-def test_the_samples_have_next_to_no_references(samples: Republisher) -> None:
+def test_the_samples_have_next_to_no_references(samples: Site) -> None:
     from test_formats import references
 
     for suffix in ("atom", "rss"):

@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 from conftest import Tree, titles
 from flask.testing import FlaskClient
+from sites import Site
 
 from feedsvc import scan
-from feedsvc.republisher import Republisher
 from feedsvc.scan import Directory, Links, opening
-from feedsvc.web import build_app
 
 INCLUDE = ("**/*.md",)
 SECRET = b"what nobody may read"
@@ -227,7 +226,7 @@ def test_nothing_outside_is_read_however_often_a_link_is_swapped(root: Path, lin
 
 
 def test_an_article_swapped_for_a_link_between_scan_and_reading_is_not_published(
-    site: Republisher, tree: Tree, monkeypatch: pytest.MonkeyPatch
+    site: Site, tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write("a.md", "---\ntitle: Inside\n---\ntext")
     (tree.root.parent / "secret.md").write_text("---\ntitle: Secret\n---\ntext")
@@ -244,7 +243,7 @@ def test_an_article_swapped_for_a_link_between_scan_and_reading_is_not_published
 
 
 def test_a_pipe_in_the_place_of_an_article_holds_up_no_pass(
-    site: Republisher, tree: Tree, monkeypatch: pytest.MonkeyPatch
+    site: Site, tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write("a.md", "---\ntitle: A\n---\ntext")
     tree.write("b.md", "---\ntitle: B\n---\ntext")
@@ -275,7 +274,7 @@ def test_no_more_is_read_than_was_asked_for(root: Path) -> None:
 
 
 def test_a_file_that_has_grown_since_the_scan_is_not_read_whole(
-    open_site: Callable[..., Republisher], tree: Tree, monkeypatch: pytest.MonkeyPatch
+    open_site: Callable[..., Site], tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = open_site(articles={"max_bytes": 1024})
     file = tree.write("a.md", "short")
@@ -308,10 +307,10 @@ def test_an_open_file_is_closed_whatever_it_was(root: Path) -> None:
 
 
 @pytest.fixture
-def media(tree: Tree, site: Republisher) -> FlaskClient:
+def media(tree: Tree, site: Site) -> FlaskClient:
     tree.write("x.png", b"inside")
     (tree.root.parent / "secret.png").write_bytes(SECRET)
-    return build_app(site).test_client()
+    return site.app().test_client()
 
 
 def test_a_pipe_in_the_place_of_an_image_holds_up_nobody(media: FlaskClient, tree: Tree) -> None:
@@ -340,24 +339,24 @@ def test_an_image_swapped_for_a_link_as_it_is_opened_is_not_served(
     [("inside", 200, 404), ("never", 404, 404), ("anywhere", 200, 200)],
 )
 def test_links_to_media_are_followed_as_those_to_articles(
-    open_site: Callable[..., Republisher], tree: Tree, links: Links, inside: int, outside: int
+    open_site: Callable[..., Site], tree: Tree, links: Links, inside: int, outside: int
 ) -> None:
     tree.write("x.png", b"inside")
     (tree.root.parent / "secret.png").write_bytes(SECRET)
     (tree.root / "near.png").symlink_to("x.png")
     (tree.root / "far.png").symlink_to("../secret.png")
-    client = build_app(open_site(articles={"links": links})).test_client()
+    client = open_site(articles={"links": links}).app().test_client()
     assert client.get("/media/near.png", buffered=True).status_code == inside
     assert client.get("/media/far.png", buffered=True).status_code == outside
 
 
 @pytest.mark.parametrize("links", ["inside", "never", "anywhere"])
 def test_what_stands_for_odd_bytes_in_a_name_leads_nowhere_else(
-    open_site: Callable[..., Republisher], tree: Tree, links: Links
+    open_site: Callable[..., Site], tree: Tree, links: Links
 ) -> None:
     (tree.root.parent / "secret.png").write_bytes(SECRET)
     (tree.root / "sub").mkdir()
-    client = build_app(open_site(articles={"links": links})).test_client()
+    client = open_site(articles={"links": links}).app().test_client()
     for path in (r"\x2e\x2e/secret.png", r"\x2e./secret.png", r"sub\x2f..\x2f..\x2fsecret.png"):
         assert client.get(f"/media/{path}").status_code == 404
 

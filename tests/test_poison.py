@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 from conftest import Clock, Tree
 from lxml import etree
+from sites import Site
 
 from feedsvc import config as configuration
 from feedsvc.formats import FORMATS
 from feedsvc.index import Index
-from feedsvc.republisher import Republisher
 
 GOOD = 999  # with the poison, as many as a feed may show
 ENTRY = {
@@ -172,7 +172,7 @@ class Thousand:
             "feeds": {"limit": 1000},
         }
         config = configuration.parse(mapping, folder=folder)
-        self.site = Republisher(config, Index.open(config.state.url), clock)
+        self.site = Site(config, Index.open(config.state.url), clock)
         self.site.refresh()
         self.entries = {name: entries(self.body("all", name), name) for name in FORMATS}
         self.even = {name: self.body("even", name) for name in FORMATS}
@@ -221,7 +221,7 @@ def test_one_poisoned_article_changes_no_byte_of_the_others(
             assert [one for one in found if one in theirs] == good
             assert len(found) == published
             assert thousand.body("even", format) == thousand.even[format]
-        for slug in {feed.slug for feed in site.listings()} - {"all", "even", "odd"}:
+        for slug in {feed.slug for feed in site.entries.listings()} - {"all", "even", "odd"}:
             assert all(len(entries(thousand.body(slug, name), name)) <= 1 for name in FORMATS)
     finally:
         tree.remove(source)

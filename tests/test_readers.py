@@ -16,10 +16,8 @@ from typing import Any
 
 import pytest
 from conftest import Tree
+from sites import Site
 from werkzeug.serving import make_server
-
-from feedsvc.republisher import Republisher
-from feedsvc.web import build_app
 
 TITLES = ["Vec<T> & “Two”", "一号"]
 SHOWN = ["Vec‹T› & “Two”", "一号"]
@@ -56,11 +54,11 @@ class Recorder:
 
 
 @pytest.fixture
-def served(site: Republisher, tree: Tree) -> Iterator[tuple[str, Recorder]]:
+def served(site: Site, tree: Tree) -> Iterator[tuple[str, Recorder]]:
     tree.write("1.md", f"---\ntitle: {TITLES[1]}\nauthor: 李\ndate: 2022-01-01\n---\nHello")
     tree.write("2.md", f"---\ntitle: '{TITLES[0]}'\nauthor: Ann\ndate: 2022-01-02\n---\nHello")
     site.refresh()
-    recorder = Recorder(build_app(site))
+    recorder = Recorder(site.app())
     server = make_server("127.0.0.1", 0, recorder, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -117,7 +115,7 @@ def test_sfeed_lists_the_entries_and_polls_cheaply(
 
 
 @pytest.fixture
-def hostile(site: Republisher, tree: Tree, tmp_path: Path) -> Path:
+def hostile(site: Site, tree: Tree, tmp_path: Path) -> Path:
     """A folder with feeds whose plain text would be markup in a page, newest entry first."""
     for number, text in enumerate(HOSTILE):
         value = json.dumps(text)

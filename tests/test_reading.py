@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 from conftest import Tree
+from sites import Site
 
 from feedsvc import plaindata, reading
 from feedsvc.outcome import Outcome
 from feedsvc.reading import Reading
-from feedsvc.republisher import Republisher
 
-Open = Callable[..., Republisher]
+Open = Callable[..., Site]
 
 
 @pytest.fixture

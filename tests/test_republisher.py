@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 from conftest import NOW, Clock, Tree, items, titles
+from sites import Site
 
+from feedsvc.diagnosis import check
 from feedsvc.errors import GoneError, NotFoundError, NotReadyError, ScanError
 from feedsvc.index.articles import ArticleTable
 from feedsvc.model import Document, Refresh
-from feedsvc.republisher import Republisher, check
 
 ONE = "---\ntitle: One\ndate: 2022-01-01T00:00:00Z\ntags: [news]\n---\n<p>1</p>"
 TWO = "---\ntitle: Two\ndate: 2022-01-02T00:00:00Z\ntags: [news, life]\n---\n<p>2</p>"
-Open = Callable[..., Republisher]
+Open = Callable[..., Site]
 
 
 def counts(report: Refresh) -> tuple[int, int, int]:
@@ -22,9 +23,7 @@ def counts(report: Refresh) -> tuple[int, int, int]:
     return len(changes.added), len(changes.modified), len(changes.removed)
 
 
-def test_what_is_in_the_directory_is_in_the_feeds_newest_first(
-    site: Republisher, tree: Tree
-) -> None:
+def test_what_is_in_the_directory_is_in_the_feeds_newest_first(site: Site, tree: Tree) -> None:
     tree.write("1.html", ONE)
     tree.write("deep/2.html", TWO)
     report = site.refresh()
@@ -36,7 +35,7 @@ def test_what_is_in_the_directory_is_in_the_feeds_newest_first(
 
 
 def test_a_pass_over_an_unchanged_tree_opens_no_file(
-    site: Republisher, tree: Tree, monkeypatch: pytest.MonkeyPatch
+    site: Site, tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write("1.html", ONE)
     site.refresh()
@@ -62,9 +61,7 @@ def test_a_restart_costs_nothing_and_changes_no_byte(
     assert [second.document(f"/feeds/all.{s}") for s in ("atom", "rss", "json")] == before
 
 
-def test_an_edit_keeps_the_id_and_moves_updated(
-    site: Republisher, tree: Tree, clock: Clock
-) -> None:
+def test_an_edit_keeps_the_id_and_moves_updated(site: Site, tree: Tree, clock: Clock) -> None:
     tree.write("1.html", ONE)
     site.refresh()
     (before,) = items(site)
@@ -78,7 +75,7 @@ def test_an_edit_keeps_the_id_and_moves_updated(
     assert after["date_modified"] == (NOW + timedelta(hours=1)).isoformat()
 
 
-def test_a_touch_changes_nothing_a_reader_sees(site: Republisher, tree: Tree, clock: Clock) -> None:
+def test_a_touch_changes_nothing_a_reader_sees(site: Site, tree: Tree, clock: Clock) -> None:
     tree.write("1.html", ONE)
     site.refresh()
     before = site.document("/feeds/all.atom")
@@ -88,9 +85,7 @@ def test_a_touch_changes_nothing_a_reader_sees(site: Republisher, tree: Tree, cl
     assert site.document("/feeds/all.atom") == before
 
 
-def test_a_rename_keeps_the_id_and_changes_no_byte(
-    site: Republisher, tree: Tree, clock: Clock
-) -> None:
+def test_a_rename_keeps_the_id_and_changes_no_byte(site: Site, tree: Tree, clock: Clock) -> None:
     tree.write("1.html", ONE)
     site.refresh()
     before = site.document("/feeds/all.atom").body
@@ -100,23 +95,21 @@ def test_a_rename_keeps_the_id_and_changes_no_byte(
     assert site.document("/feeds/all.atom").body == before
 
 
-def test_a_deleted_article_is_gone_from_feeds_and_its_page_says_so(
-    site: Republisher, tree: Tree
-) -> None:
+def test_a_deleted_article_is_gone_from_feeds_and_its_page_says_so(site: Site, tree: Tree) -> None:
     tree.write("1.html", ONE)
     tree.write("2.html", TWO)
     site.refresh()
     key = items(site, "life")[0]["url"].rpartition("/")[2]
-    assert site.entry(key).title == "Two"
+    assert site.entries.entry(key).title == "Two"
     tree.remove("2.html")
     assert counts(site.refresh()) == (0, 0, 1)
     assert titles(site) == ["One"]
     assert titles(site, "life") == [], "a feed that people subscribe to stays, if empty"
     with pytest.raises(GoneError):
-        site.entry(key)
+        site.entries.entry(key)
 
 
-def test_put_back_it_has_its_old_id(site: Republisher, tree: Tree, clock: Clock) -> None:
+def test_put_back_it_has_its_old_id(site: Site, tree: Tree, clock: Clock) -> None:
     tree.write("1.html", ONE)
     site.refresh()
     before = items(site)
@@ -129,7 +122,7 @@ def test_put_back_it_has_its_old_id(site: Republisher, tree: Tree, clock: Clock)
 
 
 def test_a_copy_is_published_once_and_takes_over_when_the_original_goes(
-    site: Republisher, tree: Tree
+    site: Site, tree: Tree
 ) -> None:
     tree.write("b.html", ONE)
     site.refresh()
@@ -144,7 +137,7 @@ def test_a_copy_is_published_once_and_takes_over_when_the_original_goes(
 
 
 def test_an_article_without_a_date_keeps_the_time_it_was_first_seen(
-    site: Republisher, tree: Tree, clock: Clock
+    site: Site, tree: Tree, clock: Clock
 ) -> None:
     tree.write("1.md", "Hello")
     site.refresh()
@@ -156,7 +149,7 @@ def test_an_article_without_a_date_keeps_the_time_it_was_first_seen(
     assert item["date_modified"] == (NOW + timedelta(days=3)).isoformat()
 
 
-def test_a_broken_file_is_a_problem_and_harms_no_other(site: Republisher, tree: Tree) -> None:
+def test_a_broken_file_is_a_problem_and_harms_no_other(site: Site, tree: Tree) -> None:
     tree.write("1.html", ONE)
     tree.write("bad.md", "---\n- a\n---\n")
     (problem,) = site.refresh().problems
@@ -168,9 +161,7 @@ def test_a_broken_file_is_a_problem_and_harms_no_other(site: Republisher, tree: 
     assert sorted(titles(site)) == ["One", "a: b"]
 
 
-def test_an_article_that_turns_bad_keeps_its_last_good_version(
-    site: Republisher, tree: Tree
-) -> None:
+def test_an_article_that_turns_bad_keeps_its_last_good_version(site: Site, tree: Tree) -> None:
     tree.write("1.html", ONE)
     site.refresh()
     before = site.document("/feeds/all.atom")
@@ -180,9 +171,7 @@ def test_an_article_that_turns_bad_keeps_its_last_good_version(
     assert site.document("/feeds/all.atom") == before
 
 
-def test_a_draft_is_left_out_and_withdraws_what_was_published(
-    site: Republisher, tree: Tree
-) -> None:
+def test_a_draft_is_left_out_and_withdraws_what_was_published(site: Site, tree: Tree) -> None:
     tree.write("1.html", ONE)
     tree.write("2.html", TWO.replace("title", "draft: true\ntitle"))
     site.refresh()
@@ -192,7 +181,7 @@ def test_a_draft_is_left_out_and_withdraws_what_was_published(
     assert titles(site) == []
 
 
-def test_a_directory_that_vanishes_takes_nothing_away(site: Republisher, tree: Tree) -> None:
+def test_a_directory_that_vanishes_takes_nothing_away(site: Site, tree: Tree) -> None:
     tree.write("1.html", ONE)
     site.refresh()
     tree.root.rename(tree.root.with_name("elsewhere"))
@@ -239,7 +228,7 @@ def test_feeds_of_terms_are_there_only_when_asked_for(open_site: Open, tree: Tre
     site.refresh()
     with pytest.raises(NotFoundError, match="no feed called “news”"):
         site.document("/feeds/news.atom")
-    assert [one.slug for one in site.listings()] == ["all"]
+    assert [one.slug for one in site.entries.listings()] == ["all"]
 
 
 def test_feeds_are_cut_at_the_limit_and_may_be_of_summaries(open_site: Open, tree: Tree) -> None:
@@ -252,19 +241,17 @@ def test_feeds_are_cut_at_the_limit_and_may_be_of_summaries(open_site: Open, tre
     assert items(site)[0]["summary"] == "1"
 
 
-def test_terms_that_differ_in_case_or_slash_have_feeds_of_their_own(
-    site: Republisher, tree: Tree
-) -> None:
+def test_terms_that_differ_in_case_or_slash_have_feeds_of_their_own(site: Site, tree: Tree) -> None:
     for n, term in enumerate(["AI", "ai", "a/b", "a-b", "a b", "../x"]):
         tree.write(f"{n}.md", f"---\ntitle: '{term}'\ntags: ['{term}']\n---\nx")
     site.refresh()
-    slugs = [one.slug for one in site.listings() if one.slug != "all"]
+    slugs = [one.slug for one in site.entries.listings() if one.slug != "all"]
     assert len(slugs) == len(set(slugs)) == 6
     assert all(len(titles(site, slug)) == 1 for slug in slugs)
 
 
 def test_after_an_event_nothing_is_counted_that_grows_with_all_articles(
-    site: Republisher, tree: Tree, monkeypatch: pytest.MonkeyPatch
+    site: Site, tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write("1.html", ONE)
     assert site.refresh().articles == 1
@@ -277,7 +264,7 @@ def test_after_an_event_nothing_is_counted_that_grows_with_all_articles(
     assert site.refresh().articles == 2
 
 
-def test_nothing_is_served_before_the_first_pass(site: Republisher, tree: Tree) -> None:
+def test_nothing_is_served_before_the_first_pass(site: Site, tree: Tree) -> None:
     with pytest.raises(NotReadyError):
         site.document("/feeds/all.atom")
     site.refresh()
@@ -289,7 +276,7 @@ def changed(document: Document) -> tuple[str, Any]:
 
 
 def test_last_modified_moves_on_every_change_even_within_a_second(
-    site: Republisher, tree: Tree, clock: Clock
+    site: Site, tree: Tree, clock: Clock
 ) -> None:
     seen = []
     for n in range(4):
@@ -301,7 +288,7 @@ def test_last_modified_moves_on_every_change_even_within_a_second(
     assert [when for _, when in seen] == sorted({when for _, when in seen})
 
 
-def test_only_the_feeds_of_what_changed_change(site: Republisher, tree: Tree, clock: Clock) -> None:
+def test_only_the_feeds_of_what_changed_change(site: Site, tree: Tree, clock: Clock) -> None:
     tree.write("1.html", ONE.replace("news", "a"))
     tree.write("2.html", TWO.replace("news", "b"))
     site.refresh()
@@ -324,7 +311,7 @@ def test_another_process_sees_a_change_at_once(open_site: Open, tree: Tree) -> N
 
 
 def test_local_images_get_an_address_and_the_originals_links_stay_its_own(
-    site: Republisher, tree: Tree
+    site: Site, tree: Tree
 ) -> None:
     tree.write("a b/1.md", "---\nheadimg: img/x.png\n---\n![](img/y.png)")
     tree.write("2.md", "---\nlink: https://o.example.org/p/\nheadimg: x.png\n---\n![](y.png)")
@@ -350,7 +337,7 @@ def test_cleaned_content_is_kept_for_the_next_process(
     assert items(open_site()) == before
 
 
-def test_check_names_problems_and_writes_nothing(site: Republisher, tree: Tree) -> None:
+def test_check_names_problems_and_writes_nothing(site: Site, tree: Tree) -> None:
     tree.write("1.html", ONE)
     tree.write("a.md", "---\ndate: never\n---\nText.")
     tree.write("b.md", "---\n- x\n---\n")

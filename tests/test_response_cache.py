@@ -8,15 +8,14 @@ from typing import Any
 import pytest
 from conftest import NOW, Clock, Tree
 from flask.testing import FlaskClient
+from sites import Site
 from werkzeug.http import http_date
 
 from feedsvc.errors import StateError
 from feedsvc.index.database import Database
-from feedsvc.republisher import Republisher
-from feedsvc.web import build_app
 from feedsvc.web.response_cache import ResponseCache
 
-Open = Callable[..., Republisher]
+Open = Callable[..., Site]
 ATOM = "/feeds/all.atom"
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]
 PATHS = [
@@ -31,7 +30,7 @@ ENCODINGS = [
 
 
 @pytest.fixture
-def ready(site: Republisher, tree: Tree, clock: Clock) -> Republisher:
+def ready(site: Site, tree: Tree, clock: Clock) -> Site:
     tree.write("a.html", f"---\ntags: [财经]\n---\n<p>{'text ' * 300}</p>")
     site.refresh()
     clock.advance(minutes=5)
@@ -39,13 +38,13 @@ def ready(site: Republisher, tree: Tree, clock: Clock) -> Republisher:
 
 
 @pytest.fixture
-def slow(ready: Republisher) -> FlaskClient:
-    return build_app(ready, cache=False).test_client()
+def slow(ready: Site) -> FlaskClient:
+    return ready.app(cache=False).test_client()
 
 
 @pytest.fixture
-def fast(ready: Republisher) -> FlaskClient:
-    return build_app(ready).test_client()
+def fast(ready: Site) -> FlaskClient:
+    return ready.app().test_client()
 
 
 def answer(client: FlaskClient, path: str, **request: Any) -> tuple[int, list[Any], bytes]:
@@ -116,8 +115,8 @@ def test_headers_that_do_not_count_are_answered_alike(slow: FlaskClient, fast: F
 class Counted:
     """The application behind a cache, counting how often it is asked."""
 
-    def __init__(self, site: Republisher, **limits: Any) -> None:
-        self.app = build_app(site, cache=False)
+    def __init__(self, site: Site, **limits: Any) -> None:
+        self.app = site.app(cache=False)
         self.asked = 0
         inner = self.app.wsgi_app
 
@@ -125,7 +124,10 @@ class Counted:
             self.asked += 1
             return inner(environ, start)
 
-        options = {"generation": site.generation, "versions": site.versions}
+        options = {
+            "generation": site.index.database.generation,
+            "versions": site.documents.versions,
+        }
         self.cache = ResponseCache(count, **{**options, **limits})
         self.app.wsgi_app = self.cache  # type: ignore[method-assign, assignment]
 
@@ -133,7 +135,7 @@ class Counted:
         return self.app.test_client()
 
 
-def test_what_was_answered_once_does_not_ask_the_application_again(ready: Republisher) -> None:
+def test_what_was_answered_once_does_not_ask_the_application_again(ready: Site) -> None:
     counted = Counted(ready)
     client = counted.client()
     tag = client.get(ATOM).headers["ETag"]
@@ -145,7 +147,7 @@ def test_what_was_answered_once_does_not_ask_the_application_again(ready: Republ
 
 
 def test_the_index_is_asked_for_changes_ten_times_a_second_at_most(
-    ready: Republisher, tree: Tree, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ready: Site, tree: Tree, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("feedsvc.web.response_cache._PAUSE", 0.1)
     seconds = [0.0]
@@ -166,14 +168,14 @@ def test_the_index_is_asked_for_changes_ten_times_a_second_at_most(
 
 
 def test_while_one_thread_asks_what_has_changed_the_others_answer(
-    ready: Republisher, tree: Tree, clock: Clock
+    ready: Site, tree: Tree, clock: Clock
 ) -> None:
     asking, go = threading.Event(), threading.Event()
 
     def versions(paths: Any) -> Any:
         asking.set()
         assert go.wait(20)
-        return ready.versions(paths)
+        return ready.documents.versions(paths)
 
     counted = Counted(ready, versions=versions)
     go.set()
@@ -193,9 +195,9 @@ def test_while_one_thread_asks_what_has_changed_the_others_answer(
 
 
 def test_a_change_is_seen_by_every_worker(
-    ready: Republisher, open_site: Open, tree: Tree, clock: Clock
+    ready: Site, open_site: Open, tree: Tree, clock: Clock
 ) -> None:
-    workers = [build_app(open_site()).test_client() for _ in range(2)]
+    workers = [open_site().app().test_client() for _ in range(2)]
     before = {worker.get(ATOM).headers["ETag"] for worker in workers}
     tree.write("b.html", "<p>new</p>")
     clock.advance(minutes=1)
@@ -206,7 +208,7 @@ def test_a_change_is_seen_by_every_worker(
 
 
 def test_a_change_drops_only_the_answers_that_it_touches(
-    ready: Republisher, tree: Tree, clock: Clock
+    ready: Site, tree: Tree, clock: Clock
 ) -> None:
     counted = Counted(ready)
     client = counted.client()
@@ -222,9 +224,7 @@ def test_a_change_drops_only_the_answers_that_it_touches(
     assert b"in no feed of a term" in client.get(ATOM).data
 
 
-def test_a_date_that_is_not_yet_is_not_given_again(
-    site: Republisher, tree: Tree, clock: Clock
-) -> None:
+def test_a_date_that_is_not_yet_is_not_given_again(site: Site, tree: Tree, clock: Clock) -> None:
     for name in ("a.html", "b.html"):  # the second change in a second is dated to the next one
         tree.write(name, f"<p>{name}</p>")
         site.refresh()
@@ -237,14 +237,14 @@ def test_a_date_that_is_not_yet_is_not_given_again(
 
 
 def test_while_the_state_cannot_be_read_what_was_answered_is_answered_again(
-    ready: Republisher,
+    ready: Site,
 ) -> None:
     broken = [False]
 
     def generation() -> object:
         if broken[0]:
             raise StateError("it is gone")
-        return ready.generation()
+        return ready.index.database.generation()
 
     counted = Counted(ready, generation=generation)
     first = counted.client().get(ATOM).data
@@ -253,7 +253,7 @@ def test_while_the_state_cannot_be_read_what_was_answered_is_answered_again(
     assert counted.asked == 1
 
 
-def test_memory_is_bounded_and_what_is_asked_for_stays(ready: Republisher) -> None:
+def test_memory_is_bounded_and_what_is_asked_for_stays(ready: Site) -> None:
     size = len(ready.document(ATOM).body)
     counted = Counted(ready, most_bytes=5 * (size + 2000))
     client = counted.client()
@@ -267,7 +267,7 @@ def test_memory_is_bounded_and_what_is_asked_for_stays(ready: Republisher) -> No
     assert counted.asked == 1 + 50 + 1
 
 
-def test_an_answer_that_is_larger_than_all_memory_is_not_kept(ready: Republisher) -> None:
+def test_an_answer_that_is_larger_than_all_memory_is_not_kept(ready: Site) -> None:
     counted = Counted(ready, most_bytes=1000)
     for _ in range(3):
         assert counted.client().get(ATOM).status_code == 200
@@ -276,7 +276,7 @@ def test_an_answer_that_is_larger_than_all_memory_is_not_kept(ready: Republisher
 
 
 def test_an_answer_made_while_its_document_was_replaced_is_not_kept(
-    ready: Republisher, tree: Tree, clock: Clock
+    ready: Site, tree: Tree, clock: Clock
 ) -> None:
     counted = Counted(ready)
     inner, client = counted.cache._app, counted.client()

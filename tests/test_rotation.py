@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import pytest
 from conftest import Clock, Tree, items
+from sites import Site
 
 from feedsvc import reading
-from feedsvc.republisher import Republisher, refresh
+from feedsvc.refresh import stages as making
 
-Open = Callable[..., Republisher]
+Open = Callable[..., Site]
 KNOWN_BY = {
     "nothing": "",
     "link": "link: https://example.org/{n}\n",
@@ -21,16 +22,16 @@ def text(n: int, known_by: str) -> str:
     return f"---\ntitle: Story {n}\n{KNOWN_BY[known_by].format(n=n)}---\nIt is the story {n}."
 
 
-def ids(site: Republisher) -> dict[str, str]:
+def ids(site: Site) -> dict[str, str]:
     return {item["title"]: item["id"] for item in items(site)}
 
 
 @pytest.fixture(params=[1, 7, 1000])
 def stages(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     size: int = request.param
-    monkeypatch.setattr(refresh, "_STAGE", size)
+    monkeypatch.setattr(making, "STAGE", size)
     monkeypatch.setattr(reading, "PART", min(size, 200))
-    monkeypatch.setattr(refresh, "PART", min(size, 200))
+    monkeypatch.setattr(making, "PART", min(size, 200))
     return size
 
 
@@ -55,10 +56,10 @@ def test_files_that_each_take_their_neighbours_name_keep_their_ids(
         report = site.refresh(paths=(), one_stage=True)
     assert ids(site) == before
     assert site.problems() == ()
-    ledger = list(site.export_ledger())
+    ledger = list(site.index.ledger.all())
     clock.advance(hours=1)
     site.refresh()
-    assert (ids(site), list(site.export_ledger())) == (before, ledger)
+    assert (ids(site), list(site.index.ledger.all())) == (before, ledger)
 
 
 @pytest.mark.parametrize("known_by", ["nothing", "link"])

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from conftest import Tree
 from hypothesis import given, settings, strategies as st
+from sites import Site
 from wcmatch import glob
 
 from feedsvc.changes import diff, part
 from feedsvc.errors import ScanError
 from feedsvc.model import Changes, PartialScan
-from feedsvc.republisher import Republisher
 from feedsvc.scan import Directory, Links, folder_digests
 
 INCLUDE = ("**/*.md", "**/*.txt", "news/*.html")
@@ -201,7 +201,7 @@ def test_a_tally_is_another_one_when_anything_has_changed_and_only_then(tmp_path
 
 
 def test_a_later_pass_over_everything_looks_again_only_where_it_differs(
-    site: Republisher, tree: Tree, monkeypatch: pytest.MonkeyPatch
+    site: Site, tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for source in ("a/b.md", "a/c/d.md", "e/f.md"):
         tree.write(source, "text")
@@ -267,7 +267,7 @@ def test_a_file_that_cannot_be_looked_at_is_named(tmp_path: Path, refused: set[s
 
 
 def test_an_article_that_cannot_be_looked_at_stays_as_it_was(
-    site: Republisher, tree: Tree, refused: set[str]
+    site: Site, tree: Tree, refused: set[str]
 ) -> None:
     for source in ("a.md", "b/c.md", "b/d.md", "e/f.md"):
         tree.write(source, f"---\ntitle: {source}\n---\ntext")

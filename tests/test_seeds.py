@@ -12,9 +12,9 @@ import feedparser
 import pytest
 import time_machine
 from conftest import NOW, items
+from sites import Site
 
-from feedsvc.republisher import Republisher, check
-from feedsvc.web import build_app
+from feedsvc.diagnosis import check
 
 ROOT = Path(__file__).parent.parent
 CATEGORIES = ["finance", "ai", "science", "life"]
@@ -27,17 +27,18 @@ import hashlib, re, sys
 from pathlib import Path
 from feedsvc import config
 from feedsvc.config import State
-from feedsvc.serve import open_republisher
+from feedsvc.passes import Passes
+from feedsvc.serve import open_index, utc_now
 from dataclasses import replace
 import time_machine
 settings = config.load(Path(sys.argv[1]))
 settings = replace(settings, state=State(url="sqlite:///" + sys.argv[2]))
 with time_machine.travel(sys.argv[3], tick=True):
-    site = open_republisher(settings)
-    site.refresh()
-    for one in site.listings():
+    site = Passes(settings, open_index(settings), utc_now)
+    site.make()
+    for one in site.entries.listings():
         for suffix in ("atom", "rss", "json"):
-            body = site.document(f"/feeds/{one.slug}.{suffix}").body
+            body = site.documents.document(f"/feeds/{one.slug}.{suffix}").body
             body, changes = re.subn(
                 rb"<(updated|lastBuildDate)>[^<]+", b"", body, count=1
             )
@@ -47,13 +48,13 @@ with time_machine.travel(sys.argv[3], tick=True):
 """
 
 
-def test_no_sample_has_a_problem(samples: Republisher) -> None:
+def test_no_sample_has_a_problem(samples: Site) -> None:
     assert check(samples.config, NOW).problems == ()
-    assert samples.articles() >= 12
+    assert samples.index.articles.count() >= 12
 
 
 @pytest.mark.parametrize("slug", CATEGORIES)
-def test_every_category_has_samples(samples: Republisher, slug: str) -> None:
+def test_every_category_has_samples(samples: Site, slug: str) -> None:
     assert len(items(samples, slug)) >= 3
 
 
@@ -62,7 +63,7 @@ def when(parsed: Any) -> datetime:
 
 
 @pytest.mark.parametrize("slug", ["all", *CATEGORIES, "晨报－国内"])
-def test_the_three_formats_agree_item_by_item(samples: Republisher, slug: str) -> None:
+def test_the_three_formats_agree_item_by_item(samples: Site, slug: str) -> None:
     read = []
     for name in ("atom", "rss"):
         parsed = feedparser.parse(
@@ -101,7 +102,7 @@ def test_the_three_formats_agree_item_by_item(samples: Republisher, slug: str) -
 
 
 def test_no_code_of_theirs_comes_out_and_images_have_a_referrerpolicy(
-    samples: Republisher,
+    samples: Site,
 ) -> None:
     images = 0
     for item in items(samples, "all"):
@@ -115,9 +116,9 @@ def test_no_code_of_theirs_comes_out_and_images_have_a_referrerpolicy(
     assert images >= 6
 
 
-def test_the_local_images_of_the_samples_are_served(samples: Republisher) -> None:
+def test_the_local_images_of_the_samples_are_served(samples: Site) -> None:
     base = samples.config.site.base_url
-    client = build_app(samples).test_client()
+    client = samples.app().test_client()
     local = {
         address.removeprefix(base)
         for item in items(samples, "all")
@@ -147,7 +148,7 @@ def test_rendering_in_two_processes_on_two_days_gives_equal_bytes(tmp_path: Path
     assert len(outputs[0].splitlines()) > 3 * len(CATEGORIES)
 
 
-def test_the_ids_of_the_samples_never_change(samples: Republisher) -> None:
+def test_the_ids_of_the_samples_never_change(samples: Site) -> None:
     with time_machine.travel("2030-01-01T00:00:00Z"):
         ids = {item["title"]: item["id"] for item in items(samples, "all")}
     tea = next(id for title, id in ids.items() if "茶" in title)

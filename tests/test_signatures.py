@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,18 +15,19 @@ from unittest import mock
 import pytest
 from conftest import NOW, Clock, Tree, items, titles
 from hypothesis import given, settings, strategies as st
+from sites import Site
 
 from feedsvc import config as configuration
 from feedsvc.changes import diff
-from feedsvc.index import Index, schema
+from feedsvc.diagnosis import check
+from feedsvc.index import Index
 from feedsvc.model import LATEST_NS, UNREAD, Changes, Scan, Signature
-from feedsvc.republisher import Republisher, check
-from feedsvc.republisher.settling import Settling
+from feedsvc.refresh.settling import Settling
 from feedsvc.scan import Directory, folder_digests, walk
 from feedsvc.scan.digests import folder_digest
 from feedsvc.scan.files import File, file_of
 
-Open = Callable[..., Republisher]
+Open = Callable[..., Site]
 ONE = "---\ntitle: One\n---\ntext"
 TWO = ONE.replace("One", "Two")
 ODD_TIME = (
@@ -96,7 +97,7 @@ def test_a_file_from_the_far_future_is_dated_now(
 
 @pytest.mark.parametrize("unseen", [False, True])
 def test_other_content_of_the_same_size_with_the_same_time_is_read(
-    site: Republisher, tree: Tree, unseen: bool
+    site: Site, tree: Tree, unseen: bool
 ) -> None:
     file = tree.write("a.md", ONE)
     site.refresh()
@@ -108,7 +109,7 @@ def test_other_content_of_the_same_size_with_the_same_time_is_read(
 
 
 def test_a_file_that_took_the_name_of_another_with_the_same_times_is_read(
-    site: Republisher, tree: Tree, frozen_ctime: None
+    site: Site, tree: Tree, frozen_ctime: None
 ) -> None:
     tree.write("a/x.md", ONE)
     tree.write("b/x.md", TWO)
@@ -134,7 +135,7 @@ def alike(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("alike")
-def test_an_event_is_reason_enough_to_read_a_file(site: Republisher, tree: Tree) -> None:
+def test_an_event_is_reason_enough_to_read_a_file(site: Site, tree: Tree) -> None:
     file = tree.write("a.md", ONE)
     tree.write("b.md", "---\ntitle: B\n---\n")
     site.refresh()
@@ -185,7 +186,7 @@ def test_an_event_is_not_forgotten_while_its_file_settles(
     assert site.refresh(paths=paths).changes == Changes()
 
 
-def test_what_changes_no_byte_changes_no_feed(site: Republisher, tree: Tree, clock: Clock) -> None:
+def test_what_changes_no_byte_changes_no_feed(site: Site, tree: Tree, clock: Clock) -> None:
     file = tree.write("a.md", ONE)
     site.refresh()
     before = [site.document(f"/feeds/all.{suffix}") for suffix in ("atom", "rss", "json")]
@@ -211,7 +212,7 @@ def renumbering(start: int) -> Callable[[os.stat_result], File]:
 
 @pytest.mark.parametrize("folders", [1, 150])
 def test_a_file_system_that_gives_files_other_inodes_costs_no_reading(
-    site: Republisher, tree: Tree, monkeypatch: pytest.MonkeyPatch, folders: int
+    site: Site, tree: Tree, monkeypatch: pytest.MonkeyPatch, folders: int
 ) -> None:
     for number in range(150):
         tree.write(f"{number % folders}/{number}.md", ONE)
@@ -245,23 +246,6 @@ def test_a_state_from_before_is_read_once_more_and_nothing_changes(
     assert site.refresh().changes == CHANGED
     assert site.document("/feeds/all.atom") == before
     assert site.refresh().changes == Changes()
-
-
-def test_the_files_of_an_older_schema_are_known_by_no_ctime(tmp_path: Path) -> None:
-    address = f"sqlite:///{tmp_path}/index.db"
-    index = Index.open(address)
-    index.close()
-    (tmp_path / "index.db").unlink()
-    with mock.patch.object(schema, "STEPS", schema.STEPS[:5]), ExitStack() as stack:
-        stack.enter_context(mock.patch.object(schema.migrate, "__defaults__", (schema.STEPS[:5],)))
-        Index.open(address).close()
-    with sqlite3.connect(tmp_path / "index.db") as database:
-        database.execute("INSERT INTO files VALUES ('a.md', 1, 2)")
-    index = Index.open(address)
-    assert index.articles.signatures() == {
-        "a.md": Signature(mtime_ns=1, size=2, ctime_ns=-1, inode=-1)
-    }
-    index.close()
 
 
 # --- any result of stat, any time of the clock
@@ -372,7 +356,7 @@ def test_after_any_result_of_stat_and_any_jump_of_the_clock_the_next_pass_works(
             "articles": {"directory": str(tree.root), "settle": settle},
         }
         config = configuration.parse(mapping, folder=Path(folder))
-        site = Republisher(config, Index.open(config.state.url, owner=True), clock)
+        site = Site(config, Index.open(config.state.url, owner=True), clock)
         tree.write("a.md", ONE)
         tree.write("b.md", TWO)
         tree.write("c/d.md", ONE.replace("One", "Other"))
@@ -401,7 +385,7 @@ def test_after_any_result_of_stat_and_any_jump_of_the_clock_the_next_pass_works(
 
 @pytest.mark.parametrize("kind", ["gone", "folder", "pipe", "link", "broken link"])
 def test_a_file_that_becomes_something_else_as_it_is_looked_at_concerns_no_other(
-    site: Republisher, tree: Tree, kind: str
+    site: Site, tree: Tree, kind: str
 ) -> None:
     for source in ("a.md", "b.md", "c/d.md"):
         tree.write(source, ONE.replace("One", source))
@@ -437,7 +421,7 @@ def test_a_file_that_becomes_something_else_as_it_is_looked_at_concerns_no_other
 
 @pytest.mark.parametrize("error", [PermissionError(13, "no"), OSError(116, "Stale file handle")])
 def test_a_file_of_which_nothing_can_be_told_concerns_no_other(
-    site: Republisher, tree: Tree, monkeypatch: pytest.MonkeyPatch, error: OSError
+    site: Site, tree: Tree, monkeypatch: pytest.MonkeyPatch, error: OSError
 ) -> None:
     for source in ("a.md", "b.md", "c/d.md"):
         tree.write(source, ONE.replace("One", source))
@@ -459,7 +443,7 @@ def test_a_file_of_which_nothing_can_be_told_concerns_no_other(
 
 
 def test_a_file_that_could_not_be_read_and_goes_is_named_no_more(
-    site: Republisher, tree: Tree, monkeypatch: pytest.MonkeyPatch
+    site: Site, tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> bytes:
         raise PermissionError(13, "Permission denied")

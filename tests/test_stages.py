@@ -4,23 +4,24 @@ from collections.abc import Callable
 
 import pytest
 from conftest import Clock, Tree, items, titles
+from sites import Site
 
 from feedsvc import reading
 from feedsvc.changes import diff
 from feedsvc.model import Changes, Signature
-from feedsvc.republisher import Republisher, refresh
-from feedsvc.republisher.backlog import Backlog
+from feedsvc.refresh import stages
+from feedsvc.refresh.backlog import Backlog
 
-Open = Callable[..., Republisher]
+Open = Callable[..., Site]
 MANY = 45
 
 
 @pytest.fixture
-def running(tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch) -> Republisher:
+def running(tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch) -> Site:
     """Return a site that has made its first pass, whose stages are of ten files."""
-    monkeypatch.setattr(refresh, "_STAGE", 10)
+    monkeypatch.setattr(stages, "STAGE", 10)
     monkeypatch.setattr(reading, "PART", 5)
-    monkeypatch.setattr(refresh, "PART", 5)
+    monkeypatch.setattr(stages, "PART", 5)
     tree.write("first.md", "---\ntitle: First\n---\nIt was there.")
     site = open_site(feeds={"limit": 1000})
     site.refresh()
@@ -33,7 +34,7 @@ def drop(tree: Tree, clock: Clock, number: int, folder: str = "many") -> None:
         tree.write(f"{folder}/{n:02}.md", f"---\ntitle: T{n:02}\n---\nIt is {n}.")
 
 
-def finish(site: Republisher) -> int:
+def finish(site: Site) -> int:
     """Make passes until there is nothing more to do, and return how many."""
     for passes in range(1, 100):
         if site.refresh(paths=(), one_stage=True).again_in is None:
@@ -42,7 +43,7 @@ def finish(site: Republisher) -> int:
 
 
 def test_a_file_that_comes_while_very_many_are_read_is_published_next(
-    tree: Tree, clock: Clock, running: Republisher
+    tree: Tree, clock: Clock, running: Site
 ) -> None:
     drop(tree, clock, MANY)
     report = running.refresh(one_stage=True)
@@ -58,7 +59,7 @@ def test_a_file_that_comes_while_very_many_are_read_is_published_next(
 
 
 def test_a_change_or_a_deletion_of_a_file_that_waits_counts(
-    tree: Tree, clock: Clock, running: Republisher
+    tree: Tree, clock: Clock, running: Site
 ) -> None:
     drop(tree, clock, MANY)
     running.refresh(one_stage=True)
@@ -74,7 +75,7 @@ def test_a_change_or_a_deletion_of_a_file_that_waits_counts(
 
 
 def test_a_deletion_alone_does_not_wait_for_the_others(
-    tree: Tree, clock: Clock, running: Republisher
+    tree: Tree, clock: Clock, running: Site
 ) -> None:
     drop(tree, clock, MANY)
     running.refresh(one_stage=True)
@@ -84,7 +85,7 @@ def test_a_deletion_alone_does_not_wait_for_the_others(
 
 
 def test_while_very_many_files_are_renamed_every_entry_stays_with_its_id(
-    tree: Tree, clock: Clock, running: Republisher
+    tree: Tree, clock: Clock, running: Site
 ) -> None:
     drop(tree, clock, MANY)
     running.refresh()
@@ -100,7 +101,7 @@ def test_while_very_many_files_are_renamed_every_entry_stays_with_its_id(
 
 
 def test_a_rescan_in_between_and_a_restart_lose_nothing(
-    tree: Tree, clock: Clock, running: Republisher, open_site: Open
+    tree: Tree, clock: Clock, running: Site, open_site: Open
 ) -> None:
     drop(tree, clock, MANY)
     tree.remove("first.md")
@@ -114,7 +115,7 @@ def test_a_rescan_in_between_and_a_restart_lose_nothing(
 
 
 def test_when_the_way_of_reading_changes_all_files_are_read_again_whatever_happens_meanwhile(
-    tree: Tree, clock: Clock, running: Republisher, open_site: Open
+    tree: Tree, clock: Clock, running: Site, open_site: Open
 ) -> None:
     drop(tree, clock, MANY)
     running.refresh()

@@ -11,8 +11,8 @@ import pytest
 from test_poison import POISONS, Thousand, entries, good
 
 from benchmarks import hostile
+from feedsvc.diagnosis import check
 from feedsvc.formats import FORMATS
-from feedsvc.republisher import check
 
 NEWEST = "---\ntitle: The newest\ndate: 2026-02-28\ntags: [even]\n---\nIt comes all the same."
 
@@ -52,8 +52,8 @@ def test_what_has_become_empty_stays_as_it_was_and_nothing_comes_from_outside(
     body = site.body("hostile", "json").decode()
     assert "Truncated later" in body
     assert "nothing-but-front-matter" not in body
-    assert {"L", "M"} <= {entry.title for entry in site.site.feed("hostile").entries}
-    slugs = {listing.slug for listing in site.site.listings()}
+    assert {"L", "M"} <= {entry.title for entry in site.site.entries.feed("hostile").entries}
+    slugs = {listing.slug for listing in site.site.entries.listings()}
     assert "editors" not in slugs
     for slug in slugs:
         assert hostile.SECRET.encode() not in site.body(slug, "json")
@@ -61,7 +61,7 @@ def test_what_has_become_empty_stays_as_it_was_and_nothing_comes_from_outside(
 
 def test_check_names_each_file_that_harms_itself(tortured: tuple[Thousand, set[str]]) -> None:
     site, named = tortured
-    problems = check(site.site.config, site.site.now()).problems
+    problems = check(site.site.config, site.site.clock()).problems
     assert named <= {problem.source for problem in problems}
     for problem in problems:
         assert "\n" not in str(problem)
@@ -76,7 +76,7 @@ def test_a_new_article_appears_all_the_same(tortured: tuple[Thousand, set[str]])
     site, _ = tortured
     site.tree.write("newest.md", NEWEST)
     site.site.refresh()
-    assert site.site.feed("even").entries[0].title == "The newest"
+    assert site.site.entries.feed("even").entries[0].title == "The newest"
     site.tree.remove("newest.md")
     site.site.refresh()
     for name in FORMATS:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from conftest import Tree
+from sites import Site
 from w3c import documents, values
 
 from feedsvc.formats import FORMATS
-from feedsvc.republisher import Republisher
 
 ROOT = Path(__file__).parent.parent
 CASES = Path(__file__).parent / "cases"
@@ -26,18 +26,18 @@ KEPT = {
 }
 
 
-def warned(site: Republisher, format: str) -> list[tuple[str, values.Warned]]:
+def warned(site: Site, format: str) -> list[tuple[str, values.Warned]]:
     """Return what is wrong with the feeds of a site in one format, each with the feed's slug."""
     return [
         (one.slug, warning)
-        for one in site.listings()
+        for one in site.entries.listings()
         for warning in documents.JUDGES[format](site.document(f"/feeds/{one.slug}.{format}").body)
     ]
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_no_warning_applies_to_a_feed_of_the_samples(samples: Republisher, format: str) -> None:
-    assert len(samples.listings()) > 4
+def test_no_warning_applies_to_a_feed_of_the_samples(samples: Site, format: str) -> None:
+    assert len(samples.entries.listings()) > 4
     assert warned(samples, format) == []
 
 
@@ -58,12 +58,12 @@ def write_cases(tree: Tree) -> int:
 
 
 def test_no_warning_applies_to_a_feed_of_the_cases(
-    open_site: Callable[..., Republisher], tree: Tree
+    open_site: Callable[..., Site], tree: Tree
 ) -> None:
     site = open_site(feeds={"limit": 1000}, articles={"future": "publish", "settle_empty": "0s"})
     written = write_cases(tree)
     site.refresh()
-    assert site.articles() > written * 0.8, "all but drafts and copies are published"
+    assert site.index.articles.count() > written * 0.8, "all but drafts and copies are published"
     found = [(*about, one) for format in FORMATS for *about, one in warned(site, format)]
     kept = {(one.warning, one.value) for *_, one in found} & KEPT.keys()
     assert [one for one in found if (one[-1].warning, one[-1].value) not in KEPT] == []
@@ -151,7 +151,7 @@ def test_the_judge_knows_bad_ids_links_dates_and_languages(
     ],
 )
 def test_the_judge_knows_bad_documents(
-    samples: Republisher, format: str, part: bytes, other: bytes, warning: str
+    samples: Site, format: str, part: bytes, other: bytes, warning: str
 ) -> None:
     body = samples.document(f"/feeds/all.{format}").body
     assert part in body

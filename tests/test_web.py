@@ -11,11 +11,11 @@ import brotli
 import pytest
 from conftest import NOW, Clock, Tree
 from flask.testing import FlaskClient
+from sites import Site
 from werkzeug.test import TestResponse
 
 from feedsvc.codings import zstd
-from feedsvc.republisher import Republisher
-from feedsvc.web import build_app, slow
+from feedsvc.web import slow
 from feedsvc.web.icon import OURS
 
 ONE = (
@@ -36,10 +36,10 @@ DECODE: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.fixture
-def client(site: Republisher, tree: Tree) -> FlaskClient:
+def client(site: Site, tree: Tree) -> FlaskClient:
     tree.write("1.html", ONE)
     site.refresh()
-    return build_app(site).test_client()
+    return site.app().test_client()
 
 
 @pytest.mark.parametrize("suffix", TYPES)
@@ -104,7 +104,7 @@ def test_a_date_alone_is_enough(client: FlaskClient, age: int, status: int) -> N
 
 
 def test_a_date_alone_never_misses_a_change_in_the_same_second(
-    client: FlaskClient, site: Republisher, tree: Tree, clock: Clock
+    client: FlaskClient, site: Site, tree: Tree, clock: Clock
 ) -> None:
     for n in range(3):
         clock.advance(milliseconds=100)
@@ -166,7 +166,7 @@ def test_the_format_is_the_addresss_never_that_of_accept(client: FlaskClient, ac
 
 
 def test_names_outside_ascii_work_composed_or_not(
-    client: FlaskClient, site: Republisher, tree: Tree
+    client: FlaskClient, site: Site, tree: Tree
 ) -> None:
     tree.write("2.md", "---\ntags: [été]\n---\nx")
     site.refresh()
@@ -226,12 +226,12 @@ def test_readers_in_browsers_can_poll(client: FlaskClient, path: str) -> None:
 
 
 def test_readers_in_browsers_see_why_there_is_no_feed(
-    client: FlaskClient, open_site: Callable[..., Republisher]
+    client: FlaskClient, open_site: Callable[..., Site]
 ) -> None:
     missing = client.get("/feeds/none.atom")
     assert missing.status_code == 404
     assert may_be_read_by_pages_of_other_sites(missing)
-    empty = build_app(open_site(state={"url": "sqlite:///state/other.db"})).test_client()
+    empty = open_site(state={"url": "sqlite:///state/other.db"}).app().test_client()
     for path in (FEED, "/opml.xml"):
         early = empty.get(path)
         assert early.status_code == 503
@@ -245,8 +245,8 @@ def test_only_reading_is_allowed(client: FlaskClient, method: str) -> None:
     assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
 
 
-def test_before_the_first_pass_readers_are_asked_to_come_back(site: Republisher) -> None:
-    client = build_app(site).test_client()
+def test_before_the_first_pass_readers_are_asked_to_come_back(site: Site) -> None:
+    client = site.app().test_client()
     for path in (FEED, "/", "/feeds/all", "/opml.xml"):
         response = client.get(path)
         assert response.status_code == 503
@@ -255,9 +255,9 @@ def test_before_the_first_pass_readers_are_asked_to_come_back(site: Republisher)
 
 
 def test_monitors_see_whether_feeds_can_be_served_and_how_far_a_pass_is(
-    site: Republisher, tree: Tree
+    site: Site, tree: Tree
 ) -> None:
-    client = build_app(site).test_client()
+    client = site.app().test_client()
     for number in range(3):
         tree.write(f"{number}.html", f"<p>{number}</p>")
     response = client.get("/readyz")
@@ -311,9 +311,7 @@ def test_an_articles_page_shows_it_whole(client: FlaskClient) -> None:
     assert again.status_code == 304
 
 
-def test_pages_show_plain_text_as_it_is_meant(
-    client: FlaskClient, site: Republisher, tree: Tree
-) -> None:
+def test_pages_show_plain_text_as_it_is_meant(client: FlaskClient, site: Site, tree: Tree) -> None:
     tree.write(
         "1.html",
         "---\ntitle: '<img src=x onerror=y> &lt;b&gt; AT&amp;T'\nauthor: Tom &amp; <i>Li\n"
@@ -332,7 +330,7 @@ def test_pages_show_plain_text_as_it_is_meant(
     assert "R&amp;D &lt;T&gt;" in whole
 
 
-def test_a_withdrawn_article_is_a_410(client: FlaskClient, site: Republisher, tree: Tree) -> None:
+def test_a_withdrawn_article_is_a_410(client: FlaskClient, site: Site, tree: Tree) -> None:
     found = re.search(r'href="(/articles/\w+)"', client.get("/feeds/all").text)
     assert found
     tree.remove("1.html")
@@ -358,7 +356,7 @@ VARIANTS = {
 
 
 @pytest.fixture
-def with_category(open_site: Callable[..., Republisher], tree: Tree) -> Republisher:
+def with_category(open_site: Callable[..., Site], tree: Tree) -> Site:
     site = open_site(categories=[{"slug": "n", "title": "News", "terms": ["NEWS"]}])
     tree.write("1.html", ONE)
     site.refresh()
@@ -367,9 +365,9 @@ def with_category(open_site: Callable[..., Republisher], tree: Tree) -> Republis
 
 @pytest.mark.parametrize("query", VARIANTS)
 def test_opml_lists_what_is_asked_for(
-    with_category: Republisher, clock: Clock, tree: Tree, query: str
+    with_category: Site, clock: Clock, tree: Tree, query: str
 ) -> None:
-    client = build_app(with_category).test_client()
+    client = with_category.app().test_client()
     for each, listed in [*VARIANTS.items(), *VARIANTS.items()]:  # made, then from memory
         assert outlines(client.get(f"/opml.xml{each}")) == listed
     path = f"/opml.xml{query}"
@@ -393,7 +391,7 @@ def test_opml_without_categories_has_the_feed_of_everything(client: FlaskClient)
     assert 'xmlUrl="https://feeds.example.org/feeds/all.atom"' in client.get("/opml.xml").text
 
 
-def test_no_two_outlines_have_one_name(open_site: Callable[..., Republisher], tree: Tree) -> None:
+def test_no_two_outlines_have_one_name(open_site: Callable[..., Site], tree: Tree) -> None:
     categories = [
         {"slug": "a", "title": "News", "terms": ["x"]},
         {"slug": "b", "title": "News", "terms": ["y"]},
@@ -404,7 +402,7 @@ def test_no_two_outlines_have_one_name(open_site: Callable[..., Republisher], tr
     site = open_site(categories=categories)
     tree.write("1.html", "---\ntags: [x, news, Topics, TEST]\n---\nx")
     site.refresh()
-    names = outlines(build_app(site).test_client().get("/opml.xml?all=1&topics=1"))
+    names = outlines(site.app().test_client().get("/opml.xml?all=1&topics=1"))
     assert names == [
         "Test", "News", "News (b)", "topics (c)", "news (B) (d)", "Test (e)",
         "Topics", "TEST (TEST)", "Topics (Topics)", "news (news)",
@@ -433,13 +431,11 @@ def test_the_icon_is_ours_unless_another_is_named(client: FlaskClient) -> None:
     assert "<icon>https://feeds.example.org/icon.png</icon>" in client.get(FEED).text
 
 
-def test_the_icon_may_be_a_file(
-    open_site: Callable[..., Republisher], tree: Tree, tmp_path: Path
-) -> None:
+def test_the_icon_may_be_a_file(open_site: Callable[..., Site], tree: Tree, tmp_path: Path) -> None:
     (tmp_path / "x.ICO").write_bytes(b"\0\0\1\0")
     site = open_site(site={"icon": "x.ICO"})
     site.refresh()
-    client = build_app(site).test_client()
+    client = site.app().test_client()
     for path in ("/favicon.ico", "/icon.ico"):
         response = client.get(path, buffered=True)
         assert (response.status_code, response.data) == (200, b"\0\0\1\0")
@@ -450,10 +446,10 @@ def test_the_icon_may_be_a_file(
     assert (response.status_code, response.data) == (200, OURS.read_bytes())
 
 
-def test_the_icon_may_be_elsewhere(open_site: Callable[..., Republisher]) -> None:
+def test_the_icon_may_be_elsewhere(open_site: Callable[..., Site]) -> None:
     site = open_site(site={"icon": "https://cdn.example.org/i.svg"})
     site.refresh()
-    client = build_app(site).test_client()
+    client = site.app().test_client()
     assert client.get("/favicon.ico").headers["Location"] == "https://cdn.example.org/i.svg"
     assert "https://cdn.example.org/i.svg" in client.get(FEED).text
 
@@ -488,18 +484,18 @@ def test_nothing_but_media_inside_the_directory_is_served(
 
 
 def test_a_state_that_cannot_be_read_is_said_without_its_address(
-    open_site: Callable[..., Republisher], tree: Tree, tmp_path: Path
+    open_site: Callable[..., Site], tree: Tree, tmp_path: Path
 ) -> None:
     site = open_site()
     site.refresh()
     site.close()  # it opens the database again when asked next
     (tmp_path / "state" / "index.db").write_bytes(b"no database any more" * 500)
-    response = build_app(site).test_client().get(FEED)
+    response = site.app().test_client().get(FEED)
     assert response.status_code == 503
     assert str(tmp_path) not in response.text
 
 
-def test_paths_that_may_take_long_are_there(site: Republisher) -> None:
-    rules = [rule.rule for rule in build_app(site).url_map.iter_rules()]
+def test_paths_that_may_take_long_are_there(site: Site) -> None:
+    rules = [rule.rule for rule in site.app().url_map.iter_rules()]
     for beginning in slow.PATHS:
         assert any(rule.startswith(beginning) for rule in rules)

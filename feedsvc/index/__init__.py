@@ -17,16 +17,20 @@ from feedsvc.index.contents import Content, ContentTable
 from feedsvc.index.database import Database, Generation
 from feedsvc.index.documents import NEVER, DocumentTable
 from feedsvc.index.engine import file_of, is_of_state
-from feedsvc.index.feeds import FeedState, FeedTable
+from feedsvc.index.feeds import LIST, LIST_OF_ALL, FeedState, FeedTable
 from feedsvc.index.journal import Journal
 from feedsvc.index.ledger import LedgerTable
-from feedsvc.index.meta import MetaTable
+from feedsvc.index.meta import PARTIAL, READY, MetaTable
 from feedsvc.index.problems import ProblemTable
 from feedsvc.index.writer import Writer
 from feedsvc.model import Identity
 
 __all__ = [
+    "LIST",
+    "LIST_OF_ALL",
     "NEVER",
+    "PARTIAL",
+    "READY",
     "Content",
     "FeedState",
     "Generation",
@@ -154,6 +158,8 @@ class Index:
             if owner:
                 self._restore()
         except StateDamagedError:
+            if self.database.file is None:
+                raise
             if owner:
                 self.repair()
             # Else the owner does, at its next pass; until then whoever asks is told.

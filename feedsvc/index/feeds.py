@@ -11,6 +11,10 @@ from feedsvc.index import rows, schema
 from feedsvc.index.database import Database
 from feedsvc.index.lookup import chunks, replace_rows
 
+LIST, LIST_OF_ALL = "", "?"
+"""The slugs under which the states of the two lists of feeds are kept: the list of the configured
+feeds, and the list that has the feeds of terms too. No feed can have these slugs."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedState:

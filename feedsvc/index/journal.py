@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
+from feedsvc.errors import LedgerError
 from feedsvc.model import Identity
 
 _TEXTS = ("id", "key", "source", "file_digest", "seen_digest")
@@ -54,6 +55,18 @@ def parse(text: str) -> Identity:
         link=link if isinstance(link, str) else None,
         present=False,
     )
+
+
+def parse_all(texts: Iterable[str]) -> list[Identity]:
+    """Return the identities that lines hold. Raises LedgerError, which names the line."""
+    identities = []
+    for number, text in enumerate(texts, start=1):
+        if text.strip():
+            try:
+                identities.append(parse(text))
+            except ValueError as error:
+                raise LedgerError(f"line {number} is not one of a ledger: {error}") from error
+    return identities
 
 
 class Journal:

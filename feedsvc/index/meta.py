@@ -1,10 +1,15 @@
-"""Single values that are remembered by a key; each key is defined where it is used."""
+"""Single values that are remembered by a key; a key that one module alone uses is defined there."""
 
 from sqlalchemy import select
 
 from feedsvc.index import schema
 from feedsvc.index.database import Database
 from feedsvc.index.lookup import replace_rows
+
+READY = "ready"
+"""Under which the index remembers that the first articles are known."""
+PARTIAL = "partial"
+"""Under which the index remembers, as `yes`, that the oldest articles have not been read yet."""
 
 _PATIENCE = 5.0  # seconds that a note waits for others who write
 
@@ -19,6 +24,15 @@ class MetaTable:
         """Return one value."""
         with self._database.reading() as connection:
             return connection.execute(schema.read_meta(key)).scalar()
+
+    def is_ready(self) -> bool:
+        """Tell whether the first articles are known."""
+        # Asked each time: a damaged index may have been made anew since.
+        return self.get(READY) is not None
+
+    def is_whole(self) -> bool:
+        """Tell whether all articles have been read once."""
+        return self.get(PARTIAL) != "yes"
 
     def all(self) -> dict[str, str]:
         """Return all values by key."""

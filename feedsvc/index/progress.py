@@ -16,7 +16,7 @@ _PAUSE = 0.5  # seconds between two times that other processes are told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class PassStatus:
     """How many files a pass has read, and of how many; when it last got on (seconds since 1970).
 
     All are 0 where no pass is under way, or where nobody can tell.
@@ -35,7 +35,7 @@ class PassProgress:
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
-        self._current = Progress()
+        self._current = PassStatus()
         self._alive: float | None = None  # when the pass under way here last got on; monotonic
         self._told: float | None = None  # when other processes were told; monotonic
         self._clock: Callable[[], datetime]
@@ -49,7 +49,7 @@ class PassProgress:
             yield
         finally:
             self._alive = None
-            self._current = Progress(alive=self._current.alive)
+            self._current = PassStatus(alive=self._current.alive)
             if self._told is not None:
                 self._told = None
                 self._tell()
@@ -73,15 +73,15 @@ class PassProgress:
         alive = self._alive
         return None if alive is None else time.monotonic() - alive
 
-    def read(self) -> Progress:
+    def read(self) -> PassStatus:
         """Return what was said last, by any process."""
         if self._file is None:
-            return Progress()
+            return PassStatus()
         try:
             alive, done, total = self._file.read_text().split()
-            return Progress(alive=float(alive), done=int(done), total=int(total))
+            return PassStatus(alive=float(alive), done=int(done), total=int(total))
         except (OSError, ValueError):
-            return Progress()
+            return PassStatus()
 
     def _tell(self) -> None:
         if self._file is not None:

@@ -64,7 +64,7 @@ def published(row: Any) -> Published:
 
 def bodies(found: Iterable[Any]) -> dict[str, str]:
     """Return the raw bodies that rows of bodies hold, by source."""
-    return {row.source: row.body if row.packed is None else unpack(row.packed) for row in found}
+    return {row.source: unpack(row.packed) for row in found}
 
 
 def identity(row: Any) -> Identity:

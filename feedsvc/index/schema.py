@@ -22,7 +22,7 @@ from sqlalchemy import (
     select,
 )
 
-from feedsvc.errors import StateError
+from feedsvc.errors import StateDamagedError, StateError
 
 metadata = MetaData()
 
@@ -68,12 +68,11 @@ articles = Table(
     Column("held_until", BigInteger),  # no feed shows it before
 )
 
-# `body` was written by older versions; where there is `packed`, it is "".
+# The body of each article as its file has it, compressed.
 bodies = Table(
     "bodies",
     metadata,
     Column("source", Text, primary_key=True),
-    Column("body", Text),
     Column("packed", LargeBinary),
 )
 
@@ -145,61 +144,45 @@ ledger = Table(
 
 STEPS: Sequence[Sequence[str]] = (
     (
+        "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
         "CREATE TABLE files (source TEXT PRIMARY KEY, mtime_ns BIGINT NOT NULL,"
-        " size BIGINT NOT NULL)",
+        " size BIGINT NOT NULL, ctime_ns BIGINT NOT NULL, inode BIGINT NOT NULL)",
         "CREATE TABLE problems (source TEXT NOT NULL, ordinal INTEGER NOT NULL, line INTEGER,"
         " field TEXT, reason TEXT NOT NULL, cure TEXT NOT NULL, published BOOLEAN NOT NULL,"
         " PRIMARY KEY (source, ordinal))",
         "CREATE TABLE articles (source TEXT PRIMARY KEY, id TEXT NOT NULL,"
         " published BIGINT NOT NULL, updated BIGINT NOT NULL, version TEXT NOT NULL,"
-        " facts TEXT NOT NULL)",
+        " facts TEXT NOT NULL, held_until BIGINT)",
         "CREATE INDEX articles_id ON articles (id)",
-        "CREATE TABLE bodies (source TEXT PRIMARY KEY, body TEXT NOT NULL)",
+        "CREATE INDEX articles_held ON articles (held_until)",
+        "CREATE TABLE bodies (source TEXT PRIMARY KEY, packed {blob} NOT NULL)",
         "CREATE TABLE memberships (slug TEXT NOT NULL, source TEXT NOT NULL,"
         " published BIGINT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (source, slug))",
-        "CREATE INDEX memberships_order ON memberships (slug, published, id)",
+        # In the order of a feed, so that its newest entries cost no sorting of all of them.
+        "CREATE INDEX memberships_newest ON memberships (slug, published DESC, id)",
         "CREATE TABLE feeds (slug TEXT PRIMARY KEY, term TEXT, fingerprint TEXT NOT NULL,"
         " changed BIGINT NOT NULL)",
-        "CREATE TABLE contents (source TEXT PRIMARY KEY, digest TEXT NOT NULL,"
-        " html TEXT NOT NULL, summary TEXT NOT NULL)",
-        "CREATE TABLE ledger (id TEXT PRIMARY KEY, key TEXT NOT NULL, source TEXT NOT NULL,"
-        " file_digest TEXT NOT NULL, seen_digest TEXT NOT NULL, first_seen BIGINT NOT NULL,"
-        " updated BIGINT NOT NULL)",
-        "CREATE UNIQUE INDEX ledger_key ON ledger (key)",
-        "CREATE INDEX ledger_source ON ledger (source)",
-        "CREATE INDEX ledger_file_digest ON ledger (file_digest)",
-    ),
-    (
-        "ALTER TABLE articles ADD COLUMN held_until BIGINT",
-        "CREATE INDEX articles_held ON articles (held_until)",
-        "ALTER TABLE ledger ADD COLUMN link TEXT",
-        "CREATE INDEX ledger_link ON ledger (link)",
-        "CREATE INDEX ledger_seen_digest ON ledger (seen_digest)",
-    ),
-    (
-        "DROP TABLE contents",
         "CREATE TABLE contents (source TEXT PRIMARY KEY, version TEXT NOT NULL,"
         " policy TEXT NOT NULL, html TEXT NOT NULL, summary TEXT NOT NULL, problem TEXT)",
         "CREATE INDEX contents_policy ON contents (policy)",
         "CREATE INDEX contents_problem ON contents (problem)",
-    ),
-    (
         "CREATE TABLE documents (path TEXT PRIMARY KEY, slug TEXT NOT NULL,"
         " fingerprint TEXT NOT NULL, view TEXT NOT NULL, asked BIGINT NOT NULL,"
         " media_type TEXT NOT NULL, etag TEXT NOT NULL, changed BIGINT NOT NULL,"
         " lengths TEXT NOT NULL, coded {blob} NOT NULL)",
         "CREATE INDEX documents_asked ON documents (asked)",
-        # In the order of a feed, so that its newest entries cost no sorting of all of them.
-        "DROP INDEX memberships_order",
-        "CREATE INDEX memberships_newest ON memberships (slug, published DESC, id)",
-    ),
-    ("ALTER TABLE bodies ADD COLUMN packed {blob}",),
-    (
-        # No file has -1, so each that was known before is read once more.
-        "ALTER TABLE files ADD COLUMN ctime_ns BIGINT NOT NULL DEFAULT -1",
-        "ALTER TABLE files ADD COLUMN inode BIGINT NOT NULL DEFAULT -1",
+        "CREATE TABLE ledger (id TEXT PRIMARY KEY, key TEXT NOT NULL, source TEXT NOT NULL,"
+        " file_digest TEXT NOT NULL, seen_digest TEXT NOT NULL, first_seen BIGINT NOT NULL,"
+        " updated BIGINT NOT NULL, link TEXT)",
+        "CREATE UNIQUE INDEX ledger_key ON ledger (key)",
+        "CREATE INDEX ledger_source ON ledger (source)",
+        "CREATE INDEX ledger_file_digest ON ledger (file_digest)",
+        "CREATE INDEX ledger_seen_digest ON ledger (seen_digest)",
+        "CREATE INDEX ledger_link ON ledger (link)",
     ),
 )
+_UNRELEASED = 6
+"""How many steps came before these, in no release: a state of theirs is made anew."""
 
 
 def read_meta(key: str) -> Select[str]:
@@ -217,24 +200,25 @@ def move_generation(connection: Connection) -> None:
 def migrate(connection: Connection, steps: Sequence[Sequence[str]] = STEPS) -> None:
     """Take the database to the last of `steps`.
 
-    Raises StateError where a newer feedsvc has been here: its tables are not ours to guess at.
+    Raises StateError where a newer feedsvc has been here: its tables are not ours to guess at; and
+    StateDamagedError where one before the first release has.
     """
-    version = _version(connection)
-    if version > len(steps):
+    version, last = _version(connection), _UNRELEASED + len(steps)
+    if version > last:
         raise StateError(
-            f"the state is of a newer feedsvc (schema {version}, this one knows {len(steps)});"
+            f"the state is of a newer feedsvc (schema {version}, this one knows {last});"
             " run that version, or point state.url elsewhere"
         )
+    if 0 < version <= _UNRELEASED:
+        raise StateDamagedError("the state is of a feedsvc before the first release")
     writer = connection.execution_options(feedsvc_writes=True)
-    for number, step in enumerate(steps[version:], start=version + 1):
+    for number, step in enumerate(steps, start=_UNRELEASED + 1):
+        if number <= version:
+            continue
         with writer.begin():
             # Another process may have come first; this transaction is the only writer.
             if _version(connection) >= number:
                 continue
-            if number == 1:
-                connection.exec_driver_sql(
-                    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
-                )
             blob = "BYTEA" if connection.dialect.name == "postgresql" else "BLOB"
             for statement in step:
                 connection.exec_driver_sql(statement.replace("{blob}", blob))
@@ -243,7 +227,10 @@ def migrate(connection: Connection, steps: Sequence[Sequence[str]] = STEPS) -> N
 
 
 def _version(connection: Connection) -> int:
-    """Return how many steps the database has taken; only reads, so a busy one can be opened."""
+    """Return the number of the last step that the database has taken, 0 for none.
+
+    It only reads, so that a busy database can be opened.
+    """
     with connection.begin() if not connection.in_transaction() else nullcontext():
         if not inspect(connection).has_table("meta"):
             return 0

@@ -136,10 +136,7 @@ class Writer:
         insert_rows(
             self._connection,
             schema.bodies,
-            [
-                {"source": p.article.source, "body": "", "packed": pack(p.article.body)}
-                for p, _ in found
-            ],
+            [{"source": p.article.source, "packed": pack(p.article.body)} for p, _ in found],
         )
         self._join(found)
 

@@ -17,8 +17,7 @@ from feedsvc import config as configuration
 from feedsvc.config import Config
 from feedsvc.schedule import trigger
 from feedsvc.serve.endpoint import Endpoint, ServeError
-from feedsvc.serve.passes import PassNotes
-from feedsvc.serve.state import States, available_cores, log_to_stderr, open_republisher
+from feedsvc.serve.state import States, available_cores, log_to_stderr, open_index, utc_now
 from feedsvc.serve.watcher import WatcherProcess
 
 if TYPE_CHECKING:
@@ -26,13 +25,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Endpoint",
-    "PassNotes",
     "ServeError",
     "available_cores",
     "create_app",
     "log_to_stderr",
-    "open_republisher",
+    "open_index",
     "serve",
+    "utc_now",
     "watch",
 ]
 
@@ -50,13 +49,13 @@ def create_app(config: Config | Path | str | None = None, *, watch: bool = True)
 
     if not isinstance(config, Config):
         config = configuration.find(Path(config) if config else None, os.environ)
-    republisher = open_republisher(config)
+    index = open_index(config)
     if watch:
         trigger(config.articles.rescan, config.site.timezone)  # raises before anything runs
         watcher = WatcherProcess(config)
         watcher.start()
         atexit.register(watcher.stop)
-    return build_app(republisher)
+    return build_app(config, index, utc_now)
 
 
 def serve(

@@ -21,7 +21,7 @@ from granian.log import LogLevels
 
 from feedsvc.config import Config
 from feedsvc.serve.endpoint import Endpoint, ServeError
-from feedsvc.serve.state import log_to_stderr, open_republisher
+from feedsvc.serve.state import log_to_stderr, open_index, utc_now
 from feedsvc.serve.watcher import WatcherProcess
 from feedsvc.web import SLOW_REQUESTS, build_app
 
@@ -49,7 +49,7 @@ class _Loader:
     def __call__(self) -> "Flask":
         log_to_stderr()
         threading.Thread(target=_end_with_parent, name="feedsvc-parent", daemon=True).start()
-        app = build_app(open_republisher(self.config))
+        app = build_app(self.config, open_index(self.config), utc_now)
         logger.info("worker %d answers", os.getpid())
         return app
 

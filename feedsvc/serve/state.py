@@ -13,17 +13,19 @@ from pathlib import Path
 from feedsvc.config import Config, State
 from feedsvc.errors import ConfigError, StateError
 from feedsvc.index import Index, file_of, journal_of
-from feedsvc.republisher import Republisher
 from feedsvc.schedule import trigger
 
 logger = logging.getLogger(__name__)
 
 
-def open_republisher(config: Config, *, owner: bool = False) -> Republisher:
+def open_index(config: Config, *, owner: bool = False) -> Index:
     """Open the index that `config` names, as its `owner` in order to refresh. Raises StateError."""
-    index = Index.open(config.state.url, owner=owner)
-    processes = available_cores() if owner else 0
-    return Republisher(config, index, lambda: datetime.now(UTC), processes=processes)
+    return Index.open(config.state.url, owner=owner)
+
+
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
 
 
 def available_cores() -> int:
@@ -75,7 +77,7 @@ class States:
     def _opened(self, config: Config) -> str:
         url = config.state.url
         try:
-            open_republisher(config, owner=True).close()
+            open_index(config, owner=True).close()
         except StateError as error:
             file = file_of(url)
             if self._until_stopped is None or file is None or error.__cause__ is None:

@@ -19,13 +19,14 @@ from pathlib import Path
 from feedsvc.children import Child, lower_priority
 from feedsvc.config import Config
 from feedsvc.errors import FeedsvcError
+from feedsvc.health import PassNotes
 from feedsvc.index import watchlock
-from feedsvc.model import Refresh
+from feedsvc.model import Progress, Refresh
+from feedsvc.passes import Passes
 from feedsvc.progressbar import show_progress
-from feedsvc.republisher import Paths, Progress
+from feedsvc.refresh import Paths
 from feedsvc.schedule import trigger
-from feedsvc.serve.passes import PassNotes
-from feedsvc.serve.state import log_to_stderr, open_republisher
+from feedsvc.serve.state import available_cores, log_to_stderr, open_index, utc_now
 from feedsvc.serve.watchdog import Watchdog
 from feedsvc.watch import Watcher
 
@@ -63,17 +64,18 @@ def watch(config: Config, lock: int, told: threading.Event) -> None:
     lower_priority(_NICE)
     showing = show_progress(LONG_PASS) if sys.stderr.isatty() else log_progress
     try:
-        republisher = open_republisher(config, owner=True)
+        index = open_index(config, owner=True)
     except FeedsvcError as error:
         logger.critical("the watcher cannot begin: %s", error)
         sys.exit(1)
     articles, lock_file = config.articles, lock_file_of(config)
-    notes = PassNotes(config, republisher, watched=True)
+    passes = Passes(config, index, utc_now, processes=available_cores())
+    notes = PassNotes(config, index, utc_now, watched=True)
 
     def refresh(paths: Paths | None) -> Refresh:
         with notes.noting() as failures, showing() as progress:
             nonlocal lock
-            report = republisher.refresh(progress, paths=paths, one_stage=True)
+            report = passes.make(progress, paths=paths, one_stage=True)
             lock = watchlock.keep(lock_file, lock)  # somebody may have taken the state away
             failures.extend(report.failures)
             return report
@@ -84,12 +86,13 @@ def watch(config: Config, lock: int, told: threading.Event) -> None:
         articles.directory if articles.events else None,
     )
     notes.note_start()
-    Watchdog(republisher.quiet_seconds, QUIET_SECONDS).start()
+    Watchdog(index.database.progress.quiet_seconds, QUIET_SECONDS).start()
     watcher.start()
     logger.info("watcher %d watches %s", os.getpid(), articles.directory)
     told.wait()
     if watcher.stop(STOP_SECONDS):
-        republisher.close()
+        passes.close()
+        index.close()
     else:
         _give_up()
 

@@ -4,14 +4,21 @@ Not inside: the choice of articles, and the cleaning of HTML. Requests may be ho
 writes anything.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, render_template
 from werkzeug.exceptions import HTTPException
 
+from feedsvc.cleaning import Cleaner
+from feedsvc.config import Config
+from feedsvc.contents import Contents
 from feedsvc.errors import GoneError, NotFoundError, NotReadyError, StateError
-from feedsvc.republisher import Republisher
+from feedsvc.health import Judge
+from feedsvc.index import Index
+from feedsvc.policies import needs_image_key
+from feedsvc.publish import Documents, Entries
 from feedsvc.web import feeds, icon, imageproxy, media, ops, pages
 from feedsvc.web.boundary import Boundary
 from feedsvc.web.headers import ReadableHeaders
@@ -30,9 +37,15 @@ SLOW_REQUESTS = 32
 
 
 def build_app(
-    republisher: Republisher, *, cache: bool = True, slow_requests: int = SLOW_REQUESTS
+    config: Config,
+    index: Index,
+    clock: Callable[[], datetime],
+    *,
+    cleaner: Cleaner | None = None,
+    cache: bool = True,
+    slow_requests: int = SLOW_REQUESTS,
 ) -> Flask:
-    """Return the WSGI application that serves `republisher`.
+    """Return the WSGI application that serves what `index` holds.
 
     With a `cache`, a request that was answered before is answered from memory, in front of Flask.
     `slow_requests` is how many are answered at a time: fewer than the server has threads.
@@ -41,18 +54,23 @@ def build_app(
     app.config["MAX_CONTENT_LENGTH"] = 0  # no route takes a body
     app.url_map.merge_slashes = False  # some feed readers fail on any redirect
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    site = republisher.config.site
+    contents = Contents(config, index, cleaner or Cleaner())
+    entries = Entries(config, index, contents)
+    documents = Documents(config, index, entries, clock)
+    site = config.site
     app.jinja_env.globals["site"] = site
-    app.register_blueprint(feeds.blueprint(republisher))
-    app.register_blueprint(media.blueprint(republisher))
+    app.register_blueprint(feeds.blueprint(documents, clock, config.feeds.max_age))
+    app.register_blueprint(media.blueprint(config.articles, clock))
     app.register_blueprint(icon.blueprint(site))
     app.register_blueprint(
         imageproxy.blueprint(
-            republisher.image_key, republisher.config.image_proxy, base_url=site.base_url
+            contents.image_key if needs_image_key(config) else lambda: None,
+            config.image_proxy,
+            base_url=site.base_url,
         )
     )
-    app.register_blueprint(ops.blueprint(republisher))
-    app.register_blueprint(pages.blueprint(republisher))
+    app.register_blueprint(ops.blueprint(index, Judge(lambda: clock().timestamp())))
+    app.register_blueprint(pages.blueprint(entries, site.timezone))
 
     def error_page(status: int, text: str, headers: Iterable[Header] = ()) -> Response:
         page = render_template("error.html", status=status, text=text)
@@ -82,9 +100,9 @@ def build_app(
     if cache:
         inner = ResponseCache(
             inner,
-            generation=republisher.generation,
-            versions=republisher.versions,
-            wall=lambda: republisher.now().timestamp(),
+            generation=index.database.generation,
+            versions=documents.versions,
+            wall=lambda: clock().timestamp(),
         )
     app.wsgi_app = Boundary(inner)  # type: ignore[method-assign, assignment]  # documented by Flask
     return app

@@ -1,6 +1,7 @@
 """Images, sound and video that lie beside the articles."""
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,18 +11,17 @@ from flask import Blueprint, Response, request, send_file
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from feedsvc import mediatypes
+from feedsvc.config import Articles
 from feedsvc.errors import NotFoundError
-from feedsvc.republisher import Republisher
 from feedsvc.scan import Directory
 from feedsvc.web.http import page_headers
 
 _MAX_AGE = 24 * 3600
 
 
-def blueprint(republisher: Republisher) -> Blueprint:
+def blueprint(articles: Articles, clock: Callable[[], datetime]) -> Blueprint:
     """Return the route of the files beside the articles."""
     routes = Blueprint("media", __name__)
-    articles = republisher.config.articles
     directory = Directory(articles.directory, (), articles.links)
 
     @routes.get("/media/<path:source>")
@@ -37,7 +37,7 @@ def blueprint(republisher: Republisher) -> Blueprint:
         # ctime, because programs that copy files can set mtime back.
         response.set_etag(f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ctime_ns:x}")
         # RFC 9110 8.8.2.1: never later than our own clock. A time before 1970 is not a real one.
-        if 0 <= status.st_mtime <= republisher.now().timestamp():
+        if 0 <= status.st_mtime <= clock().timestamp():
             response.last_modified = datetime.fromtimestamp(int(status.st_mtime), tz=UTC)
         try:
             response.make_conditional(request, accept_ranges=True, complete_length=status.st_size)

@@ -3,22 +3,23 @@
 from flask import Blueprint, Response, jsonify
 
 from feedsvc.errors import StateError
-from feedsvc.republisher import Republisher
+from feedsvc.health import Judge
+from feedsvc.index import Index
 
 
-def blueprint(republisher: Republisher) -> Blueprint:
+def blueprint(index: Index, judge: Judge) -> Blueprint:
     """Return the routes for monitors."""
     routes = Blueprint("ops", __name__)
 
     @routes.get("/readyz")
     def readiness() -> Response:
         """Say whether feeds can be served and articles are watched, and how far a pass is."""
-        done, total = republisher.progress()
+        status = index.database.progress.read()
         answer: dict[str, object] = {"ready": False, "articles": 0}
         try:
-            health = republisher.health()
+            health = judge.health_of(index)
             answer.update(
-                ready=republisher.ready() and health.well, articles=republisher.articles()
+                ready=index.meta.is_ready() and health.well, articles=index.articles.count()
             )
             if health.last_good is not None:
                 answer["last_pass"] = health.last_good.isoformat(timespec="seconds")
@@ -26,7 +27,7 @@ def blueprint(republisher: Republisher) -> Blueprint:
                 answer["error"] = health.error
         except StateError as error:
             answer["error"] = str(error)
-        response = jsonify(**answer, reading={"done": done, "of": total})
+        response = jsonify(**answer, reading={"done": status.done, "of": status.total})
         response.status_code = 200 if answer["ready"] else 503
         response.headers["Cache-Control"] = "no-store"
         if not answer["ready"]:

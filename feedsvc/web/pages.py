@@ -1,20 +1,20 @@
 """Pages for people: the list of feeds, a feed, an article."""
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, render_template, request
 from markupsafe import Markup
 
 from feedsvc.formats import FORMATS
 from feedsvc.model import SafeHTML
-from feedsvc.republisher import Republisher
+from feedsvc.publish import Entries
 from feedsvc.web.http import page_headers
 
 
-def blueprint(republisher: Republisher) -> Blueprint:
+def blueprint(entries: Entries, zone: ZoneInfo) -> Blueprint:
     """Return the routes of all pages."""
     routes = Blueprint("pages", __name__, static_folder="static", static_url_path="/static")
-    zone = republisher.config.site.timezone
 
     def answer(template: str, **values: object) -> Response:
         response = Response(
@@ -27,17 +27,15 @@ def blueprint(republisher: Republisher) -> Blueprint:
 
     @routes.get("/")
     def index() -> Response:
-        return answer(
-            "index.html", listings=republisher.listings(), language=republisher.language()
-        )
+        return answer("index.html", listings=entries.listings(), language=entries.language())
 
     @routes.get("/feeds/<slug>")
     def feed(slug: str) -> Response:
-        return answer("feed.html", feed=republisher.feed(slug))
+        return answer("feed.html", feed=entries.feed(slug))
 
     @routes.get("/articles/<key>")
     def article(key: str) -> Response:
-        return answer("article.html", entry=republisher.entry(key), language=republisher.language())
+        return answer("article.html", entry=entries.entry(key), language=entries.language())
 
     @routes.app_template_filter()
     def safe_html(html: SafeHTML) -> Markup:

@@ -25,12 +25,12 @@ from conftest import Clock, Tree
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 from lxml import etree
+from sites import Site
 
 from feedsvc import config as configuration
+from feedsvc.diagnosis import check
 from feedsvc.formats import FORMATS
 from feedsvc.index import Index
-from feedsvc.republisher import Republisher, check
-from feedsvc.web import build_app
 from tests.properties.test_any_bytes import GOOD, NEST, TEXT, TROUBLE, Entries, entries
 
 EXAMPLES = int(os.environ.get("FEEDSVC_EXAMPLES", "0"))
@@ -47,7 +47,7 @@ some = settings(
 
 
 @contextmanager
-def site_of(files: Mapping[str, str]) -> Iterator[tuple[Republisher, FlaskClient, Tree]]:
+def site_of(files: Mapping[str, str]) -> Iterator[tuple[Site, FlaskClient, Tree]]:
     """Open a site over these files beside the good ones; nothing has been read yet."""
     with tempfile.TemporaryDirectory() as name:
         folder, clock = Path(name), Clock()
@@ -63,8 +63,8 @@ def site_of(files: Mapping[str, str]) -> Iterator[tuple[Republisher, FlaskClient
             "content": {"images": [{"hosts": ["*.example"], "via": "proxy"}]},
         }
         config = configuration.parse(mapping, folder=folder)
-        with closing(Republisher(config, Index.open(config.state.url), clock)) as site:
-            yield site, build_app(site).test_client(), tree
+        with closing(Site(config, Index.open(config.state.url), clock)) as site:
+            yield site, site.app().test_client(), tree
 
 
 def get(client: FlaskClient, path: str) -> bytes:
@@ -88,20 +88,22 @@ class Served:
         self.pages = pages
 
 
-def served(site: Republisher, client: FlaskClient) -> Served:
+def served(site: Site, client: FlaskClient) -> Served:
     """Ask for every document."""
     etree.fromstring(get(client, "/opml.xml"))
     assert all(title in get(client, "/feeds/all") for title in TITLES)
     get(client, "/")
     found: Entries = {}
-    for feed in site.listings():
+    for feed in site.entries.listings():
         assert get(client, f"/feeds/{feed.slug}")
         for name in FORMATS:
             body = get(client, f"/feeds/{feed.slug}.{name}")
             if name == "json":
                 json.loads(body, parse_constant=not_json)
             found[feed.slug, name] = entries(body, name)
-    pages = {one.id: get(client, f"/articles/{one.key}") for one in site.feed("all").entries}
+    pages = {
+        one.id: get(client, f"/articles/{one.key}") for one in site.entries.feed("all").entries
+    }
     return Served(found, pages)
 
 
@@ -268,7 +270,7 @@ def test_any_articles_beside_good_ones_leave_every_document_whole(
     with site_of(files) as (site, client, _):
         for problem in site.refresh().problems:
             assert not any(category(char) == "Cc" for char in str(problem))
-        assert set(check(site.config, site.now()).problems) == set(site.problems())
+        assert set(check(site.config, site.clock()).problems) == set(site.problems())
         after = served(site, client)
         assert after.entries.keys() >= without.entries.keys()
         for feed, all_entries in after.entries.items():
@@ -303,7 +305,7 @@ def test_whatever_the_clock_says_the_next_pass_works(
 ) -> None:
     with site_of({}) as (site, client, tree):
         site.refresh()
-        ids = {one.title: one.id for one in site.feed("all").entries}
+        ids = {one.title: one.id for one in site.entries.feed("all").entries}
         version = 0
         for jump, event in events:
             tree.clock.now = moved(tree.clock.now, jump)
@@ -322,11 +324,11 @@ def test_whatever_the_clock_says_the_next_pass_works(
                 modified = parsedate_to_datetime(answer.headers["Last-Modified"])
                 assert modified <= tree.clock.now
                 assert is_known(client, path, {"If-None-Match": answer.headers["ETag"]})
-            shown = {one.title: one.id for one in site.feed("all").entries}
+            shown = {one.title: one.id for one in site.entries.feed("all").entries}
             assert shown.items() <= ids.items()
         tree.clock.now = datetime(2030, 1, 1, tzinfo=UTC)
         site.refresh()
-        assert {one.title: one.id for one in site.feed("all").entries} == ids
+        assert {one.title: one.id for one in site.entries.feed("all").entries} == ids
         # Two changes within one second are a second apart, so that a date tells of both.
         tree.clock.advance(minutes=1)
         for path in ALL_FEEDS:

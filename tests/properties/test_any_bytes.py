@@ -18,11 +18,11 @@ import pytest
 from conftest import Clock, Tree
 from hypothesis import HealthCheck, assume, example, given, settings, strategies as st
 from lxml import etree
+from sites import Site
 
 from feedsvc import config as configuration
 from feedsvc.formats import FORMATS
 from feedsvc.index import Index
-from feedsvc.republisher import Republisher
 
 GOOD = {
     "a.md": "---\ntitle: A & b\ndate: 2022-01-02T00:00:00Z\ntags: [news, 新闻]\n---\n*a* < b ]]>",
@@ -38,7 +38,7 @@ Entries = dict[tuple[str, str], list[bytes]]
 
 
 @contextmanager
-def good_site() -> Iterator[tuple[Republisher, Tree]]:
+def good_site() -> Iterator[tuple[Site, Tree]]:
     with tempfile.TemporaryDirectory() as name:
         folder, clock = Path(name), Clock()
         tree = Tree(folder / "articles", clock)
@@ -50,7 +50,7 @@ def good_site() -> Iterator[tuple[Republisher, Tree]]:
             "articles": {"directory": str(tree.root), "settle": "0s"},
         }
         config = configuration.parse(mapping, folder=folder)
-        with closing(Republisher(config, Index.open(config.state.url), clock)) as site:
+        with closing(Site(config, Index.open(config.state.url), clock)) as site:
             site.refresh()
             yield site, tree
 
@@ -67,11 +67,11 @@ def entries(body: bytes, name: str) -> list[bytes]:
     return found
 
 
-def served(site: Republisher) -> Entries:
+def served(site: Site) -> Entries:
     etree.fromstring(site.document("/opml.xml").body)
     return {
         (one.slug, name): entries(site.document(f"/feeds/{one.slug}.{name}").body, name)
-        for one in site.listings()
+        for one in site.entries.listings()
         for name in FORMATS
     }
 
@@ -207,5 +207,5 @@ def test_any_bytes_beside_good_articles_change_no_byte_of_theirs(
             before = without.get(feed, [])
             assert [one for one in found if one in before] == before
             assert len(found) <= len(before) + 1
-        for one in site.feed("all").entries:
-            assert site.entry(one.key).id == one.id
+        for one in site.entries.feed("all").entries:
+            assert site.entries.entry(one.key).id == one.id

@@ -25,13 +25,14 @@ from conftest import Clock, Tree
 from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from lxml import etree
+from sites import Site
 
 from feedsvc import config as configuration, reading
 from feedsvc.errors import NotFoundError, NotReadyError
 from feedsvc.index import Index, Writer
 from feedsvc.index.feeds import FeedWriter
 from feedsvc.index.journal import Journal
-from feedsvc.republisher import Republisher, refresh
+from feedsvc.refresh import stages
 
 TERMS = ("news", "life", "新闻")
 ATOM_ID = "{http://www.w3.org/2005/Atom}entry/{http://www.w3.org/2005/Atom}id"
@@ -190,7 +191,7 @@ class History(RuleBasedStateMachine):
 
     def open(self) -> None:
         index = Index.open(self.config.state.url, owner=True)
-        self.site = Republisher(self.config, index, self.clock)
+        self.site = Site(self.config, index, self.clock)
 
     # What is done to files. Each takes a second, so that no change looks like none.
 
@@ -428,7 +429,7 @@ class History(RuleBasedStateMachine):
         report = self.site.refresh(paths=told)
         self.tree.told.clear()
         self.check()
-        assert self.site.articles() == len(self.items or [])
+        assert self.site.index.articles.count() == len(self.items or [])
         assert report.articles in {None, len(self.items or [])}
 
     def published(self, slug: str = "all") -> list[dict[str, Any]] | None:
@@ -511,8 +512,8 @@ class InStages(History):
     def __init__(self) -> None:
         self.small = ExitStack()
         for module, name, size in (
-            (refresh, "_STAGE", 1), (refresh, "_MOST_AT_FIRST", 1),
-            (reading, "PART", 1), (refresh, "PART", 1),
+            (stages, "STAGE", 1), (stages, "_MOST_AT_FIRST", 1),
+            (reading, "PART", 1), (stages, "PART", 1),
         ):  # fmt: skip
             self.small.enter_context(mock.patch.object(module, name, size))
         super().__init__()

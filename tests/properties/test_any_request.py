@@ -19,12 +19,11 @@ import pytest
 from conftest import Clock, Tree
 from flask import Flask
 from hypothesis import HealthCheck, example, given, settings, strategies as st
+from sites import Site
 
 from feedsvc import config as configuration
 from feedsvc.index import Index
-from feedsvc.republisher import Republisher
 from feedsvc.signing import proxied
-from feedsvc.web import build_app
 
 BASE = "https://feeds.example.org"
 FEED = "/feeds/all.atom"
@@ -127,9 +126,9 @@ def app() -> Iterator[Flask]:
             "articles": {"directory": str(tree.root), "settle": "0s"},
         }
         config = configuration.parse(mapping, folder=folder)
-        with closing(Republisher(config, Index.open(config.state.url), clock)) as site:
+        with closing(Site(config, Index.open(config.state.url), clock)) as site:
             site.refresh()
-            yield build_app(site)
+            yield site.app()
 
 
 def environ_of(method: str, path: str, query: str, headers: Environ) -> Environ:

@@ -3,15 +3,13 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from feedsvc import content, feeds, identity, mediatypes
+from feedsvc import content, contents, feeds, identity, mediatypes, sitelanguage
 from feedsvc.config import Config
+from feedsvc.contents import Contents
 from feedsvc.errors import GoneError, NotFoundError, NotReadyError
 from feedsvc.index import Content, FeedState, Index
 from feedsvc.model import Category, Entry, Feed, Published
-from feedsvc.republisher import contents, sitelanguage
-from feedsvc.republisher.contents import Contents
-from feedsvc.republisher.medialengths import MediaLengths
-from feedsvc.republisher.refresh import PARTIAL, READY
+from feedsvc.publish.medialengths import MediaLengths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +51,16 @@ class Entries:
         return feed
 
     def feed(self, slug: str) -> Feed:
-        """Return one feed; see Republisher.feed."""
+        """Return one feed's newest entries. Raises NotFoundError and NotReadyError."""
         state = self.state(slug)
         return self._build(self._category(slug, state), state)
 
     def entry(self, key: str) -> Entry:
-        """Return one entry; see Republisher.entry."""
+        """Return one entry in full.
+
+        Raises NotFoundError, GoneError for one that was withdrawn, NotReadyError before the first
+        pass.
+        """
         found = self._index.articles.article(key)
         if found is None:
             self.check_ready()
@@ -76,7 +78,7 @@ class Entries:
         return self._entries(found, full=True)
 
     def listings(self) -> tuple[Listing, ...]:
-        """Return every feed worth listing; see Republisher.listings."""
+        """Return every feed: the feed of everything, the configured feeds, the feeds of terms."""
         self.check_ready()
         base_url = self._config.site.base_url
         first = (self._categories[feeds.ALL], *self._config.categories)
@@ -109,23 +111,14 @@ class Entries:
         self.check_ready()
         return self._index.feeds.state(slug)
 
-    def is_ready(self) -> bool:
-        """Tell whether the first articles are known."""
-        # Asked each time: a damaged index may have been made anew since.
-        return self._index.meta.get(READY) is not None
-
     def check_ready(self) -> None:
         """Raise NotReadyError before the first articles are known."""
-        if not self.is_ready():
+        if not self._index.meta.is_ready():
             raise NotReadyError("The articles are being read for the first time.")
-
-    def is_whole(self) -> bool:
-        """Tell whether all articles have been read once."""
-        return self._index.meta.get(PARTIAL) != "yes"
 
     def check_whole(self) -> None:
         """Raise NotReadyError where what is missing may be among the articles still to be read."""
-        if not self.is_whole():
+        if not self._index.meta.is_whole():
             raise NotReadyError("The older articles are being read for the first time.")
 
     def _category(self, slug: str, state: FeedState | None) -> Category:

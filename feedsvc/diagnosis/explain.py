@@ -7,11 +7,11 @@ from pathlib import Path
 
 from feedsvc import articles, feeds, identity
 from feedsvc.config import Config
+from feedsvc.contents import Contents
 from feedsvc.errors import ArticleError, CleaningError, NotFoundError
 from feedsvc.index import Index
 from feedsvc.model import Article, Category, Identity
 from feedsvc.reading import Reading
-from feedsvc.republisher.contents import Contents
 
 Explanation = Iterator[tuple[str, Sequence[str]]]
 
@@ -29,7 +29,10 @@ class Explainer:
         self._reading = Reading(config)
 
     def explain(self, file: str, now: datetime) -> Explanation:
-        """Yield the steps; see Republisher.explain."""
+        """Yield the steps, a heading and lines for each.
+
+        Raises NotFoundError where there is no such file.
+        """
         source = self._source(file)
         signature = self._reading.directory.scan().signatures.get(source)
         if signature is None:

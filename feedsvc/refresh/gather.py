@@ -10,7 +10,7 @@ from feedsvc.config import Config
 from feedsvc.errors import ScanError
 from feedsvc.index import Generation, Index
 from feedsvc.model import UNREAD, PartialScan, Problem, Scan, Signature
-from feedsvc.republisher.settling import Settling
+from feedsvc.refresh.settling import Settling
 from feedsvc.scan import Directory, folder_digests
 
 Paths = Collection[str | Path]

@@ -20,7 +20,7 @@ from feedsvc.config import Config
 from feedsvc.errors import CleaningError
 from feedsvc.index import Content, Index
 from feedsvc.model import Article, Cleaning, Problem, Published, SafeHTML
-from feedsvc.republisher.policies import stamp
+from feedsvc.policies import stamp
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from feedsvc.config import Config
 from feedsvc.index import Index, Writer
 from feedsvc.model import UNREAD, Article, Identity, Problem, Published, Signature
 from feedsvc.outcome import Outcome
-from feedsvc.republisher.policies import digest
+from feedsvc.policies import digest
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ class Ingest:
 
     def __init__(self, config: Config, now: datetime, look_ahead: LookAhead) -> None:
         self._config = config
-        self._now = now
+        self.now = now
         self._look_ahead = look_ahead
         self._memberships = feeds.Memberships(config.categories, auto=config.feeds.auto_categories)
         footers = [
@@ -94,7 +94,7 @@ class Ingest:
         waiting = {
             source
             for source, found in empty.items()
-            if source not in known and self._now - found.mtime < wait
+            if source not in known and self.now - found.mtime < wait
         }
         return known, frozenset(waiting)
 
@@ -108,7 +108,7 @@ class Ingest:
         """Let these versions of copies tell their entries, by id: no file could be read for any."""
         known = writer.identities({"id": last_versions})
         new = {
-            one.id: identity.taken_over(one, last_versions[one.id].article, self._now)
+            one.id: identity.taken_over(one, last_versions[one.id].article, self.now)
             for one in known
         }
         published = [
@@ -141,7 +141,7 @@ class Ingest:
             found,
             known,
             site_id=self._config.site.id,
-            now=self._now,
+            now=self.now,
             ahead=self._look_ahead(others),
         )
 
@@ -174,8 +174,8 @@ class Ingest:
 
     def _published(self, article: Article, settled: Identity, seen: str) -> Published:
         # A clock that was ahead may have seen the file first at a time that has not come yet.
-        moment = article.published or min(settled.first_seen, self._now)
-        hold = self._config.articles.future == "hold" and moment > self._now
+        moment = article.published or min(settled.first_seen, self.now)
+        hold = self._config.articles.future == "hold" and moment > self.now
         return Published(
             article=article,
             id=settled.id,

@@ -19,11 +19,10 @@ from feedsvc.codings import encoded
 from feedsvc.config import Config
 from feedsvc.errors import NotFoundError, NotReadyError, StateError
 from feedsvc.formats import FORMATS, Format, opml
-from feedsvc.index import NEVER, FeedState, Index
+from feedsvc.index import LIST, LIST_OF_ALL, NEVER, FeedState, Index
 from feedsvc.model import Document, Entry, Feed
-from feedsvc.republisher.entries import Entries, Listing
-from feedsvc.republisher.policies import policies
-from feedsvc.republisher.refresh import LIST, LIST_OF_ALL
+from feedsvc.policies import policies
+from feedsvc.publish.entries import Entries, Listing
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +54,12 @@ class Documents:
         self._failed: dict[str, str] = {}  # versions that could not be published, by path
 
     def document(self, path: str) -> Document:
-        """Return the document at `path`; see Republisher.document."""
+        """Return the bytes of `/feeds/<slug>.<format>` or `/opml.xml`: those stored, or new ones.
+
+        The lists with more in them are `/opml.xml?all=1`, `?topics=1` and `?all=1&topics=1`.
+
+        Raises NotFoundError where there is no such document, NotReadyError before the first pass.
+        """
         document = self._stored(path)
         if document is None:
             with self._making:  # one rendering, however many ask
@@ -65,7 +69,11 @@ class Documents:
         return document
 
     def versions(self, paths: Collection[str]) -> dict[str, str]:
-        """Return the versions of those of these documents that are stored."""
+        """Return the versions of those of these documents that are stored, by path.
+
+        Raises NotReadyError before the first pass over a new state.
+        """
+        self._entries.check_ready()
         return self._index.documents.versions(list(paths), self._view)
 
     def publish(self, now: datetime, seconds: float | None) -> bool:
@@ -83,7 +91,7 @@ class Documents:
                 state = self._entries.state(_slug(path))
                 if state is None or self._failed.get(path) != state.fingerprint:
                     self._make_alone(path, state, asked)
-        self._configured_made = self._entries.is_whole()
+        self._configured_made = self._index.meta.is_whole()
         return False
 
     def _to_make(self) -> Iterator[tuple[str, datetime]]:

@@ -10,8 +10,7 @@ from itertools import islice, takewhile
 
 from feedsvc.changes import part
 from feedsvc.model import Changes, Signature
-
-File = tuple[str, Signature]
+from feedsvc.reading import File
 
 
 class Backlog:

@@ -10,15 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from feedsvc import sitelanguage
 from feedsvc.cleaning import Cleaner
 from feedsvc.config import Config
+from feedsvc.contents import Contents
 from feedsvc.index import Index
-from feedsvc.model import Problem
-from feedsvc.republisher import sitelanguage
-from feedsvc.republisher.contents import Contents
-from feedsvc.republisher.documents import Documents
-from feedsvc.republisher.entries import Entries
-from feedsvc.republisher.refresh import Progress, Refresher
+from feedsvc.model import Problem, Progress
+from feedsvc.publish import Documents, Entries
+from feedsvc.refresh import Refresher
 
 _BATCH = 50  # articles cleaned at a time
 

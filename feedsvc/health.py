@@ -1,0 +1,189 @@
+"""Whether passes are still made: a record of the last pass, and what a monitor is told.
+
+The process that makes passes writes the record of the last one into the index, where web workers
+read it. The record says when the next pass is due. A pass that gets on may take longer, unless the
+passes before it failed.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Self
+
+from feedsvc.config import Config
+from feedsvc.errors import FeedsvcError, StateError
+from feedsvc.index import Index
+from feedsvc.schedule import seconds_until, trigger
+
+logger = logging.getLogger(__name__)
+
+PASSES = "passes"
+"""Under which the index remembers the record of the last pass, as JSON."""
+
+_MISSED = 3  # passes that may fail or be missing before the service counts as not ready
+_MARGIN = 5.0  # seconds that a pass over nothing new, and noting it, may take
+_NEVER = timedelta(days=366).total_seconds()  # where the schedule names no more times
+
+_CUT_OFF = "the watcher ended in the middle of a pass and was started again; the log says more"
+_GONE = "no watcher is running"
+_LATE = "no pass over the articles has ended in time: the watcher hangs, or is gone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassRecord:
+    """What is remembered of the passes.
+
+    The next good pass is due `within` so many seconds of `since`, in seconds since 1970: of the end
+    of the last `good` one, or of the first attempt while none was good. `error` is why the last
+    pass failed. `watched` tells that a watcher made it, `started` that one was started since then.
+    """
+
+    since: float
+    within: float
+    good: bool = False
+    error: str | None = None
+    watched: bool = False
+    started: bool = False
+
+    @classmethod
+    def parse(cls, text: str | None) -> Self | None:
+        """Return what `text` remembers, None for nothing, or nothing that can be understood."""
+        try:
+            return None if text is None else cls(**json.loads(text))
+        except (TypeError, ValueError):
+            return None  # of another version of feedsvc
+
+    def __str__(self) -> str:
+        return json.dumps(asdict(self))
+
+    def after(self, now: float, error: str | None, within: float, *, watched: bool) -> Self:
+        """Return what to remember after another pass, with an `error` if it failed."""
+        if error is not None:
+            return replace(self, error=error, watched=watched, started=False)
+        return type(self)(since=now, within=within, good=True, watched=watched)
+
+    def after_start(self) -> Self:
+        """Return what to remember when a watcher begins, before its first pass."""
+        # One that was started before and has not made a pass since was cut off, or killed.
+        error = _CUT_OFF if self.started and self.error is None else self.error
+        return replace(self, error=error, watched=True, started=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """Whether passes are made: why not, if not, and when the last good one ended, if ever."""
+
+    well: bool
+    last_good: datetime | None = None
+    error: str | None = None
+
+
+class PassNotes:
+    """Notes in the index how each pass of this process went; `watched`: a watcher makes them.
+
+    Where the index cannot be written, the last note gets too old, which is as good for monitors.
+    """
+
+    def __init__(
+        self, config: Config, index: Index, clock: Callable[[], datetime], *, watched: bool
+    ) -> None:
+        self._schedule = trigger(config.articles.rescan, config.site.timezone)
+        self._index = index
+        self._clock = clock
+        self._watched = watched
+        self._failed = False
+
+    def note_start(self) -> None:
+        """Note that a watcher begins."""
+        self._note(lambda record, _: record.after_start())
+
+    @contextmanager
+    def noting(self) -> Iterator[list[str]]:
+        """Return a context for one pass, which notes how it ended, and raises what it raised.
+
+        The caller puts the steps of the pass that failed into the list.
+        """
+        failures: list[str] = []
+        try:
+            yield failures
+        except FeedsvcError as error:
+            self._note_pass(str(error))
+            raise
+        except Exception as error:
+            # Whoever asks sees it, so it holds no words of an error that nobody foresaw.
+            self._note_pass(f"{type(error).__name__}; the log says more")
+            raise
+        self._note_pass("; ".join(failures) or None)
+
+    def _note_pass(self, error: str | None) -> None:
+        now = self._clock().timestamp()
+        self._note(lambda record, within: record.after(now, error, within, watched=self._watched))
+
+    def _note(self, change: Callable[[PassRecord, float], PassRecord]) -> None:
+        now = self._clock()
+        seconds = seconds_until(self._schedule, now, passes=_MISSED)
+        within = _MARGIN + (_NEVER if seconds is None else seconds)
+        try:
+            record = PassRecord.parse(self._index.meta.get(PASSES))
+            record = record or PassRecord(since=now.timestamp(), within=within)
+            self._index.meta.note(PASSES, str(change(record, within)))
+            self._failed = False
+        except StateError as error:
+            if not self._failed:
+                logger.info("how the passes went is not noted: %s", error)
+            self._failed = True
+
+
+class Judge:
+    """Judges what is remembered of the passes, in one process.
+
+    The wall clock counts only when something is seen for the first time, and then the monotonic
+    one: while a clock is wrong, or set, a pass is neither late nor in time because of it.
+    """
+
+    def __init__(
+        self, wall: Callable[[], float], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._wall, self._monotonic = wall, monotonic
+        self._seen: dict[str, tuple[float, float]] = {}  # what: a time, and when it is too old
+
+    def health_of(self, index: Index) -> Health:
+        """Judge by one index, and by who uses it. Raises StateError."""
+        return self.health(
+            index.meta.get(PASSES),
+            alive=index.database.progress.read().alive,
+            watched=index.database.is_watched(),
+        )
+
+    def health(self, text: str | None, *, alive: float, watched: bool | None) -> Health:
+        """Judge by what the index remembers, and by when a pass last got on.
+
+        `watched` tells whether a watcher is running, None if that cannot be seen.
+        """
+        record = PassRecord.parse(text)
+        if record is None:
+            return Health(well=True)  # nobody has made passes that are remembered
+        in_time = self._is_young("pass", record.since, record.within)
+        if record.error is None and alive:
+            in_time = self._is_young("alive", alive, record.within) or in_time
+        gone = record.watched and watched is False
+        error = record.error or (_GONE if gone else None if in_time else _LATE)
+        return Health(
+            well=in_time and not gone,
+            last_good=datetime.fromtimestamp(record.since, UTC) if record.good else None,
+            error=error,
+        )
+
+    def _is_young(self, what: str, moment: float, seconds: float) -> bool:
+        """Tell whether less than so many seconds have passed since this moment."""
+        now = self._monotonic()
+        seen = self._seen.get(what)
+        if seen is None or seen[0] != moment:
+            # A moment in the future, of a clock that has been set back since, is now.
+            left = min(seconds, moment + seconds - self._wall())
+            seen = self._seen[what] = (moment, now + left)
+        return now < seen[1]

@@ -1,0 +1,13 @@
+"""Publish: the index becomes entries, feeds and documents.
+
+    entries    index ──► clean ──► build ──► entries, feeds
+    documents  feeds ──► render, compress ──► documents
+
+The watcher publishes after each pass; a web worker answers from what is published, and makes a
+document that was never made. Not inside: files, ids, and requests.
+"""
+
+from feedsvc.publish.documents import Documents
+from feedsvc.publish.entries import Entries, Listing
+
+__all__ = ["Documents", "Entries", "Listing"]

@@ -1,0 +1,231 @@
+"""Refresh: files become the index. One pass: gather, decide, apply.
+
+    gather   scan the directory, and read what the index knows of it (`gather`, `settling`)
+    decide   which files have changed, and in which order to read them (`changes.diff`, `backlog`)
+    apply    read the files and write what they say, a stage at a time (`stages`, `ingest`)
+
+Not inside: entries, documents, and when a pass is made.
+"""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+
+from feedsvc.changes import diff
+from feedsvc.config import Config
+from feedsvc.contents import IMAGE_KEY, Contents
+from feedsvc.errors import StateDamagedError
+from feedsvc.index import PARTIAL, READY, Generation, Index
+from feedsvc.model import Changes, Progress, Refresh
+from feedsvc.policies import needs_image_key, policies
+from feedsvc.reading import File, Reading
+from feedsvc.refresh import stages
+from feedsvc.refresh.backlog import Backlog
+from feedsvc.refresh.fingerprints import Fingerprints
+from feedsvc.refresh.gather import Gathered, Gatherer, Paths, unlisted
+from feedsvc.refresh.ingest import Ingest
+from feedsvc.refresh.stages import Pass, Stages
+
+__all__ = ["Paths", "Refresher"]
+
+_FAR_AHEAD = 24 * 3600  # seconds
+_PATIENCE = 5  # first passes that wait for files being written before anything is served
+
+
+class Refresher:
+    """Brings one index up to date with one directory, read by so many other `processes`."""
+
+    def __init__(
+        self, config: Config, index: Index, contents: Contents, *, processes: int = 0
+    ) -> None:
+        self._config = config
+        self._index = index
+        self._reading = Reading(config, processes=processes)
+        self._policies = policies(config)
+        self._gatherer = Gatherer(config, index, self._reading.directory)
+        self._backlog = Backlog()
+        self._fingerprints = Fingerprints(config, index, contents)
+        self._stages = Stages(
+            config,
+            index,
+            contents,
+            reading=self._reading,
+            backlog=self._backlog,
+            gatherer=self._gatherer,
+            fingerprints=self._fingerprints,
+            processes=processes,
+        )
+        self._passes = 0
+        self._interrupted = False
+        self._counted: tuple[Generation, int] | None = None
+
+    def close(self) -> None:
+        """End the processes that read."""
+        self._reading.close()
+        self._stages.close()
+
+    def refresh(
+        self,
+        now: datetime,
+        progress: Progress | None = None,
+        *,
+        paths: Paths | None = None,
+        accept_empty: bool = False,
+        one_stage: bool = False,
+    ) -> Refresh:
+        """Make one pass, at the time `now`.
+
+        With `paths`, absolute ones, the pass looks only at these places, and at files that were
+        still being written in the last pass.
+
+        With `one_stage`, the pass leaves some of very many changes to the next one, which is to be
+        made at once (`again_in`) and reads first what comes meanwhile.
+
+        With `accept_empty`, an empty directory at the place of another one means that all articles
+        are gone.
+
+        Raises ScanError when the directory cannot be read, StateError when the index cannot be
+        written; the index stays as it was then.
+        """
+        self._index.mend()
+        try:
+            return self._pass(now, progress, paths, accept_empty=accept_empty, one_stage=one_stage)
+        except StateDamagedError:
+            self._index.repair()
+            return self._pass(now, progress, None, accept_empty=accept_empty, one_stage=False)
+
+    def _pass(
+        self,
+        now: datetime,
+        progress: Progress | None,
+        paths: Paths | None,
+        *,
+        accept_empty: bool,
+        one_stage: bool,
+    ) -> Refresh:
+        started = time.perf_counter()
+        remembered = self._index.meta.all()
+        stale = {name for name, value in self._policies.items() if remembered.get(name) != value}
+        first, partial = READY not in remembered, remembered.get(PARTIAL) == "yes"
+        self._correct_future_changes(now)
+        if "articles" in stale:
+            self._forget_signatures()
+            stale.discard("articles")
+            paths = None
+        # The backlog of a pass that failed is lost. What a first pass has left may be anywhere,
+        # unless this process knows where.
+        if self._interrupted or (partial and not self._backlog.has_files):
+            paths = None
+        gathered = self._gatherer.gather(now, paths, first=first, accept_empty=accept_empty)
+        self._passes += 1
+        self._fill_backlog(gathered, by_date=first or partial)
+        many = len(self._backlog) > stages.STAGE
+        due, next_due = self._index.articles.due(now)
+        this_pass = Pass(
+            ingest=Ingest(self._config, now.replace(microsecond=0), self._stages.look_ahead),
+            gathered=gathered,
+            stale=stale,
+            due=due,
+            # The first feeds that anyone sees must not lack an article that is a second too young.
+            ready=first and (many or not gathered.pending or self._passes > _PATIENCE),
+            partial=partial or (first and many),
+            progress=progress,
+        )
+        unkeyed = needs_image_key(self._config) and IMAGE_KEY not in remembered
+        if (
+            self._backlog.has_work
+            or stale
+            or due
+            or this_pass.ready
+            or this_pass.partial
+            or unkeyed
+        ):
+            self._interrupted = True
+            self._stages.make(this_pass, one_stage=one_stage, first=first)
+            self._interrupted = False
+            _, next_due = self._index.articles.due(now)
+        more_to_clean = self._fingerprints.clean_again(
+            now.replace(microsecond=0), stages.CLEANING_SECONDS
+        )
+        waits = [
+            gathered.wait,
+            (next_due - now).total_seconds() if next_due else None,
+            0.0 if more_to_clean or self._backlog.has_work else None,
+        ]
+        return Refresh(
+            changes=_joined(this_pass.changes),
+            articles=self._count() if paths is None else None,
+            seconds=time.perf_counter() - started,
+            problems=(
+                *(unlisted(folder, reason) for folder, reason in gathered.unreadable),
+                *self._index.problems.all(),
+            ),
+            pending=gathered.pending,
+            again_in=min((wait for wait in waits if wait is not None), default=None),
+            failures=tuple(this_pass.failures),
+        )
+
+    def _correct_future_changes(self, now: datetime) -> None:
+        """Say of feeds that changed far in the future, by a clock that was ahead, that it was now.
+
+        Until that time comes, readers that compare dates alone would get all of such a feed at each
+        poll. A smaller distance heals by itself; it may also mean that the clock is behind now, and
+        then these times are right.
+        """
+        second = now.replace(microsecond=0)
+        if self._index.feeds.changed_after(second, _FAR_AHEAD):
+            with self._index.writing() as writer:
+                writer.feeds.move_changes(second, _FAR_AHEAD)
+
+    def _forget_signatures(self) -> None:
+        """Have all files read again, because the same bytes would be read as other articles now.
+
+        An index that knows no file has all of them read, whatever happens to this process.
+        """
+        with self._index.writing() as writer:
+            writer.forget_signatures()
+            writer.set_meta("articles", self._policies["articles"])
+
+    def _fill_backlog(self, gathered: Gathered, *, by_date: bool) -> None:
+        """Put the files that have changed into the backlog, in the order in which to read them."""
+        changes = diff(gathered.known, gathered.found)
+        # Files that the ledger names come first, because a new file may be a copy of one of them.
+        # Modified files come last: a new file may have the text that a modified one had, and an
+        # entry stays with its text.
+        named = self._index.ledger.named(changes.added)
+        groups = [
+            [(source, gathered.found[source]) for source in sources]
+            for sources in (
+                [source for source in changes.added if source in named],
+                [source for source in changes.added if source not in named],
+                changes.modified,
+            )
+        ]
+        if len(changes.added) + len(changes.modified) > stages.STAGE:
+            newest_first = self._reading.newest_first if by_date else _last_written_first
+            groups = [newest_first(files) for files in groups]
+        files = [file for group in groups for file in group]
+        if gathered.within is None:
+            self._backlog.replace(files, changes)
+        else:
+            self._backlog.put_first(files, changes, within=gathered.within, found=gathered.found)
+
+    def _count(self) -> int:
+        """Return how many articles are published; counted again only when something has changed."""
+        generation = self._index.database.generation()
+        if self._counted is None or self._counted[0] != generation:
+            self._counted = generation, self._index.articles.count()
+        return self._counted[1]
+
+
+def _last_written_first(files: Sequence[File]) -> list[File]:
+    return sorted(files, key=lambda file: (-file[1].mtime_ns, file[0]))
+
+
+def _joined(changes: Sequence[Changes]) -> Changes:
+    """Return the changes of all stages."""
+    return Changes(
+        added=tuple(sorted({source for stage in changes for source in stage.added})),
+        modified=tuple(sorted({source for stage in changes for source in stage.modified})),
+        removed=tuple(sorted({source for stage in changes for source in stage.removed})),
+    )

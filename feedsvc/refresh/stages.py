@@ -1,0 +1,291 @@
+"""The stages of a pass: each reads some files of the backlog and writes what they say.
+
+A stage is one transaction. An article whose cleaning may take long has a stage of its own, after
+all others: it is cleaned first and published then, so that neither a request nor another article
+waits for it.
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+
+from feedsvc import feeds, identity, sitelanguage
+from feedsvc.cleaning import is_costly
+from feedsvc.config import Config
+from feedsvc.contents import IMAGE_KEY, Contents
+from feedsvc.index import PARTIAL, READY, Content, Index, Writer, is_of_state
+from feedsvc.model import Changes, Progress, Signature
+from feedsvc.outcome import Outcome
+from feedsvc.policies import needs_image_key, policies
+from feedsvc.reading import PART, Reading, failure
+from feedsvc.refresh.backlog import Backlog
+from feedsvc.refresh.fingerprints import Fingerprints
+from feedsvc.refresh.gather import Gathered, Gatherer
+from feedsvc.refresh.ingest import Ingest
+
+logger = logging.getLogger(__name__)
+
+STAGE = 1000  # files, read in about a second: a pass over more is made in stages of so many
+CLEANING_SECONDS = 1.0  # of a pass; new articles must not wait for longer
+_MOST_AT_FIRST = 10_000  # files in the first stage of all, should a category have too few
+
+
+@dataclass(slots=True, kw_only=True)
+class Pass:
+    """What is known of the pass under way.
+
+    `stale` are names of `policies`; `due` the sources of held articles whose time has come. `ready`
+    tells that the index may be served for the first time after the first stage, `partial` that the
+    oldest articles have never been read yet.
+    """
+
+    ingest: Ingest
+    gathered: Gathered
+    stale: set[str]
+    due: Sequence[str]
+    ready: bool
+    partial: bool
+    progress: Progress | None
+    begun: bool = False
+    changes: list[Changes] = field(default_factory=list)  # of each stage
+    failures: list[str] = field(default_factory=list)
+
+
+class Stages:
+    """Makes the stages of the passes over one directory."""
+
+    def __init__(
+        self,
+        config: Config,
+        index: Index,
+        contents: Contents,
+        *,
+        reading: Reading,
+        backlog: Backlog,
+        gatherer: Gatherer,
+        fingerprints: Fingerprints,
+        processes: int,
+    ) -> None:
+        self._config = config
+        self._index = index
+        self._contents = contents
+        self._reading = reading
+        # Reads single files that are needed while `reading` is at work.
+        self._reading_ahead = Reading(config, processes=min(1, processes))
+        self._backlog = backlog
+        self._gatherer = gatherer
+        self._fingerprints = fingerprints
+        self._policies = policies(config)
+
+    def close(self) -> None:
+        """End the process that reads single files."""
+        self._reading_ahead.close()
+
+    def make(self, this_pass: Pass, *, one_stage: bool, first: bool) -> None:
+        """Make all stages, or `one_stage` and then costly articles for a second.
+
+        The first stage of a first pass ends when each configured feed is full.
+        """
+        until = time.monotonic() + CLEANING_SECONDS
+        try:
+            while not this_pass.begun or self._backlog.has_work:
+                costly = self._backlog.is_costly
+                if this_pass.begun and one_stage and not (costly and time.monotonic() < until):
+                    return
+                if costly:
+                    self._publish_costly(this_pass)
+                else:
+                    self._publish_next(this_pass, until_full=first and this_pass.partial)
+                    first = False
+        finally:
+            self._reading.rest()
+            self._reading_ahead.close()
+
+    def _publish_next(self, this_pass: Pass, *, until_full: bool) -> None:
+        """Read the first files of the backlog and publish what they say."""
+        files = self._backlog.take(_MOST_AT_FIRST if until_full else STAGE)
+        signatures = dict(files)
+        removed = self._backlog.take_removed()
+        read = 0
+        costly: set[str] = set()
+        edited: set[str] = set()
+        others: list[Outcome] = []
+        outcomes = self._reading.all(files)
+        with self._writing(this_pass, removed) as writer, closing(outcomes):
+            for part in outcomes:
+                costly.update(o.source for o in part if self._is_costly(writer, o))
+                if self._backlog.has_more:
+                    edited |= this_pass.ingest.edited_in_place(writer, part) - costly
+                others += [o for o in part if o.source not in costly and o.source not in edited]
+                if until_full:
+                    self._publish(writer, this_pass, others, signatures)
+                    others.clear()
+                read = min(len(files), read + PART)
+                if this_pass.progress:
+                    left = len(files) - read
+                    this_pass.progress(self._backlog.read - left, self._backlog.total)
+                if until_full and read < len(files) and self._is_full(this_pass):
+                    break
+            # Together, because a file may have now the text that another one had.
+            self._publish(writer, this_pass, others, signatures)
+            self._backlog.give_back(files[read:])
+            self._backlog.set_aside((file for file in files if file[0] in costly), costly=True)
+            self._backlog.set_aside((file for file in files if file[0] in edited), costly=False)
+        skipped = costly | edited | this_pass.ingest.unsettled
+        published = [file for file in files[:read] if file[0] not in skipped]
+        this_pass.changes.append(self._backlog.changes(published, removed))
+
+    def _publish_costly(self, this_pass: Pass) -> None:
+        """Clean one article whose cleaning takes long, and publish it then.
+
+        Its last version is shown meanwhile.
+        """
+        files = self._backlog.take(1)
+        outcomes = [outcome for part in self._reading.all(files) for outcome in part]
+        cleaned: dict[str, Content] = {}
+        for outcome in outcomes:
+            if outcome.found is not None:
+                preview = this_pass.ingest.preview(self._index, outcome.found)
+                cleaned.update(self._contents.cleaned_of([preview]))
+        removed = self._backlog.take_removed()
+        with self._writing(this_pass, removed) as writer:
+            self._publish(writer, this_pass, outcomes, dict(files))
+            writer.keep_contents(cleaned)  # of a version that is published, or of none
+        this_pass.changes.append(self._backlog.changes(files, removed))
+        if this_pass.progress:
+            this_pass.progress(self._backlog.read, self._backlog.total)
+
+    def _is_costly(self, writer: Writer, outcome: Outcome) -> bool:
+        """Tell whether an article is to be cleaned before it is published."""
+        if outcome.found is None:
+            return False
+        article = outcome.found.article
+        if not is_costly(article.body, article.markup):
+            return False
+        # A file that has only been renamed must not leave the feeds for as long.
+        return not writer.identities({"file_digest": {outcome.found.file_digest}})
+
+    def _publish(
+        self,
+        writer: Writer,
+        this_pass: Pass,
+        outcomes: Sequence[Outcome],
+        signatures: Mapping[str, Signature],
+    ) -> None:
+        """Publish what these files say; a file that makes this fail is named as a problem."""
+        try:
+            with writer.attempt():
+                this_pass.ingest.take(writer, outcomes, signatures)
+        except Exception as error:  # an error that one file causes stays with that file
+            if is_of_state(error):
+                raise
+            if len(outcomes) > 1:
+                for outcome in outcomes:
+                    self._publish(writer, this_pass, [outcome], signatures)
+                return
+            logger.exception("%s could not be published", outcomes[0].source)
+            failed = failure(outcomes[0].source, f"publishing it failed ({type(error).__name__})")
+            this_pass.ingest.take(writer, [failed], signatures)
+
+    @contextmanager
+    def _step(self, writer: Writer, this_pass: Pass, name: str) -> Iterator[None]:
+        """Undo a step that fails for a reason nobody foresaw, and go on with the pass."""
+        try:
+            with writer.attempt():
+                yield
+        except Exception as error:  # the other steps do not depend on this one
+            if is_of_state(error):
+                raise
+            logger.exception("%s failed; the pass goes on", name)
+            this_pass.failures.append(f"{name} failed ({type(error).__name__})")
+
+    @contextmanager
+    def _writing(self, this_pass: Pass, removed: Sequence[str]) -> Iterator[Writer]:
+        """Open the transaction of a stage: files that are gone first, what follows from it last."""
+        with self._index.writing() as writer:
+            if not this_pass.begun:
+                self._begin(writer, this_pass)
+                this_pass.begun = True
+            with self._step(writer, this_pass, "taking out what is gone"):
+                writer.remove_files(removed)
+            yield writer
+            self._finish(writer, this_pass)
+
+    def _begin(self, writer: Writer, this_pass: Pass) -> None:
+        ingest = this_pass.ingest
+        if needs_image_key(self._config) and writer.meta(IMAGE_KEY) is None:
+            writer.set_meta(IMAGE_KEY, secrets.token_hex(32))
+        if "memberships" in this_pass.stale:
+            with self._step(writer, this_pass, "putting all articles into their feeds"):
+                ingest.rejoin(writer, writer.all_articles())
+        if this_pass.due:
+            with self._step(writer, this_pass, "publishing the articles whose time has come"):
+                writer.release(this_pass.due)
+                ingest.rejoin(writer, writer.all_articles(this_pass.due))
+        writer.set_meta("root", this_pass.gathered.root)
+
+    def _finish(self, writer: Writer, this_pass: Pass) -> None:
+        """Settle what follows from the articles that were published."""
+        ingest = this_pass.ingest
+        with self._step(writer, this_pass, "reading the copies of changed articles"):
+            self._reread(writer, this_pass, writer.copies(ingest.edited))
+        ingest.edited.clear()
+        with self._step(writer, this_pass, "choosing another file for an entry whose file is gone"):
+            while copies := writer.copies_of_orphans():
+                self._reread(writer, this_pass, copies)
+            ingest.take_over(writer, writer.last_versions())
+        guessed = False
+        with self._step(writer, this_pass, "guessing the site's language"):
+            guessed = sitelanguage.guess_again(writer, self._config)
+        with self._step(writer, this_pass, "noting which feeds have changed"):
+            everything = bool(this_pass.stale) or guessed
+            self._fingerprints.note(writer, ingest.now, everything=everything)
+        for name in this_pass.stale:
+            writer.set_meta(name, self._policies[name])
+        this_pass.stale.clear()
+        if this_pass.partial:
+            this_pass.partial = self._backlog.has_files
+            writer.set_meta(PARTIAL, "yes" if this_pass.partial else "no")
+        if this_pass.ready:
+            writer.set_meta(READY, "yes")
+
+    def _reread(self, writer: Writer, this_pass: Pass, sources: Sequence[str]) -> None:
+        signatures = self._gatherer.elsewhere(sources, this_pass.gathered)
+        for part in self._reading.all(sorted(signatures.items())):
+            self._publish(writer, this_pass, part, signatures)
+
+    def _is_full(self, this_pass: Pass) -> bool:
+        slugs = (feeds.ALL, *(category.slug for category in self._config.categories))
+        limit = self._config.feeds.limit
+        return all(this_pass.ingest.members[slug] >= limit for slug in slugs)
+
+    def look_ahead(self, sources: Collection[str]) -> dict[str, identity.Found | None]:
+        """Return what those of these files say that are still to be read; None: they are gone.
+
+        These are files of the backlog, and files that have changed since the directory was scanned.
+        A file that cannot be read is left out, as if it had not changed: its last good version
+        stays.
+        """
+        gone = set(filter(self._backlog.is_gone, sources))
+        waiting = {
+            source: signature
+            for source in sources
+            if (signature := self._backlog.waiting(source)) is not None
+        }
+        others = sorted(set(sources) - gone - waiting.keys())
+        partial = self._reading.directory.scan_places(others) if others else None
+        if partial is not None and not partial.unreadable:
+            known = self._index.articles.signatures(others)
+            gone.update(source for source in others if source not in partial.signatures)
+            waiting.update(
+                (source, partial.signatures[source])
+                for source in others
+                if source in partial.signatures and partial.signatures[source] != known.get(source)
+            )
+        ahead: dict[str, identity.Found | None] = dict.fromkeys(gone)
+        for part in self._reading_ahead.all(sorted(waiting.items())):
+            ahead.update((o.source, o.found) for o in part if o.found is not None)
+        return ahead
