@@ -2,7 +2,9 @@
 
 import json
 import os
+import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -82,6 +84,24 @@ def _changes_are_seen_at_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("feedsvc.web.response_cache._PAUSE", 0.0)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_other_machine_is_asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail a test that looks up the name of another machine."""
+    resolve, asked = socket.getaddrinfo, list[object]()
+
+    def local_only(host: Any, *args: Any, **options: Any) -> Any:
+        with suppress(socket.gaierror):  # a number, however it is spelt
+            return resolve(host, *args, **{**options, "flags": socket.AI_NUMERICHOST})
+        if host != "localhost":
+            asked.append(host)
+            raise socket.gaierror(f"a test looks up {host}")
+        return resolve(host, *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", local_only)
+    yield
+    assert not asked
 
 
 @pytest.fixture
