@@ -20,7 +20,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from io import FileIO
 from pathlib import Path
 
@@ -29,7 +28,7 @@ from feedsvc.web.imageproxy import failure, sniff
 logger = logging.getLogger(__name__)
 
 _CHUNK = 256 * 1024  # bytes that are read at once
-_MAX_AGE = timedelta(days=30)
+_MAX_AGE = 30 * 86400.0  # seconds
 _TOUCHED_EVERY = 3600.0  # seconds
 _ABANDONED_AFTER = 3600.0  # seconds; no download takes so long
 _BLOCK = 4096  # bytes on disk of the smallest file
@@ -87,12 +86,10 @@ class Cache:
         directory: Path,
         most_bytes: int,
         *,
-        max_age: timedelta = _MAX_AGE,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._directory = directory
         self._most = most_bytes
-        self._max_age = max_age.total_seconds()
         self._clock = clock
         self._added = most_bytes  # since the directory was listed; lists it at the first image
         self._complained = False
@@ -107,7 +104,7 @@ class Cache:
         status = os.fstat(file.fileno())
         media_type = sniff.media_type(os.pread(file.fileno(), sniff.NEEDED, 0))
         now = self._clock()
-        if media_type is None or now - status.st_mtime > self._max_age:
+        if media_type is None or now - status.st_mtime > _MAX_AGE:
             file.close()
             with contextlib.suppress(OSError):
                 path.unlink()
