@@ -1,23 +1,14 @@
-"""When passes are due: the schedule that `articles.rescan` names. The owner of APScheduler."""
+"""When passes are due: the schedule that `articles.rescan` names."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Protocol
 
+from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 
 from feedsvc.errors import ConfigError, Mistake
 
 
-class Schedule(Protocol):
-    """A trigger of APScheduler, or `Every`."""
-
-    def get_next_fire_time(
-        self, previous_fire_time: datetime | None, now: datetime
-    ) -> datetime | None:
-        """Return the next time from `now` on, None when there is no more."""
-
-
-class Every:
+class Every(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
     """Fires one interval after `now`.
 
     APScheduler's IntervalTrigger remembers a time; after the clock was set back, it would wait
@@ -33,21 +24,20 @@ class Every:
         return now.astimezone(UTC) + self.interval
 
 
-def trigger(rescan: timedelta | str, zone: tzinfo) -> Schedule:
+def trigger(rescan: timedelta | str, zone: tzinfo) -> BaseTrigger:
     """Return the schedule that `articles.rescan` names. Raises ConfigError."""
     if isinstance(rescan, timedelta):
         return Every(timedelta(seconds=int(rescan.total_seconds())))
     try:
-        cron: Schedule = CronTrigger.from_crontab(rescan, timezone=zone)
+        return CronTrigger.from_crontab(rescan, timezone=zone)
     except ValueError as error:
         mistake = Mistake(
             where="", path="articles.rescan", reason=f"no cron expression: {rescan} ({error})"
         )
         raise ConfigError((mistake,)) from error
-    return cron
 
 
-def seconds_until(schedule: Schedule, now: datetime, *, passes: int) -> float | None:
+def seconds_until(schedule: BaseTrigger, now: datetime, *, passes: int) -> float | None:
     """Return how long after `now` so many passes are due, None if there will not be so many."""
     previous, moment = None, now.astimezone(UTC)
     for _ in range(passes):
@@ -55,4 +45,4 @@ def seconds_until(schedule: Schedule, now: datetime, *, passes: int) -> float | 
         if previous is None:
             return None
         moment = previous
-    return (moment - now.astimezone(UTC)).total_seconds()
+    return float((moment - now.astimezone(UTC)).total_seconds())

@@ -1,8 +1,8 @@
 """When to refresh: on a schedule, and when the disk tells of a change.
 
-One thread makes the passes, one at a time; another listens to file events. Requests that come
-during a pass lead to one more pass after it. The schedule goes on beside the events: network file
-systems send none, and any system may lose some.
+APScheduler and the file events request passes, and one thread makes them, one at a time. Requests
+that come during a pass lead to one more pass after it. The schedule goes on beside the events:
+network file systems send none, and any system may lose some.
 """
 
 import errno
@@ -16,11 +16,12 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
 from watchfiles._rust_notify import RustNotify  # documented; `watch` does not tell its start
 
 from feedsvc.errors import FeedsvcError
 from feedsvc.model import Refresh
-from feedsvc.schedule import Schedule
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ _RETRY_SECONDS = 60  # after a pass that failed, and for a directory that is mis
 _MOST_PROBLEMS_LOGGED = 20
 _CLOCK_SECONDS = 2.0  # between two looks at the clocks
 _JUMP_SECONDS = 1.5  # by which the clocks move apart only when one is set
+_OVERDUE_SECONDS = 60.0  # by which a pass may be late that the schedule asks for
 
 
 class Clocks:
@@ -68,7 +70,7 @@ class Watcher:
     def __init__(
         self,
         refresh: Callable[[Collection[str] | None], Refresh],
-        schedule: Schedule,
+        schedule: BaseTrigger,
         directory: Path | None,
         *,
         fatal: Callable[[], None] = _end_process,
@@ -82,8 +84,11 @@ class Watcher:
         self._requested = threading.Event()
         self._lock = threading.Lock()
         self._paths: set[str] | None = set()  # of the next pass; None means everything
-        self._due: datetime | None = None  # when the schedule asks for a pass
         self._again_at = math.inf  # by the monotonic clock: when the last pass asked for another
+        self._scheduler = BackgroundScheduler(timezone=UTC)
+        self._job = self._scheduler.add_job(
+            self.request, schedule, args=(None,), coalesce=True, misfire_grace_time=1
+        )
         self._threads = [self._thread(self._make_passes, "passes")]
         if directory is not None:
             self._threads.append(self._thread(lambda: self._listen(directory), "events"))
@@ -93,7 +98,7 @@ class Watcher:
     def start(self) -> None:
         """Begin, in threads of its own."""
         self.request(None)
-        self._due = self._schedule.get_next_fire_time(None, datetime.now(UTC))
+        self._scheduler.start()
         for thread in self._threads:
             thread.start()
 
@@ -101,6 +106,7 @@ class Watcher:
         """Stop after the pass under way; tell whether its threads ended, each within `seconds`."""
         self._stopping.set()
         self._requested.set()
+        self._scheduler.shutdown(wait=False)
         for thread in self._threads:
             thread.join(seconds)
         return not any(thread.is_alive() for thread in self._threads)
@@ -116,32 +122,33 @@ class Watcher:
 
     def _make_passes(self) -> None:
         while not self._stopping.is_set():
-            self._requested.wait(self._seconds_to_sleep())
-            self._request_what_is_due()
+            until_again = self._again_at - time.monotonic()
+            self._requested.wait(max(0.0, min(until_again, _CLOCK_SECONDS)))
+            self._check_clock()
+            if time.monotonic() >= self._again_at:
+                self._again_at = math.inf
+                self.request(())
             if self._requested.is_set() and not self._stopping.is_set():
                 with self._lock:
                     paths, self._paths = self._paths, set()
                     self._requested.clear()
                 self._pass(paths)
 
-    def _seconds_to_sleep(self) -> float:
-        until_due = math.inf
-        if self._due is not None:
-            until_due = (self._due - datetime.now(UTC)).total_seconds()
-        return max(0.0, min(until_due, self._again_at - time.monotonic(), _CLOCK_SECONDS))
+    def _check_clock(self) -> None:
+        """Keep the schedule right when the wall clock is set, by which APScheduler sleeps.
 
-    def _request_what_is_due(self) -> None:
-        """Request a pass if it is time for one, or if the wall clock was set."""
-        now, jump = datetime.now(UTC), self._clocks.jump()
-        was_set = abs(jump) > _JUMP_SECONDS
-        if was_set:
+        Raises RuntimeError where the schedule stands still: a job of APScheduler 3.11 that is due
+        and replaced at the same moment ends the scheduler's thread.
+        """
+        jump = self._clocks.jump()
+        if abs(jump) > _JUMP_SECONDS:
             logger.warning("the clock was set by %+.0f s: looking at everything", jump)
-        if was_set or (self._due is not None and now >= self._due):
-            self._due = self._schedule.get_next_fire_time(None, now)
+            self._job.reschedule(self._schedule)
             self.request(None)
-        if time.monotonic() >= self._again_at:
-            self._again_at = math.inf
-            self.request(())
+            return
+        due = self._job.next_run_time  # None: the schedule names no more times
+        if due is not None and (datetime.now(UTC) - due).total_seconds() > _OVERDUE_SECONDS:
+            raise RuntimeError("the schedule of passes stands still")
 
     def _pass(self, paths: Collection[str] | None) -> None:
         if self._failure is not None:

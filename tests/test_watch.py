@@ -403,11 +403,25 @@ def test_the_schedule_is_right_again_after_the_clock_was_set(
         for _ in range(2):  # set, and set right again
             now.shift(timedelta(hours=hours))
             assert passes.begun.acquire(timeout=LIMIT), "a pass at once"
-            assert watcher._due is not None
-            waits = (watcher._due - datetime.now(UTC)).total_seconds()
+            waits = (watcher._job.next_run_time - datetime.now(UTC)).total_seconds()
             assert 0 < waits <= 1800, "and the next one within a rescan"
             hours = -hours
         watcher.stop()
+
+
+def test_a_schedule_that_stands_still_ends_the_process(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(watch, "_CLOCK_SECONDS", 0.01)
+    ended = threading.Event()
+    still = Clocks(lambda: 0.0, lambda: 0.0)
+    watcher = Watcher(lambda _: NOTHING, RARELY, None, fatal=ended.set, clocks=still)
+    with time_machine.travel(datetime(2026, 3, 1, tzinfo=UTC)) as now:
+        watcher.start()
+        now.shift(timedelta(days=2))  # and APScheduler, which sleeps, does not know
+        assert ended.wait(LIMIT)
+        watcher.stop()
+    assert "the schedule of passes stands still" in caplog.text
 
 
 def test_a_pass_that_does_not_end_holds_up_a_stop_only_for_so_long() -> None:
