@@ -118,7 +118,7 @@ def machine(facts: Mapping[str, str]) -> str:
 def table(figures: tuple[Figure, ...]) -> list[str]:
     """Return the lines of a table."""
     lines = [
-        "| what | feedsvc | yardstick | | ratio | target | reached |",
+        "| figure | feedsvc | yardstick | | ratio | target | reached |",
         "|---|---:|---|---:|---:|---|---|",
     ]
     for figure in figures:
