@@ -115,7 +115,7 @@ def watch(config_file: Path | None) -> None:
 @click.option(
     "--accept-empty",
     is_flag=True,
-    help="The directory is empty, and is meant to be: remove every article.",
+    help="An empty directory is in the place of the old one, on purpose: remove every article.",
 )
 def refresh(config_file: Path | None, as_json: bool, accept_empty: bool) -> None:
     """Make one pass over the articles and report it.

@@ -64,7 +64,7 @@ def serve(
     workers: int,
     reread: Callable[[], Config] | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; requests and passes under way are finished first.
+    """Serve until SIGTERM or SIGINT; requests are finished first, and a pass has a second for it.
 
     On SIGHUP, `reread` returns the configuration that takes the place of `config`. Raises
     ServeError where the endpoint cannot be used, StateError, and ConfigError for a bad schedule.

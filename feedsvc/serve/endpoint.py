@@ -7,7 +7,7 @@ from feedsvc.errors import FeedsvcError
 
 
 class ServeError(FeedsvcError):
-    """The service cannot start: another program uses the address, or it is not this machine's."""
+    """The service cannot start: its address, certificate or pid file cannot be used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
