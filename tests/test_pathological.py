@@ -153,12 +153,18 @@ def test_the_memory_of_who_measures_does_not_count() -> None:
 
 
 def test_a_promise_that_is_broken_is_named() -> None:
-    small = cleaning.Cost(seconds=1.0, megabytes=100.0)
-    kept = cleaning.Figure(
-        name="kept", whole=cleaning.Cost(seconds=1.9, megabytes=299), half=small, at_once=0.05
+    small = cleaning.CleaningCost(seconds=1.0, megabytes=100.0)
+    kept = cleaning.PathologyCost(
+        name="kept",
+        whole=cleaning.CleaningCost(seconds=1.9, megabytes=299),
+        half=small,
+        at_once=0.05,
     )
-    slow = cleaning.Figure(
-        name="slow", whole=cleaning.Cost(seconds=2.6, megabytes=301), half=small, at_once=0.1
+    slow = cleaning.PathologyCost(
+        name="slow",
+        whole=cleaning.CleaningCost(seconds=2.6, megabytes=301),
+        half=small,
+        at_once=0.1,
     )
     assert kept.broken == ""
     assert slow.broken == "time, memory, at once, growth"

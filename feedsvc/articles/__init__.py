@@ -1,7 +1,7 @@
 """Articles: the bytes of one file in, one `Article` out.
 
-Not inside: reading files, cleaning HTML, deciding ids, the clock. An article that cannot be read
-raises `ArticleError`; a field that cannot be read is passed over and named in `Article.problems`.
+Pure: no file is opened, no clock is read. An article that cannot be read raises `ArticleError`; a
+field that cannot be read is left out and named in `Article.problems`.
 """
 
 from feedsvc.articles.emptiness import is_empty

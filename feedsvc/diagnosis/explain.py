@@ -85,8 +85,9 @@ class Explainer:
 
     def _dates(self, article: Article) -> list[str]:
         zone = self._reading.zone_of(article.title, article.terms)
+        by_file = "not said: the time of the file when it was first seen"
         return [
-            f"published: {_moment(article.published) or 'not said: when the file was first seen'}",
+            f"published: {_moment(article.published) or by_file}",
             f"updated: {_moment(article.updated) or 'not said: when a reader sees a change'}",
             f"dates without a zone are in {zone}",
         ]
