@@ -67,6 +67,21 @@ class Tree:
         self.told.add(str(self.root / source))
 
 
+def configured(tree: Tree, folder: Path, **sections: Any) -> configuration.Config:
+    """Return the configuration of a site of `tree` with its state in `folder`."""
+    mapping: dict[str, Any] = {
+        "site": {"title": "Test", "base_url": "https://feeds.example.org"},
+        "state": {"url": "sqlite:///state/index.db"},
+        **sections,
+    }
+    mapping["articles"] = {
+        "directory": str(tree.root),
+        "settle": "0s",  # the clock stands still, so no file would ever be old enough
+        **sections.get("articles", {}),
+    }
+    return configuration.parse(mapping, folder=folder)
+
+
 def items(site: Site, slug: str = "all") -> list[dict[str, Any]]:
     """Return the entries of a feed, as JSON Feed has them."""
     document = json.loads(site.document(f"/feeds/{slug}.json").body)
@@ -120,17 +135,7 @@ def open_site(tmp_path: Path, tree: Tree, clock: Clock) -> Iterator[Callable[...
     opened: list[Site] = []
 
     def open_(*, cleaner: Cleaner | None = None, **sections: Any) -> Site:
-        mapping: dict[str, Any] = {
-            "site": {"title": "Test", "base_url": "https://feeds.example.org"},
-            "state": {"url": "sqlite:///state/index.db"},
-            **sections,
-        }
-        mapping["articles"] = {
-            "directory": str(tree.root),
-            "settle": "0s",  # the clock stands still, so no file would ever be old enough
-            **sections.get("articles", {}),
-        }
-        config = configuration.parse(mapping, folder=tmp_path)
+        config = configured(tree, tmp_path, **sections)
         opened.append(Site(config, Index.open(config.state.url), clock, cleaner=cleaner))
         return opened[-1]
 

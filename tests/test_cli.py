@@ -1,6 +1,7 @@
-"""What a person types, and the exit codes that scripts look at."""
+"""The commands: their output and their exit codes."""
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from feedsvc.model import Changes, Refresh
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "news").mkdir()
     (tmp_path / "config.yaml").write_text(
-        "articles: {directory: news}\nstate: {url: 'sqlite:///state/x.db'}\n"
+        "articles: {directory: news, settle: 0s}\nstate: {url: 'sqlite:///state/x.db'}\n"
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FEEDSVC_CONFIG", raising=False)
@@ -99,6 +100,7 @@ def test_a_missing_articles_directory_is_reported(folder: Path) -> None:
 
 
 def test_refresh_waits_for_files_that_are_being_written(folder: Path) -> None:
+    (folder / "config.yaml").write_text("articles: {directory: news}\n")
     (folder / "news" / "a.md").write_text("Hello")
     report = json.loads(run("refresh", "--json").output)
     assert (report["added"], report["pending"]) == (1, [])
@@ -142,7 +144,7 @@ def test_check_counts_ignored_files_and_exits_with_0(folder: Path) -> None:
         (news / name).write_text("x")
     for name in ("~$office.md", "#1 story.md"):
         (news / name).write_text("x")
-    for name in (".hidden.md", "picture.JPG", "a.MD"):  # no article and meant so; media; an article
+    for name in (".hidden.md", "picture.JPG", "a.MD"):  # hidden on purpose; media; an article
         (news / name).write_text("Hello")
     result = run("check")
     assert result.exit_code == 0
@@ -180,7 +182,7 @@ def test_check_lists_ten_extensions_of_ignored_files_at_most(folder: Path) -> No
     assert lines[-2:] == ["  .09: 1 (x.09)", "  … 2 extensions more"]
 
 
-# Newline, carriage return, the start of a terminal's command, a line separator, an override.
+# A newline, a carriage return, a terminal escape, a line separator, a right-to-left override.
 ODD = "a\nno problems\r\x1b[2J\u2028\u202e.md"
 SHOWN = r"a\nno problems\r\x1b[2J\u2028\u202e.md"
 
@@ -201,7 +203,7 @@ def test_a_file_name_cannot_forge_a_line_of_a_report(folder: Path) -> None:
         assert "no problems" not in output.splitlines()
 
 
-def test_the_name_of_a_pending_file_cannot_forge_a_line(folder: Path) -> None:
+def test_the_name_of_a_pending_file_cannot_forge_a_line() -> None:
     report = Refresh(changes=Changes(), articles=0, seconds=0, pending=(ODD,))
     assert _as_text(report).splitlines()[1:] == [
         f"{SHOWN}: still being written, left for the next pass"
@@ -242,8 +244,6 @@ def test_an_option_or_a_variable_names_the_configuration(
 
 
 def test_serve_reports_a_port_in_use(folder: Path) -> None:
-    import socket
-
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -254,7 +254,7 @@ def test_serve_reports_a_port_in_use(folder: Path) -> None:
 
 
 def test_python_m_feedsvc_runs_the_command() -> None:
-    said = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "feedsvc", "--version"], capture_output=True, text=True, check=True
     )
-    assert said.stdout.startswith("feedsvc, version ")
+    assert process.stdout.startswith("feedsvc, version ")

@@ -1,8 +1,7 @@
-"""Content: case files `cases/content/NAME.*`, each with `NAME.out.html`, what must come out.
+"""Cleaning of content: each case `cases/content/NAME.*` has `NAME.out.html`, the expected HTML.
 
-Beside a case may stand `NAME.yaml`, with fields of Cleaning and of Policy that differ from those
-here, `NAME.summary.txt`, its summary, and `NAME.removed.txt`, what the cleaner says it
-took away.
+A case may also have `NAME.yaml`, fields of Cleaning and Policy that differ from those here;
+`NAME.summary.txt`, its summary; and `NAME.removed.txt`, what the cleaner reports as removed.
 """
 
 import re
@@ -34,14 +33,14 @@ READ: dict[str, Callable[[Any], Any]] = {
     "unwrap": tuple,
     "replace": lambda pairs: tuple((pattern, new) for pattern, new in pairs),
     "images": lambda routes: tuple(
-        ImageRoute(hosts=tuple(one["hosts"]), via=one["via"]) for one in routes
+        ImageRoute(hosts=tuple(route["hosts"]), via=route["via"]) for route in routes
     ),
     "image_key": str.encode,
 }
 
 
-# `lead_image` is the name of a repair too; the article's is called `lead` here.
-OF_THE_ARTICLE = {one.name for one in fields(content.Policy)} - {"cleaning", "lead_image"}
+# `lead_image` is also the name of a setting; the lead image of the article is called `lead` here.
+OF_THE_ARTICLE = {field.name for field in fields(content.Policy)} - {"cleaning", "lead_image"}
 
 
 def beside(file: Path, suffix: str) -> Path:
@@ -56,20 +55,20 @@ def cases() -> list[Any]:
         file.name for file in CASES.iterdir()
         if file not in files and file.name.partition(".")[0] not in names
     }  # fmt: skip
-    assert not strays, "halves of no case"
+    assert not strays, "files of no case"
     missing = [file.name for file in files if not beside(file, ".out.html").exists()]
-    assert not missing, "cases without what must come out"
+    assert not missing, "cases without .out.html"
     return [pytest.param(file, id=file.stem) for file in files]
 
 
 def policy_of(file: Path) -> content.Policy:
-    """Return the policy of a case. Raises TypeError for a field that there is not."""
+    """Return the policy of a case. Raises TypeError for an unknown field."""
     sidecar = beside(file, ".yaml")
-    said = yaml.safe_load(sidecar.read_text("utf-8")) if sidecar.exists() else {}
-    if said.get("convert") and not chinese.available():
+    settings = yaml.safe_load(sidecar.read_text("utf-8")) if sidecar.exists() else {}
+    if settings.get("convert") and not chinese.available():
         pytest.skip("OpenCC is not installed")
-    lead = said.pop("lead", None)
-    read = {name: READ.get(name, lambda value: value)(value) for name, value in said.items()}
+    lead = settings.pop("lead", None)
+    read = {name: READ.get(name, lambda value: value)(value) for name, value in settings.items()}
     article = {name: read.pop(name) for name in set(read) & OF_THE_ARTICLE}
     return replace(POLICY, **article, lead_image=lead, cleaning=replace(Cleaning(), **read))
 
@@ -87,14 +86,14 @@ def test_content_is_cleaned_as_its_case_expects(file: Path) -> None:
     if (summary := beside(file, ".summary.txt")).exists():
         assert cleaned.summary == summary.read_text("utf-8")
     if (removed := beside(file, ".removed.txt")).exists():
-        said = "".join(f"{count} {reason}\n" for reason, count in cleaned.removed)
-        assert said == removed.read_text("utf-8")
-    # The footer alone is there once more when what went out comes in again.
-    once = replace(policy, cleaning=replace(policy.cleaning, footer=""))
-    assert clean(want, "html", once) == want, "what is clean stays as it is"
+        report = "".join(f"{count} {reason}\n" for reason, count in cleaned.removed)
+        assert report == removed.read_text("utf-8")
+    # A second cleaning would add the footer again.
+    no_footer = replace(policy, cleaning=replace(policy.cleaning, footer=""))
+    assert clean(want, "html", no_footer) == want, "clean HTML stays as it is"
 
 
-@pytest.mark.parametrize("field", [one.name for one in fields(Cleaning)])
+@pytest.mark.parametrize("field", [field.name for field in fields(Cleaning)])
 def test_every_cleaning_setting_has_a_case(field: str) -> None:
     assert [file for file in CASES.glob("*.yaml") if field in yaml.safe_load(file.read_text())]
 
@@ -106,7 +105,7 @@ def test_an_unknown_setting_in_a_case_fails(tmp_path: Path) -> None:
 
 
 class Depth(HTMLParser):
-    """Finds how deep elements are nested, and whether all of them end."""
+    """Measures how deep elements are nested; at the end, `depth` is 0 if all of them end."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -284,8 +283,8 @@ def test_a_style_is_read_up_to_a_limit() -> None:
 def test_an_invalid_pattern_is_explained(
     pattern: str, replacement: str, mistake: str | None
 ) -> None:
-    found = patterns.mistake_in(pattern, replacement)
-    assert (found is None) if mistake is None else (found is not None and mistake in found)
+    message = patterns.mistake_in(pattern, replacement)
+    assert (message is None) if mistake is None else (message is not None and mistake in message)
 
 
 def test_an_invalid_selector_is_explained() -> None:
@@ -293,7 +292,7 @@ def test_an_invalid_selector_is_explained() -> None:
     assert html5.mistake_in("p..x")
 
 
-# Mistakes in the list that the tidier goes by: elements, attributes, and what they would let in.
+# Mistakes in the first allow-list: elements and an attribute that it allows, and harmful HTML.
 MISTAKES = {
     "onclick": ((), ("a", "onclick"), '<a href="https://e.example/" onclick="x()">c</a>'),
     "onerror": ((), ("img", "onerror"), '<img src="https://e.example/a" onerror="x()">'),
@@ -360,19 +359,19 @@ def test_bleach_removes_what_a_mistake_in_our_allow_list_lets_through(
     monkeypatch.setattr(allowed, "TAGS", allowed.TAGS | set(tags))
     monkeypatch.setattr(allowed, "allows", lambda *_: True)
     if attribute is not None:
-        tag, called = attribute
-        names = (*allowed.ATTRIBUTES.get(tag, ()), called)
+        tag, attribute_name = attribute
+        names = (*allowed.ATTRIBUTES.get(tag, ()), attribute_name)
         monkeypatch.setitem(allowed.ATTRIBUTES, tag, names)
-    for one in tags:
-        monkeypatch.delitem(vocabulary.GONE, one, raising=False)
+    for tag in tags:
+        monkeypatch.delitem(vocabulary.GONE, tag, raising=False)
     for cleaned in (sanitize(html5.parse(html)), content.clean(html, "html", POLICY).html):
-        for written in html5.parse(cleaned).select("*"):
-            assert written.tag not in tags
-            for called in written.attrs:
-                value = written.attr(called) or ""
-                # What stands for a frame is a plain link.
-                if not (written.tag == "a" and value.startswith("https://")):
-                    assert not HARM.search(f"{called}={value}"), cleaned
+        for element in html5.parse(cleaned).select("*"):
+            assert element.tag not in tags
+            for attribute_name in element.attrs:
+                value = element.attr(attribute_name) or ""
+                # A frame is replaced by a plain link.
+                if not (element.tag == "a" and value.startswith("https://")):
+                    assert not HARM.search(f"{attribute_name}={value}"), cleaned
 
 
 def test_html_that_never_becomes_stable_is_reduced_to_its_text(

@@ -23,7 +23,7 @@ from typing import Any
 
 import feedparser
 import pytest
-from conftest import Tree, items, titles
+from conftest import Tree, configured, items, titles
 from lxml import etree
 from service import LIMIT, Service, alive, serving, until
 from sites import Open, Site
@@ -693,12 +693,7 @@ def test_a_state_that_disappears_while_in_use_is_rebuilt(
     if journal_too and how in {"truncated", "folder"}:
         pytest.skip("then no copy of the ledger is left, or the journal is gone already")
     many(tree)
-    mapping = {
-        "site": {"title": "Test", "base_url": "https://feeds.example.org"},
-        "state": {"url": "sqlite:///state/index.db"},
-        "articles": {"directory": str(tree.root), "settle": "0s"},
-    }
-    config = configuration.parse(mapping, folder=tmp_path)
+    config = configured(tree, tmp_path)
     with ExitStack() as opened:
         watcher, worker = (
             opened.enter_context(

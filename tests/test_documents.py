@@ -1,4 +1,4 @@
-"""Who refreshes makes documents, and they are stored for every process and the next start."""
+"""A refresh makes documents and stores them, for every process and for the next start."""
 
 import json
 import sqlite3
@@ -21,11 +21,11 @@ from feedsvc.model import Document, Feed
 from feedsvc.publish import documents
 
 ATOM = "/feeds/all.atom"
-X = "/feeds/x.json"  # of a term, not configured
+X = "/feeds/x.json"  # the feed of a term, not of a configured category
 
 
 class Rendered:
-    """Counts what is rendered, by title and format."""
+    """Lists the documents that are rendered."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seen: list[str] = []
@@ -46,19 +46,19 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> Rendered:
 
 
 def kept(site: Site, path: str) -> Document | None:
-    """Return what the index keeps at `path` if it is of now."""
-    found = site.index.documents.read(path, site.documents._view)
-    return found[0] if found and path in site.documents.versions([path]) else None
+    """Return the stored document if it is up to date."""
+    row = site.index.documents.read(path, site.documents._view)
+    return row[0] if row and path in site.documents.versions([path]) else None
 
 
 def test_a_stored_document_serves_other_processes_and_the_next_start(
     tree: Tree, open_site: Open, rendered: Rendered
 ) -> None:
     tree.write("a.html", f"---\ntags: [x]\n---\n<p>{'text ' * 300}</p>")
-    one, other = open_site(), open_site()
-    one.refresh()
+    site, other = open_site(), open_site()
+    site.refresh()
     rendered.seen.clear()
-    made = one.document(X)
+    made = site.document(X)
     assert other.document(X) == made
     assert open_site().document(X) == made
     assert rendered.seen == ["x.json"]
@@ -87,7 +87,7 @@ def test_a_document_is_stored_in_its_codings_and_made_again_when_damaged(
     made = site.document(X)
     coded = b"".join(part for _, part in made.encoded)
     assert in_database(tmp_path, "SELECT coded FROM documents WHERE path = ?", X) == [(coded,)]
-    # As an earlier version wrote it, with the body itself.
+    # As an earlier version of feedsvc stored it, with the body itself.
     parts = {"identity": made.body, **dict(made.encoded)}
     in_database(
         tmp_path,
@@ -97,7 +97,7 @@ def test_a_document_is_stored_in_its_codings_and_made_again_when_damaged(
         X,
     )
     assert open_site().document(X) == made
-    # Damaged: it is made again.
+    # A damaged one is made again.
     in_database(
         tmp_path,
         "UPDATE documents SET coded = ?, lengths = ? WHERE path = ?",
@@ -143,7 +143,7 @@ def test_a_refresh_renders_configured_feeds_once_and_requested_ones(
     worker.document(ATOM)
     assert rendered.seen == []
     worker.document(X)
-    assert rendered.seen == ["x.json"], "nobody had asked for it"
+    assert rendered.seen == ["x.json"], "nobody had requested it"
     rendered.seen.clear()
     clock.advance(minutes=1)
     tree.write("b.html", "---\ntags: [x]\n---\n<p>of x</p>")
@@ -151,8 +151,10 @@ def test_a_refresh_renders_configured_feeds_once_and_requested_ones(
     assert sorted(rendered.seen) == ["all.atom", "x.json"]
     assert b"of x" in worker.document(ATOM).body
     assert b"of x" in worker.document(X).body
-    assert len(rendered.seen) == 2, "the worker found them made"
-    assert b"of x" in worker.document("/feeds/all.rss").body, "it was dropped, and is made now"
+    assert len(rendered.seen) == 2, "the worker used the stored ones"
+    assert b"of x" in worker.document("/feeds/all.rss").body, (
+        "the stored one was dropped; this one is new"
+    )
     rendered.seen.clear()
     tree.write("c.html", "<p>not of x</p>")
     watcher.refresh()
@@ -197,7 +199,7 @@ def test_a_document_that_nobody_requested_for_a_week_is_dropped(
     site, other = open_site(), "/feeds/y.json"
     site.refresh()
     site.document(X), site.document(other)
-    for day in range(6):  # made anew each day, which is not asking
+    for day in range(6):  # each day they are made again, without a request
         clock.advance(days=1)
         tree.write(f"{day}.html", f"---\ntags: [x, y]\n---\n<p>{day}</p>")
         site.refresh()
@@ -234,16 +236,12 @@ def test_processes_with_other_settings_do_not_share_documents(
     old.refresh()
     old.document(ATOM)
     clock.advance(minutes=1)
-    new = open_site(site={"title": "New name", "base_url": "https://feeds.example.org"})
+    renamed = {"title": "New name", "base_url": "https://feeds.example.org"}
+    new = open_site(site=renamed)
     new.refresh()
-    old.document(ATOM)  # a worker that has not been started again yet
+    old.document(ATOM)  # a worker that still has the old settings
     assert b"New name" in new.document(ATOM).body
-    assert (
-        b"New name"
-        in open_site(site={"title": "New name", "base_url": "https://feeds.example.org"})
-        .document(ATOM)
-        .body
-    )
+    assert b"New name" in open_site(site=renamed).document(ATOM).body
 
 
 def test_a_document_that_cannot_be_stored_is_served(tree: Tree, open_site: Open) -> None:

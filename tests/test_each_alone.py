@@ -1,4 +1,4 @@
-"""Between parse and bytes each article stands alone: one that fails is left out and named."""
+"""An article that makes a step fail is left out and reported; the others are published."""
 
 import json
 import logging
@@ -26,16 +26,16 @@ FEEDS = [f"/feeds/{slug}.{suffix}" for slug in ("all", "news") for suffix in FOR
 
 
 class UnforeseenError(Exception):
-    """Nobody foresaw it."""
+    """An error that no code expects."""
 
 
-def fail_for_bad(what: Callable[..., str], original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `original`, but that it fails for the bad article, which `what` finds."""
+def fail_for_bad(titles: Callable[..., str], original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `original`, changed to fail if `titles` of the same arguments contains "Bad"."""
 
-    def fail(*given: Any, **named: Any) -> Any:
-        if "Bad" in what(*given, **named):
+    def fail(*args: Any, **options: Any) -> Any:
+        if "Bad" in titles(*args, **options):
             raise UnforeseenError
-        return original(*given, **named)
+        return original(*args, **options)
 
     return fail
 
@@ -48,7 +48,7 @@ def titles_of_feed(feed: Feed) -> str:
     return " ".join(entry.title for entry in feed.entries)
 
 
-# What fails, and whether the article is published all the same with its summary, or at all.
+# Each step that fails: its owner, the name of the function, and the title in its arguments.
 FAILURES = {
     "choosing its feeds": (feeds.Memberships, "of", title_of_article),
     "its clean HTML": (content, "clean", lambda _body, _markup, policy: policy.title),
@@ -62,8 +62,8 @@ def test_an_article_that_makes_a_step_fail_is_left_out_and_reported(
     tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch, name: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
-    owner, function, what = FAILURES[name]
-    monkeypatch.setattr(owner, function, fail_for_bad(what, getattr(owner, function)))
+    owner, function, title_in = FAILURES[name]
+    monkeypatch.setattr(owner, function, fail_for_bad(title_in, getattr(owner, function)))
     for n in (1, 3):
         tree.write(f"{n}.html", GOOD.format(n=n))
     tree.write("bad.html", BAD)
@@ -76,9 +76,9 @@ def test_an_article_that_makes_a_step_fail_is_left_out_and_reported(
     assert any("UnforeseenError" in problem.reason for problem in site.problems())
     assert {problem.source for problem in site.problems()} == {"bad.html"}
     assert "Traceback" in caplog.text
-    found = check(site.config, NOW).problems
-    assert any(problem.source == "bad.html" and problem.reason for problem in found)
-    assert {problem.source for problem in found} == {"bad.html"}
+    checked = check(site.config, NOW).problems
+    assert all(problem.reason for problem in checked)
+    assert {problem.source for problem in checked} == {"bad.html"}
 
 
 @pytest.mark.parametrize(("suffix", "module"), [("atom", atom), ("rss", rss), ("json", jsonfeed)])
@@ -96,12 +96,12 @@ def test_an_entry_that_a_format_cannot_write_is_left_out_of_that_format(
     tree.write("bad.html", BAD)
     site.refresh()
     for path in FEEDS:
-        found = entries(site.document(path).body)
-        assert len(found) == (1 if path.endswith(suffix) else 2)
-        assert expected[path][0] in found
+        shown = entries(site.document(path).body)
+        assert len(shown) == (1 if path.endswith(suffix) else 2)
+        assert expected[path][0] in shown
     (problem,) = site.problems()
     assert (problem.source, "UnforeseenError" in problem.reason) == ("bad.html", True)
-    assert [one.source for one in check(site.config, NOW).problems] == ["bad.html"]
+    assert [problem.source for problem in check(site.config, NOW).problems] == ["bad.html"]
 
 
 def entries(body: bytes) -> list[str]:
@@ -156,7 +156,7 @@ def test_a_document_that_cannot_be_made_does_not_stop_the_others(
 
 
 @pytest.mark.parametrize(
-    ("of", "step"),
+    ("owner", "step"),
     [
         (Writer, "copies"),
         (Writer, "copies_of_orphans"),
@@ -166,7 +166,7 @@ def test_a_document_that_cannot_be_made_does_not_stop_the_others(
     ],
 )
 def test_a_failed_step_is_undone_reported_and_repeated_by_the_next_pass(
-    tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch, of: type, step: str
+    tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch, owner: type, step: str
 ) -> None:
     tree.write("1.html", GOOD.format(n=1))
     site = open_site()
@@ -175,7 +175,7 @@ def test_a_failed_step_is_undone_reported_and_repeated_by_the_next_pass(
     def fail(*_: object) -> None:
         raise UnforeseenError
 
-    monkeypatch.setattr(of, step, fail)
+    monkeypatch.setattr(owner, step, fail)
     tree.write("2.html", GOOD.format(n=2))
     report = site.refresh()
     assert [("UnforeseenError" in failure) for failure in report.failures] == [True]

@@ -1,4 +1,4 @@
-"""Files without content: what was published stays, and what is new waits."""
+"""A file without content never replaces a published article; a new one waits."""
 
 import pytest
 from conftest import Clock, Tree, items, titles
@@ -43,7 +43,7 @@ def test_a_new_file_without_content_waits_for_an_hour(
         assert (problem.source, problem.published) == ("new.md", False)
         assert titles(site) == []
         clock.advance(minutes=29)
-    assert any(found.source == "new.md" for found in check(site.config, clock.now).problems)
+    assert any(problem.source == "new.md" for problem in check(site.config, clock.now).problems)
     clock.advance(minutes=5)
     (problem,) = site.refresh().problems
     assert (problem.source, problem.published) == ("new.md", True)

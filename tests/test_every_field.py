@@ -1,20 +1,19 @@
-"""A field of an article reaches everything that is made of it, or is a named exception.
+"""Every field of an article reaches everything that is made from articles, or is an exception.
 
-Who adds a field to `Article` is told here what else there is to do; see docs/architecture.md.
+A field added to `Article` fails here until the other modules know it; see docs/architecture.md.
 """
 
-from collections.abc import Callable
+from contextlib import closing
 from dataclasses import MISSING, fields, replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
-from conftest import Tree, items
+from conftest import Clock, Tree, configured, items
 from sites import Site
 
 from feedsvc import identity, plaindata
 from feedsvc.formats import FORMATS
-from feedsvc.index import rows
+from feedsvc.index import Index, rows
 from feedsvc.model import Article, Person
 from feedsvc.outcome import Outcome
 
@@ -113,8 +112,11 @@ def test_a_change_of_a_field_changes_the_entry(name: str) -> None:
     ), "identity.seen_digest"
 
 
-@pytest.fixture
-def documents(tree: Tree, open_site: Callable[..., Site]) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the feed of one article in each format, and its page."""
+    folder, clock = tmp_path_factory.mktemp("site"), Clock()
+    tree = Tree(folder / "articles", clock)
     tree.write(
         "folder/file.html",
         "---\ntitle: A title\ntags: [A term]\n"
@@ -124,14 +126,14 @@ def documents(tree: Tree, open_site: Callable[..., Site]) -> dict[str, str]:
         "link: https://original.example.org/article\nid: urn:example:declared\n"
         "summary: A summary\nlang: fr\n---\n<p>A body</p>",
     )
-    site = open_site(
-        site={"title": "Test", "base_url": "https://feeds.example.org", "language": "en"}
-    )
-    site.refresh()
-    client: Any = site.app().test_client()
-    key = identity.key(items(site)[0]["id"])
-    texts = {suffix: client.get(f"/feeds/all.{suffix}").text for suffix in FORMATS}
-    return {**texts, "page": client.get(f"/articles/{key}").text}
+    section = {"title": "Test", "base_url": "https://feeds.example.org", "language": "en"}
+    config = configured(tree, folder, site=section)
+    with closing(Site(config, Index.open(config.state.url), clock)) as site:
+        site.refresh()
+        client = site.app().test_client()
+        key = identity.key(items(site)[0]["id"])
+        texts = {suffix: client.get(f"/feeds/all.{suffix}").text for suffix in FORMATS}
+        return {**texts, "page": client.get(f"/articles/{key}").text}
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - set(NOT_SHOWN)))

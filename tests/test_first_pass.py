@@ -1,4 +1,4 @@
-"""A first pass over much: the newest articles are served while the others are still read."""
+"""A long first pass: the newest articles are served while the others are still read."""
 
 import logging
 import os
@@ -28,13 +28,13 @@ SECTIONS = {
 PATHS = [f"/feeds/{slug}.{suffix}" for slug in ("all", "even", "odd") for suffix in ("atom", "rss")]
 
 
-class Power(BaseException):
-    """It has failed."""
+class PowerCut(BaseException):
+    """It ends the process in the middle of a pass."""
 
 
 @pytest.fixture
 def many(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Tree:
-    """Make articles whose names tell nothing of their dates, and stages that are small."""
+    """Make articles whose names are not in the order of their dates, and small stages."""
     monkeypatch.setattr(stages, "STAGE", 10)
     monkeypatch.setattr(reading, "PART", 5)
     monkeypatch.setattr(stages, "PART", 5)
@@ -49,7 +49,9 @@ def many(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Tree:
     return tree
 
 
-def reading_of(done: list[tuple[int, int]], at: int, then: Callable[[], object]) -> Progress:
+def progress_of(done: list[tuple[int, int]], at: int, then: Callable[[], object]) -> Progress:
+    """Return a callback that notes the progress, and calls `then` after `at` articles."""
+
     def note(now: int, total: int) -> None:
         done.append((now, total))
         if now == at:
@@ -78,7 +80,7 @@ def test_feeds_are_served_as_soon_as_their_newest_entries_are_known(
             seen.append((path, answer.status_code, answer.headers["Retry-After"]))
         seen.append(client.get("/readyz").json)
 
-    site.refresh(reading_of(done := [], 15, look))
+    site.refresh(progress_of(done := [], 15, look))
     assert seen == [
         [200] * len(PATHS),
         [newest(), newest(below=ARTICLES - 1, step=2), newest(step=2)],
@@ -115,13 +117,13 @@ def test_after_a_crash_at_any_stage_the_next_pass_continues(
     many: Tree, open_site: Open, at: int
 ) -> None:
     def fail() -> None:
-        raise Power
+        raise PowerCut
 
-    with pytest.raises(Power):
-        open_site(**SECTIONS).refresh(reading_of([], at, fail))
+    with pytest.raises(PowerCut):
+        open_site(**SECTIONS).refresh(progress_of([], at, fail))
     site = open_site(**SECTIONS)
     served = site.index.meta.is_ready()
-    assert served == (at > 10), "what the first stage has published is there"
+    assert served == (at > 10), "the articles of the first stage are published"
     if served:
         assert titles(site) == newest()
         with pytest.raises(NotReadyError):
@@ -140,7 +142,7 @@ def test_an_article_whose_date_cannot_be_guessed_is_read_later(many: Tree, open_
     os.utime(file, (0, 0))
     site = open_site(**SECTIONS)
     seen: list[list[str]] = []
-    site.refresh(reading_of([], 15, lambda: seen.append(titles(site))))
+    site.refresh(progress_of([], 15, lambda: seen.append(titles(site))))
     assert seen == [newest()]
     assert titles(site) == ["Hidden", *newest()[:4]]
 
@@ -160,8 +162,8 @@ def test_an_article_whose_date_cannot_be_guessed_is_read_later(many: Tree, open_
     ],
 )
 def test_a_date_in_a_common_form_is_guessed(head: bytes, date: str | None) -> None:
-    found = articles.guess_date(head)
-    assert (found.isoformat() if found else None) == date
+    guess = articles.guess_date(head)
+    assert (guess.isoformat() if guess else None) == date
 
 
 def test_the_configured_feeds_are_made_after_the_first_stage(many: Tree, open_site: Open) -> None:
@@ -177,9 +179,9 @@ def shared(many: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch) -> Iter
     monkeypatch.setattr(reading, "_MANY_GUESSES", 10)
     monkeypatch.setattr(reading, "_GUESSES", 5)
     many.write("bad.html", "---\ntitle: [\n")
-    found = Reading(open_site(**SECTIONS).config, processes=2)
-    yield found
-    found.close()
+    shared = Reading(open_site(**SECTIONS).config, processes=2)
+    yield shared
+    shared.close()
 
 
 def test_several_processes_read_the_same_as_one(shared: Reading) -> None:
@@ -219,11 +221,11 @@ def test_files_are_read_even_if_no_process_can_be_started(
 
 def test_after_a_failed_first_pass_an_event_causes_a_full_pass(many: Tree, open_site: Open) -> None:
     def fail() -> None:
-        raise Power
+        raise PowerCut
 
     site = open_site(**SECTIONS)
-    with pytest.raises(Power):
-        site.refresh(reading_of([], 15, fail))
+    with pytest.raises(PowerCut):
+        site.refresh(progress_of([], 15, fail))
     new = many.write("new.html", "---\ntitle: New\ndate: 2023-01-01\n---\nnew")
     site.refresh(paths=[str(new)])
     assert site.index.articles.count() == ARTICLES + 1
