@@ -59,6 +59,12 @@ def measured(name: str, options: str, work: Path, file: Path) -> Result:
     return result
 
 
+def check_without(yardstick: str, result: Result) -> None:
+    """Check that all figures of feedsvc were measured without this yardstick."""
+    assert all(figure.ours > 0 for figure in result.figures)
+    assert all(f.theirs is None for f in result.figures if yardstick in f.yardstick)
+
+
 def test_every_measurement_has_a_tiny_run() -> None:
     assert [case.values[0] for case in TINY] == list(MEASUREMENTS)
 
@@ -73,7 +79,9 @@ def test_a_tiny_run_measures_every_figure(
     assert as_text(result) in capsys.readouterr().out
     assert result.details.get("errors", "0") == "0"
     yardstick = YARDSTICKS.get(name)
-    if yardstick and programs.program(yardstick):
+    if yardstick and not programs.program(yardstick):
+        check_without(yardstick, result)
+    elif yardstick:
         assert any(figure.ratio is not None for figure in result.figures)
         assert yardstick in {"find", *result.machine} or name == "scale"
     assert any(figure.target for figure in result.figures) or name == "scale"
@@ -85,10 +93,11 @@ def test_feedsvc_is_measured_where_the_yardstick_is_not_installed(
 ) -> None:
     find = programs.program
     missing = YARDSTICKS[name]
+    if find(missing) is None:
+        pytest.skip(f"{missing} is not installed: the tiny run shows this")
     monkeypatch.setattr(programs, "program", lambda name: None if name == missing else find(name))
     result = measured(name, options, work, tmp_path / "result.json")
-    assert all(figure.ours > 0 for figure in result.figures)
-    assert all(f.theirs is None for f in result.figures if missing in f.yardstick)
+    check_without(missing, result)
 
 
 def test_the_yardstick_hugo_builds_a_feed_of_each_category(tmp_path: Path) -> None:
@@ -156,10 +165,10 @@ def test_a_server_is_ended_with_its_children(tmp_path: Path) -> None:
 
 
 def test_a_measurement_whose_program_is_missing_is_reported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(programs, "program", lambda name: None)
-    assert main(["hot-200", "--articles", "60", "--work", str(tmp_path)]) == 1
+    assert main(["hot-200", *SIZES.split(), "--work", str(work)]) == 1
     assert "not measured: wrk is not installed" in capsys.readouterr().err
 
 

@@ -1,4 +1,4 @@
-"""Fuzzing: every known input keeps what an article must keep, and a short search finds no other.
+"""Fuzzing of the parser: the corpus passes, and a short search finds no failure.
 
 The long search is a command of its own, `python -m tests.fuzz.parse_article -help=1`.
 """

@@ -1,8 +1,8 @@
-"""What monitors are told of the passes: whether they are made, and why not."""
+"""Health, for monitors: whether passes are made in time, and if not, why."""
 
 import fcntl
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
@@ -15,11 +15,11 @@ from feedsvc.errors import ScanError, StateError
 from feedsvc.health import Judge, PassNotes, PassRecord
 from feedsvc.index import Index, watchlock
 
-WITHIN = 3 * 60.0 + 5  # of a rescan every minute
+WITHIN = 3 * 60.0 + 5  # seconds, with a rescan every minute
 
 
-class Moments:
-    """A judge and its two clocks, in seconds."""
+class Clocks:
+    """A judge with its wall clock and its monotonic clock, in seconds."""
 
     def __init__(self) -> None:
         self.wall, self.monotonic = 1_000_000.0, 7.0
@@ -37,91 +37,91 @@ class Moments:
 
 
 def test_health_is_bad_when_three_passes_are_late() -> None:
-    moments = Moments()
-    passes = moments.good()
-    moments.pass_by(WITHIN - 1)
-    assert moments.well(passes)
-    moments.pass_by(2)
-    assert not moments.well(passes)
-    assert moments.judge.health(str(passes), alive=0, watched=True).error is not None
-    assert moments.well(moments.good())
+    clocks = Clocks()
+    passes = clocks.good()
+    clocks.pass_by(WITHIN - 1)
+    assert clocks.well(passes)
+    clocks.pass_by(2)
+    assert not clocks.well(passes)
+    assert clocks.judge.health(str(passes), alive=0, watched=True).error is not None
+    assert clocks.well(clocks.good())
 
 
 def test_health_is_bad_three_passes_after_the_last_good_one() -> None:
-    moments = Moments()
-    passes = moments.good()
+    clocks = Clocks()
+    passes = clocks.good()
     for _ in range(3):
-        moments.pass_by(60)
-        passes = passes.after(moments.wall, "the disk is gone", WITHIN, watched=True)
-        assert moments.well(passes)
-    moments.pass_by(60)
-    passes = passes.after(moments.wall, "the disk is gone", WITHIN, watched=True)
-    health = moments.judge.health(str(passes), alive=moments.wall, watched=True)
-    assert not health.well, "though a pass was getting on just now"
+        clocks.pass_by(60)
+        passes = passes.after(clocks.wall, "the disk is gone", WITHIN, watched=True)
+        assert clocks.well(passes)
+    clocks.pass_by(60)
+    passes = passes.after(clocks.wall, "the disk is gone", WITHIN, watched=True)
+    health = clocks.judge.health(str(passes), alive=clocks.wall, watched=True)
+    assert not health.well, "although a pass made progress just now"
     assert health.error == "the disk is gone"
     assert health.last_good is not None
     assert health.last_good.timestamp() == 1_000_000
-    assert moments.well(passes.after(moments.wall, None, WITHIN, watched=True))
+    assert clocks.well(passes.after(clocks.wall, None, WITHIN, watched=True))
 
 
 def test_health_is_bad_when_the_first_passes_all_fail() -> None:
-    moments = Moments()
-    passes = PassRecord(since=moments.wall, within=WITHIN).after_start()
+    clocks = Clocks()
+    passes = PassRecord(since=clocks.wall, within=WITHIN).after_start()
     for _ in range(4):
-        passes = passes.after(moments.wall, "no such folder", WITHIN, watched=True)
-        moments.pass_by(60)
-    assert not moments.well(passes)
+        passes = passes.after(clocks.wall, "no such folder", WITHIN, watched=True)
+        clocks.pass_by(60)
+    assert not clocks.well(passes)
 
 
 def test_a_long_pass_that_makes_progress_is_not_late() -> None:
-    moments = Moments()
-    passes = moments.good()
-    moments.pass_by(10 * WITHIN)
-    assert moments.well(passes, alive=moments.wall - 1)
-    alive = moments.wall - 1
-    moments.pass_by(WITHIN)
-    assert not moments.well(passes, alive=alive), "it did not get on for as long"
+    clocks = Clocks()
+    passes = clocks.good()
+    clocks.pass_by(10 * WITHIN)
+    assert clocks.well(passes, alive=clocks.wall - 1)
+    alive = clocks.wall - 1
+    clocks.pass_by(WITHIN)
+    assert not clocks.well(passes, alive=alive), "it made no progress for so long"
 
 
 def test_health_is_bad_when_the_watcher_is_restarted_twice_in_a_pass() -> None:
-    moments = Moments()
-    passes = moments.good().after_start()
-    moments.pass_by(2 * WITHIN)
-    assert moments.well(passes, alive=moments.wall), "the first pass after a start"
+    clocks = Clocks()
+    passes = clocks.good().after_start()
+    clocks.pass_by(2 * WITHIN)
+    assert clocks.well(passes, alive=clocks.wall), "the first pass after a start"
     passes = passes.after_start()
-    assert not moments.well(passes, alive=moments.wall), "it hung, or was killed"
+    assert not clocks.well(passes, alive=clocks.wall), "the first pass hung, or was killed"
     assert "ended in the middle of a pass" in str(passes.error)
-    passes = passes.after(moments.wall, None, WITHIN, watched=True)
+    passes = passes.after(clocks.wall, None, WITHIN, watched=True)
     assert passes.error is None
-    assert moments.well(passes.after_start())
+    assert clocks.well(passes.after_start())
 
 
 def test_health_is_bad_as_soon_as_the_watcher_is_gone() -> None:
-    moments = Moments()
-    assert not moments.well(moments.good(), watched=False)
-    assert moments.well(moments.good(), watched=None)
-    by_hand = PassRecord(since=moments.wall, within=WITHIN, good=True)
-    assert moments.well(by_hand, watched=False), "nobody has said that there is a watcher"
+    clocks = Clocks()
+    assert not clocks.well(clocks.good(), watched=False)
+    assert clocks.well(clocks.good(), watched=None)
+    by_hand = PassRecord(since=clocks.wall, within=WITHIN, good=True)
+    assert clocks.well(by_hand, watched=False), "no watcher was noted"
 
 
 @pytest.mark.parametrize("jump", [-3600.0, 3600.0])
 def test_setting_the_clock_makes_no_pass_late_or_fresh(jump: float) -> None:
-    moments = Moments()
-    passes = moments.good()
-    assert moments.well(passes)
-    moments.wall += jump
-    assert moments.well(passes)
-    moments.pass_by(WITHIN)
-    assert not moments.well(passes)
+    clocks = Clocks()
+    passes = clocks.good()
+    assert clocks.well(passes)
+    clocks.wall += jump
+    assert clocks.well(passes)
+    clocks.pass_by(WITHIN)
+    assert not clocks.well(passes)
 
 
 def test_a_pass_dated_in_the_future_gets_late_too() -> None:
-    moments = Moments()
-    passes = moments.good()
-    moments.wall -= 365 * 24 * 3600
-    assert moments.well(passes)
-    moments.pass_by(WITHIN)
-    assert not moments.well(passes)
+    clocks = Clocks()
+    passes = clocks.good()
+    clocks.wall -= 365 * 24 * 3600
+    assert clocks.well(passes)
+    clocks.pass_by(WITHIN)
+    assert not clocks.well(passes)
 
 
 @pytest.mark.parametrize("text", [None, "", "{}", "[]", '{"since": 1, "other": 2}'])
@@ -135,7 +135,7 @@ def notes_of(site: Site, *, watched: bool = True) -> PassNotes:
 
 @pytest.fixture
 def locked(site: Site) -> None:
-    """Have the watcher's lock, for as long as this process runs."""
+    """Hold the watcher's lock until this process ends."""
     file = watchlock.watcher_lock_of(site.config.state.url)
     assert file is not None
     assert not watchlock.is_taken(file)
@@ -163,7 +163,7 @@ def test_readyz_shows_the_last_error_and_the_last_good_pass(
     clock.advance(minutes=2)
     with pytest.raises(ScanError), notes.noting():
         site.refresh()
-    # As a monitor of another process sees it, that has not asked before.
+    # Another process, which has not seen the earlier records, reports the same.
     answer = open_site().app().test_client().get("/readyz")
     assert (answer.status_code, answer.json["ready"]) == (503, False)
     assert "No such file or directory" in answer.json["error"]
@@ -247,37 +247,38 @@ def test_a_pass_notes_its_progress(site: Site, tree: Tree, clock: Clock) -> None
     assert site.index.database.progress.quiet_seconds() is None, "no pass is under way"
     for folder in ("a", "b"):
         tree.write(f"{folder}/1.md", folder)
-    moments: list[float] = []
+    quiet_seconds: list[float] = []
 
     def progress(done: int, total: int) -> None:
         quiet = site.index.database.progress.quiet_seconds()
         assert quiet is not None
-        moments.append(quiet)
+        quiet_seconds.append(quiet)
 
     clock.advance(hours=1)
     site.refresh(progress)
-    assert moments
+    assert quiet_seconds
     assert site.index.database.progress.quiet_seconds() is None
     assert site.index.database.progress.read().alive == (NOW + timedelta(hours=1)).timestamp()
     clock.advance(hours=1)
     site.document("/feeds/all.atom")
     assert site.index.database.progress.read().alive == (NOW + timedelta(hours=1)).timestamp(), (
-        "that was no pass"
+        "a request is no pass"
     )
 
 
 def test_a_long_statement_counts_as_progress(tmp_path_factory: pytest.TempPathFactory) -> None:
     index = Index.open(f"sqlite:///{tmp_path_factory.mktemp('state')}/index.db")
-    told: list[float] = []
+    calls = 0
 
-    def clock() -> object:
-        told.append(1)
+    def clock() -> datetime:
+        nonlocal calls
+        calls += 1
         return NOW
 
-    with index.database.progress.under_way(clock), index.database.reading() as connection:  # type: ignore[arg-type]
+    with index.database.progress.under_way(clock), index.database.reading() as connection:
         connection.exec_driver_sql(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)"
             " SELECT count(*) FROM n"
         ).all()
-    assert told, "SQLite was busy, and said so"
+    assert calls, "SQLite reported progress"
     index.close()

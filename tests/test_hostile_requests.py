@@ -1,4 +1,4 @@
-"""Requests that no client library would send, over raw sockets to a real service."""
+"""Requests that no client library would send, sent over raw sockets to a real service."""
 
 import contextlib
 import re
@@ -13,7 +13,7 @@ FEED = b"GET /feeds/all.atom HTTP/1.1\r\nHost: x\r\n"
 END = b"\r\n"
 BAD_DATE = b"Wed, 23 Feb 2022 13:06:12 +99999999999999"
 
-# Each with the statuses that may come first; None where the connection may be closed unanswered.
+# Each request with its allowed statuses; None if the connection may be closed without an answer.
 REQUESTS: dict[str, tuple[bytes, set[int | None]]] = {
     "a date that overflows": (FEED + b"If-Modified-Since: " + BAD_DATE + b"\r\n" + END, {200}),
     "a page with such a date": (
@@ -111,7 +111,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def first_line(service: Service, request: bytes) -> bytes:
-    """Return the first line of the answer to a request; what is not sent, is not taken."""
+    """Return the first line of the answer; empty if the connection was closed without one."""
     received = b""
     with (
         contextlib.suppress(ConnectionError),  # it was closed before all was sent or read
