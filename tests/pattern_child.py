@@ -17,7 +17,7 @@ from typing import Any
 import feedsvc
 
 SIZE = 64 * 1024
-SECONDS = 10  # of one attempt; a linear one takes some milliseconds
+SECONDS = 10  # for one attempt; a linear pattern takes a few milliseconds
 END = "\0!"  # no pattern expects it
 METHODS = ("match", "search", "fullmatch", "sub", "finditer", "split", "findall")
 

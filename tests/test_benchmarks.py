@@ -123,7 +123,7 @@ def test_the_corpus_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
     five = made("a", 5)
     assert len(five) == 5
     assert five == made("b", 5)
-    assert five.items() <= made("c", 8).items()  # a larger one begins with the smaller
+    assert five.items() <= made("c", 8).items()  # a larger corpus begins with the smaller one
     assert five != made("d", 5, seed=2)
     assert all(
         any(b"tags: [tag-%04d]" % n in body for body in made("e", 5, tags=5).values())
@@ -136,7 +136,7 @@ def test_the_corpus_is_the_same_however_many_processes_make_it(tmp_path: Path) -
         files = (file for file in folder.rglob("*.txt"))
         return sorted((str(file.relative_to(folder)), file.stat().st_size) for file in files)
 
-    corpus.make(tmp_path / "many", 2_100)  # more than one process makes
+    corpus.make(tmp_path / "many", 2_100)  # so many that several processes make them
     corpus.make(tmp_path / "few", 2_000)
     corpus.make(tmp_path / "few", 100, first=2_000)
     assert names(tmp_path / "many") == names(tmp_path / "few")

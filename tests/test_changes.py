@@ -14,12 +14,12 @@ SCANS = st.dictionaries(
 
 @given(SCANS, SCANS)
 def test_each_difference_is_listed_once_under_its_kind(
-    known: dict[str, Signature], found: dict[str, Signature]
+    known: dict[str, Signature], scan: dict[str, Signature]
 ) -> None:
-    changes = diff(known, found)
-    assert set(changes.added) == set(found) - set(known)
-    assert set(changes.removed) == set(known) - set(found)
-    assert set(changes.modified) == {s for s in known if s in found and known[s] != found[s]}
+    changes = diff(known, scan)
+    assert set(changes.added) == set(scan) - set(known)
+    assert set(changes.removed) == set(known) - set(scan)
+    assert set(changes.modified) == {s for s in known if s in scan and known[s] != scan[s]}
     for sources in (changes.added, changes.removed, changes.modified):
         assert list(sources) == sorted(set(sources))
 

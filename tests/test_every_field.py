@@ -55,7 +55,7 @@ UNSTORED = {
     "draft": "what is left out is not stored",
     "problems": "they have a table of their own",
 }
-# What shows each field in a document, or why nothing does.
+# The text that shows each field in a document, then the fields that none shows, with the reason.
 SHOWN = {
     "title": "A title",
     "body": "A body",
