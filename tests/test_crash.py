@@ -636,7 +636,7 @@ def test_damage_that_only_readers_notice_is_repaired_by_the_next_refresh(
     assert items(open_site()) == before
 
 
-def test_a_damaged_ledger_is_repaired_from_its_journal(
+def test_damaged_indexes_of_the_ledger_are_repaired_at_the_next_start(
     open_site: Open, tree: Tree, tmp_path: Path
 ) -> None:
     many(tree)
