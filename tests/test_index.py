@@ -26,10 +26,7 @@ def test_the_steps_make_the_tables_that_the_code_asks_for(tmp_path: Path) -> Non
     assert {
         name: {column["name"] for column in made.get_columns(name)}
         for name in made.get_table_names()
-    } == {
-        name: {column.name for column in table.columns}
-        for name, table in schema.metadata.tables.items()
-    }
+    } == {table.name: {column.name for column in table.columns} for table in schema.TABLES}
     engine.dispose()
 
 
