@@ -72,28 +72,21 @@ class ArticleTable:
 
     def published(self, slug: str, limit: int) -> tuple[Published, ...]:
         """Return the newest articles of one feed, newest first, ties by id, without bodies."""
-        memberships = schema.memberships
-        query = (
-            published_articles()
-            .join(memberships, memberships.c.source == schema.articles.c.source)
-            .where(memberships.c.slug == slug)
-            .order_by(*schema.NEWEST_FIRST)
-            .limit(limit)
-        )
-        return self._read(query)
+        return self._published(schema.newest_in_feed(published_articles(), slug, limit))
 
     def all_published(self, size: int) -> Iterator[tuple[Published, ...]]:
         """Yield every published article without its body, in batches of `size`."""
         source = schema.articles.c.source
         query = published_articles().order_by(source).limit(size)
         last = ""
-        while batch := self._read(query.where(source > last)):
+        while batch := self._published(query.where(source > last)):
             yield batch
             last = batch[-1].article.source
 
     def article(self, key: str) -> Published | None:
         """Return the article of one key without its body, None where none is published."""
-        return next(iter(self._read(published_articles().where(schema.ledger.c.key == key))), None)
+        articles = self._published(published_articles().where(schema.ledger.c.key == key))
+        return articles[0] if articles else None
 
     def shown_in(self, source: str) -> tuple[list[str], datetime | None]:
         """Return the slugs of the feeds that show an article, and until when it is held."""
@@ -114,12 +107,10 @@ class ArticleTable:
     def bodies(self, sources: list[str]) -> dict[str, str]:
         """Return the raw bodies of these sources."""
         query = select(schema.bodies).where(schema.bodies.c.source.in_(sources))
-        with self._database.reading() as connection:
-            return rows.bodies(connection.execute(query))
+        return rows.bodies(self._database.rows(query))
 
-    def _read(self, query: Any) -> tuple[Published, ...]:
-        with self._database.reading() as connection:
-            return tuple(map(rows.published, connection.execute(query)))
+    def _published(self, query: Any) -> tuple[Published, ...]:
+        return tuple(map(rows.published, self._database.rows(query)))
 
 
 def published_articles() -> Any:

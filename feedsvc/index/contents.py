@@ -38,8 +38,7 @@ class ContentTable:
         """Return the content of those of these sources whose content is kept and can be read."""
         query = select(schema.contents).where(schema.contents.c.source.in_(sources))
         try:
-            with self._database.reading() as connection:
-                return {row.source: _content(row) for row in connection.execute(query)}
+            return {row.source: _content(row) for row in self._database.rows(query)}
         except StateDamagedError:
             return {}
 
@@ -57,8 +56,7 @@ class ContentTable:
             .order_by(articles.published.desc(), articles.id)
             .limit(limit)
         )
-        with self._database.reading() as connection:
-            return tuple(map(rows.published, connection.execute(query)))
+        return tuple(map(rows.published, self._database.rows(query)))
 
 
 def write_contents(connection: Connection, contents: Mapping[str, Content]) -> None:

@@ -5,8 +5,9 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Executable, text
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
@@ -75,8 +76,8 @@ class Database:
 
     def generation(self) -> Generation:
         """Return a value that differs after feeds or documents have changed."""
-        with self.reading() as connection:
-            return self._inode, connection.execute(schema.read_meta(schema.GENERATION)).scalar()
+        number = self.scalar(schema.read_meta(schema.GENERATION))
+        return self._inode, number
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -87,6 +88,16 @@ class Database:
                 yield connection
         except DBAPIError as error:
             raise self._failure(error) from error
+
+    def rows(self, query: Executable) -> list[Any]:
+        """Return the rows that a query selects. Raises StateError."""
+        with self.reading() as connection:
+            return list(connection.execute(query))
+
+    def scalar(self, query: Executable) -> Any:
+        """Return the first column of the first row, None where there is none. Raises StateError."""
+        with self.reading() as connection:
+            return connection.execute(query).scalar()
 
     @contextmanager
     def transaction(self, *, patience: float = BUSY_SECONDS) -> Iterator[Connection]:
@@ -133,8 +144,7 @@ class Database:
 
     def check(self) -> None:
         """Read the whole SQLite file. Raises StateDamagedError if it is damaged."""
-        with self.reading() as connection:
-            result = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        result = self.scalar(text("PRAGMA quick_check(1)"))
         if result != "ok":
             raise StateDamagedError(f"the state at {self.file} is damaged: {result}")
         self._beside(_SUSPECT).unlink(missing_ok=True)

@@ -37,11 +37,11 @@ class DocumentTable:
         table = schema.documents.c
         query = select(schema.documents).where(table.path == path, table.view == view)
         try:
-            with self._database.reading() as connection:
-                row = connection.execute(query).first()
-            return None if row is None else (_document(row), rows.moment(row.asked))
+            for row in self._database.rows(query):
+                return _document(row), rows.moment(row.asked)
         except (StateDamagedError, CodingError):
-            return None
+            pass
+        return None
 
     def keep(self, path: str, slug: str, document: Document, *, view: str, asked: datetime) -> None:
         """Replace the document at `path`."""
@@ -79,8 +79,8 @@ class DocumentTable:
         table = schema.documents.c
         query = select(table.path, table.fingerprint).where(table.view == view)
         with self._database.reading() as connection:
-            found = execute_for(connection, query, table.path, paths)
-        return {row.path: row.fingerprint for row in found}
+            selected = execute_for(connection, query, table.path, paths)
+        return {row.path: row.fingerprint for row in selected}
 
     def outdated(self, view: str) -> list[tuple[str, datetime]]:
         """Return the paths of documents whose feeds have changed, and the last requests for them.
@@ -94,17 +94,15 @@ class DocumentTable:
             .where(or_(documents.fingerprint != feeds.fingerprint, documents.view != view))
             .order_by(documents.asked.desc(), documents.path)
         )
-        with self._database.reading() as connection:
-            return [(row.path, rows.moment(row.asked)) for row in connection.execute(query)]
+        return [(row.path, rows.moment(row.asked)) for row in self._database.rows(query)]
 
     def forget(self, asked_before: datetime) -> None:
         """Drop the documents that were last asked for before then."""
         table = schema.documents.c
         old = and_(table.asked < rows.seconds(asked_before), table.asked != rows.seconds(NEVER))
-        with self._database.reading() as connection:
-            if connection.execute(select(table.path).where(old).limit(1)).first() is None:
-                return  # a pass that changes nothing writes nothing
-        self._database.save(lambda connection: _delete(connection, old), patience=0)
+        # A pass that changes nothing writes nothing.
+        if self._database.rows(select(table.path).where(old).limit(1)):
+            self._database.save(lambda connection: _delete(connection, old), patience=0)
 
     def drop(self, path: str) -> None:
         """Drop one document."""

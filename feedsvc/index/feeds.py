@@ -33,16 +33,13 @@ class FeedTable:
 
     def changed_after(self, moment: datetime, seconds: int) -> bool:
         """Tell whether any feed says that it changed more than so many seconds after `moment`."""
-        with self._database.reading() as connection:
-            latest = connection.execute(select(func.max(schema.feeds.c.changed))).scalar()
+        latest = self._database.scalar(select(func.max(schema.feeds.c.changed)))
         return latest is not None and latest > rows.seconds(moment) + seconds
 
     def state(self, slug: str) -> FeedState | None:
         """Return the state of one feed, None where there has never been such a feed."""
-        query = select(schema.feeds).where(schema.feeds.c.slug == slug)
-        with self._database.reading() as connection:
-            row = connection.execute(query).first()
-        return None if row is None else _feed_state(row)
+        selected = self._database.rows(select(schema.feeds).where(schema.feeds.c.slug == slug))
+        return _feed_state(selected[0]) if selected else None
 
     def of_terms(self) -> tuple[tuple[FeedState, int], ...]:
         """Return the feeds of terms that articles name now, each with its number of articles."""
@@ -58,8 +55,7 @@ class FeedTable:
             .where(feeds.term.is_not(None))
             .order_by(counts.c.articles.desc(), feeds.slug)
         )
-        with self._database.reading() as connection:
-            return tuple((_feed_state(row), row.articles) for row in connection.execute(query))
+        return tuple((_feed_state(row), row.articles) for row in self._database.rows(query))
 
 
 class FeedWriter:
@@ -75,24 +71,17 @@ class FeedWriter:
         It names the article's version and the policy that cleaned its content, which is `policy`
         where no content is kept: it will be cleaned by that one.
         """
-        memberships, articles, contents = (
-            schema.memberships.c,
-            schema.articles.c,
-            schema.contents.c,
-        )
+        articles, contents = schema.articles.c, schema.contents.c
         query = (
             select(articles.version, contents.policy)
-            .join(schema.memberships, memberships.source == articles.source)
             .join(schema.ledger, schema.IS_SHOWN)
             .outerjoin(
                 schema.contents,
                 and_(contents.source == articles.source, contents.version == articles.version),
             )
-            .where(memberships.slug == slug)
-            .order_by(*schema.NEWEST_FIRST)
-            .limit(limit)
         )
-        return [f"{row.version} {row.policy or policy}" for row in self._connection.execute(query)]
+        newest = self._connection.execute(schema.newest_in_feed(query, slug, limit))
+        return [f"{row.version} {row.policy or policy}" for row in newest]
 
     def term_slugs(self) -> list[tuple[str, str]]:
         """Return the slug and term of each feed of a term that articles name now."""
@@ -141,17 +130,9 @@ class FeedWriter:
 
     def newest_titles(self, slug: str, limit: int) -> list[str]:
         """Return the titles of the newest articles of one feed."""
-        memberships, articles = schema.memberships.c, schema.articles.c
-        query = (
-            select(articles.facts)
-            .join(schema.memberships, memberships.source == articles.source)
-            .where(memberships.slug == slug)
-            .order_by(*schema.NEWEST_FIRST)
-            .limit(limit)
-        )
-        return [
-            rows.article("", facts, "").title for facts in self._connection.execute(query).scalars()
-        ]
+        query = schema.newest_in_feed(select(schema.articles.c.facts), slug, limit)
+        newest = self._connection.execute(query).scalars()
+        return [rows.article("", facts, "").title for facts in newest]
 
     def know_terms(self, terms: Mapping[str, str]) -> None:
         """Write the feeds of terms, by slug, that have not been known before."""

@@ -43,8 +43,7 @@ class LedgerTable:
     def has_key(self, key: str) -> bool:
         """Tell whether an article ever had this key."""
         query = select(schema.ledger.c.id).where(schema.ledger.c.key == key)
-        with self._database.reading() as connection:
-            return connection.execute(query).first() is not None
+        return self._database.scalar(query) is not None
 
     def missing(self) -> list[Identity]:
         """Return the journal's identities if the ledger is empty; else complete the journal.
@@ -53,8 +52,7 @@ class LedgerTable:
         """
         if self.journal is None:
             return []
-        with self._database.reading() as connection:
-            known = connection.execute(select(func.count()).select_from(schema.ledger)).scalar_one()
+        known = self._database.scalar(select(func.count()).select_from(schema.ledger))
         lines = self.journal.lines()
         if not known and lines:
             return list(self.journal.read().values())

@@ -22,8 +22,8 @@ class MetaTable:
 
     def get(self, key: str) -> str | None:
         """Return one value."""
-        with self._database.reading() as connection:
-            return connection.execute(schema.read_meta(key)).scalar()
+        value: str | None = self._database.scalar(schema.read_meta(key))
+        return value
 
     def is_ready(self) -> bool:
         """Tell whether the first articles are known."""
@@ -36,8 +36,7 @@ class MetaTable:
 
     def all(self) -> dict[str, str]:
         """Return all values by key."""
-        with self._database.reading() as connection:
-            return {row.key: row.value for row in connection.execute(select(schema.meta))}
+        return {row.key: row.value for row in self._database.rows(select(schema.meta))}
 
     def note(self, key: str, value: str) -> None:
         """Remember a value that no feed depends on; the generation does not move.

@@ -72,9 +72,6 @@ ledger = _table("ledger", "id key source file_digest seen_digest first_seen upda
 
 TABLES = meta, files, problems, articles, bodies, memberships, feeds, contents, documents, ledger
 
-NEWEST_FIRST = memberships.c.published.desc(), memberships.c.id
-"""The order of every feed: the newest article first, ties by id."""
-
 IS_CANONICAL = and_(ledger.c.id == articles.c.id, ledger.c.source == articles.c.source)
 """Joins each entry with its canonical file alone; copies have the same id."""
 
@@ -121,6 +118,17 @@ STEPS: Sequence[Sequence[str]] = (
 )
 _UNRELEASED = 6
 """The number of earlier steps, which no release had: a state that they made is made anew."""
+
+
+def newest_in_feed(query: Any, slug: str, limit: int) -> Any:
+    """Return a query for articles, restricted to the newest ones of one feed, in its order."""
+    return (
+        query.join(memberships, memberships.c.source == articles.c.source)
+        .where(memberships.c.slug == slug)
+        # Newest first, ties by id; the index `memberships_newest` is in this order.
+        .order_by(memberships.c.published.desc(), memberships.c.id)
+        .limit(limit)
+    )
 
 
 def read_meta(key: str) -> Select[str]:
