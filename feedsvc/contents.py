@@ -125,10 +125,12 @@ class Contents:
         """Return the policy for an article; relative addresses are the original's, or else ours."""
         base_url = self._config.site.base_url
         page = self.page(key)
+        folder = posixpath.dirname(article.source)
+        media = f"{base_url}/media/{quote(folder)}/" if folder else f"{base_url}/media/"
         cleaning = self._cleaning(article.title, article.terms)
         return content.Policy(
             link_base=article.link or page,
-            media_base=article.link or self._media_base(article.source),
+            media_base=article.link or media,
             page=page,
             anchor=f"a{key[:8]}-",
             title=article.title,
@@ -149,11 +151,6 @@ class Contents:
         if self._image_key is None and (known := self._index.meta.get(IMAGE_KEY)):
             self._image_key = bytes.fromhex(known)
         return self._image_key
-
-    def _media_base(self, source: str) -> str:
-        folder = posixpath.dirname(source)
-        base = f"{self._config.site.base_url}/media/"
-        return f"{base}{quote(folder)}/" if folder else base
 
     def _cleaning_of(self, title: str, terms: tuple[str, ...]) -> Cleaning:
         """Return the site's rules, over which those of the article's first categories go."""

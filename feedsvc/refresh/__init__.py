@@ -111,7 +111,11 @@ class Refresher:
         first, incomplete = READY not in remembered, remembered.get(PARTIAL) == "yes"
         self._correct_future_changes(now)
         if "articles" in stale:
-            self._forget_signatures()
+            # Settings for reading have changed. This is committed before the files are read, so
+            # that a later pass reads those that this one does not.
+            with self._index.writing() as writer:
+                writer.forget_signatures()
+                writer.set_meta("articles", self._policies["articles"])
             stale.discard("articles")
             paths = None
         # Only a scan of everything finds the files that a failed pass took out of the backlog, and
@@ -134,14 +138,8 @@ class Refresher:
             progress=progress,
         )
         unkeyed = needs_image_key(self._config) and IMAGE_KEY not in remembered
-        if (
-            self._backlog.has_work
-            or stale
-            or due
-            or this_pass.ready
-            or this_pass.partial
-            or unkeyed
-        ):
+        has_work = self._backlog.has_work
+        if any((has_work, stale, due, this_pass.ready, this_pass.partial, unkeyed)):
             self._interrupted = True
             self._stages.make(this_pass, one_stage=one_stage, first=first)
             self._interrupted = False
@@ -178,12 +176,6 @@ class Refresher:
             with self._index.writing() as writer:
                 writer.feeds.move_changes(second, _FAR_AHEAD)
 
-    def _forget_signatures(self) -> None:
-        """Have all files read again, by this pass or a later one: settings for reading changed."""
-        with self._index.writing() as writer:
-            writer.forget_signatures()
-            writer.set_meta("articles", self._policies["articles"])
-
     def _fill_backlog(self, gathered: Gathered, *, by_date: bool) -> None:
         """Put the files that have changed into the backlog, in the order in which to read them."""
         changes = diff(gathered.known, gathered.found)
@@ -191,13 +183,11 @@ class Refresher:
         # Modified files come last: a new file may have the old text of a modified one, and an entry
         # stays with its text.
         named = self._index.ledger.named(changes.added)
+        known = [source for source in changes.added if source in named]
+        new = [source for source in changes.added if source not in named]
         groups = [
             [(source, gathered.found[source]) for source in sources]
-            for sources in (
-                [source for source in changes.added if source in named],
-                [source for source in changes.added if source not in named],
-                changes.modified,
-            )
+            for sources in (known, new, changes.modified)
         ]
         if len(changes.added) + len(changes.modified) > stages.STAGE:
             newest_first = self._reading.newest_first if by_date else _last_written_first

@@ -15,7 +15,7 @@ from feedsvc import feeds, identity, sitelanguage
 from feedsvc.cleaning import is_costly
 from feedsvc.config import Config
 from feedsvc.contents import IMAGE_KEY, Contents
-from feedsvc.index import PARTIAL, READY, Content, Index, Writer, is_of_state
+from feedsvc.index import PARTIAL, READY, Index, Writer, is_of_state
 from feedsvc.model import Changes, Progress, Signature
 from feedsvc.outcome import Outcome
 from feedsvc.policies import needs_image_key, policies
@@ -141,11 +141,11 @@ class Stages:
         """Clean one costly article, then publish it; its last version is shown meanwhile."""
         files = self._backlog.take(1)
         outcomes = [outcome for part in self._reading.all(files) for outcome in part]
-        cleaned: dict[str, Content] = {}
-        for outcome in outcomes:
-            if outcome.found is not None:
-                preview = this_pass.ingest.preview(self._index, outcome.found)
-                cleaned.update(self._contents.cleaned_of([preview]))
+        cleaned = self._contents.cleaned_of(
+            this_pass.ingest.preview(self._index, outcome.found)
+            for outcome in outcomes
+            if outcome.found is not None
+        )
         removed = self._backlog.take_removed()
         with self._writing(this_pass, removed) as writer:
             self._publish(writer, this_pass, outcomes, dict(files))
