@@ -135,7 +135,7 @@ class PassNotes:
             self._failed = False
         except StateError as error:
             if not self._failed:
-                logger.info("how the passes went is not noted: %s", error)
+                logger.info("the record of the passes cannot be written: %s", error)
             self._failed = True
 
 

@@ -53,8 +53,10 @@ class Explainer:
         if article.draft:
             yield "draft", ["it says so, and is in no feed"]
             return
-        assigned, before = self._assigned(found, now)
-        yield "id", list(self._id(found, assigned, before))
+        site_id = self._config.site.id
+        known = self._index.ledger.identities(identity.candidates([found], site_id))
+        assigned = identity.assign([found], known, site_id=site_id, now=now)[source]
+        yield "id", list(_id(article, assigned, known))
         yield from self._content(article, assigned.key)
         yield from self._known(source)
 
@@ -93,31 +95,6 @@ class Explainer:
         for category in self._config.categories:
             yield f"{category.slug}: {_why(category, article)}"
 
-    def _assigned(
-        self, found: identity.Found, now: datetime
-    ) -> tuple[Identity, dict[str, Identity]]:
-        """Return the identity that the article gets, and the known ones it might have, by id."""
-        site_id = self._config.site.id
-        known = self._index.ledger.identities(identity.candidates([found], site_id))
-        assigned = identity.assign([found], known, site_id=site_id, now=now)
-        return assigned[found.article.source], {row.id: row for row in known}
-
-    def _id(
-        self, found: identity.Found, assigned: Identity, before: dict[str, Identity]
-    ) -> Iterator[str]:
-        source = found.article.source
-        yield assigned.id
-        if found.article.id is not None:
-            yield f"the front matter declares it: {found.article.id}"
-        elif assigned.id not in before:
-            yield "new: made from the file's path and site.id"
-        elif before[assigned.id].source == source:
-            yield "remembered for this file"
-        else:
-            yield f"that of {before[assigned.id].source}: the same bytes, look or original"
-        if assigned.source != source:
-            yield f"{assigned.source} is its canonical file; this one is a copy and is not shown"
-
     def _content(self, article: Article, key: str) -> Explanation:
         try:
             cleaned = self._contents.clean(article, key)
@@ -147,6 +124,21 @@ class Explainer:
             [feeds.address(base_url, slug) for slug in slugs]
             or ["none yet: the next pass reads it, or a copy is shown"],
         )
+
+
+def _id(article: Article, assigned: Identity, known: Sequence[Identity]) -> Iterator[str]:
+    before = next((row for row in known if row.id == assigned.id), None)
+    yield assigned.id
+    if article.id is not None:
+        yield f"the front matter declares it: {article.id}"
+    elif before is None:
+        yield "new: made from the file's path and site.id"
+    elif before.source == article.source:
+        yield "remembered for this file"
+    else:
+        yield f"that of {before.source}: the same bytes, look or original"
+    if assigned.source != article.source:
+        yield f"{assigned.source} is its canonical file; this one is a copy and is not shown"
 
 
 def _why(category: Category, article: Article) -> str:

@@ -138,7 +138,7 @@ class Index:
             "the state at %s has gone%s; it is made anew from the articles, with the ids of its"
             " ledger",
             self.database.file,
-            f" (what was there instead was set aside as {aside})" if aside else "",
+            f" (another file in its place was set aside as {aside})" if aside else "",
         )
         self.database.make_anew()
         self._restore()

@@ -77,7 +77,7 @@ class Database:
     def generation(self) -> Generation:
         """Return a value that differs after feeds or documents have changed."""
         number = self.scalar(schema.read_meta(schema.GENERATION))
-        return self._inode, number
+        return self._inode, number  # in this order: to read may lead to another file
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -1,7 +1,7 @@
 """Documents as they are sent, kept for all processes and for the next start."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -74,7 +74,7 @@ class DocumentTable:
             lambda connection: connection.execute(update.values(values)), patience=0
         )
 
-    def versions(self, paths: Sequence[str], view: str) -> dict[str, str]:
+    def versions(self, paths: Iterable[str], view: str) -> dict[str, str]:
         """Return the versions of those of these documents that are kept."""
         table = schema.documents.c
         query = select(table.path, table.fingerprint).where(table.view == view)

@@ -70,8 +70,6 @@ documents = _table(
 # Every id that was ever given, with what is needed to give it again.
 ledger = _table("ledger", "id key source file_digest seen_digest first_seen updated link")
 
-TABLES = meta, files, problems, articles, bodies, memberships, feeds, contents, documents, ledger
-
 IS_CANONICAL = and_(ledger.c.id == articles.c.id, ledger.c.source == articles.c.source)
 """Joins each entry with its canonical file alone; copies have the same id."""
 

@@ -56,10 +56,11 @@ class Writer:
         self._connection.execute(schema.files.update().values(UNREAD._asdict()))
 
     def write_problems(self, problems: Mapping[str, Sequence[Problem]]) -> None:
-        """Replace the problems of these sources."""
+        """Replace the problems of these sources; tell of each whether its article is published."""
+        known = self.known_articles(source for source, of_source in problems.items() if of_source)
         delete_rows(self._connection, schema.problems, "source", problems)
         values = [
-            rows.of_problem(replace(problem, source=source), ordinal)
+            rows.of_problem(replace(problem, source=source, published=source in known), ordinal)
             for source, of_source in problems.items()
             for ordinal, problem in enumerate(of_source)
         ]

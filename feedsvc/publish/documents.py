@@ -7,6 +7,7 @@ dropped when its feed changes. `document` makes a document that is not stored.
 
 import hashlib
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -73,17 +74,18 @@ class Documents:
         Raises NotReadyError before the first pass over a new state.
         """
         self._entries.check_ready()
-        return self._index.documents.versions(list(paths), self._view)
+        return self._index.documents.versions(paths, self._view)
 
     def publish(self, now: datetime, seconds: float | None) -> bool:
         """Make the documents that are missing or outdated, for so many seconds at most.
 
         Return whether there are more to make.
         """
-        until = None if seconds is None else time.monotonic() + seconds
-        self._index.documents.forget(_lately(now))
+        until = math.inf if seconds is None else time.monotonic() + seconds
+        # The clock may be wrong, and no time is before 1970.
+        self._index.documents.forget(max(now, feeds.EPOCH + _LATELY) - _LATELY)
         for path, asked in self._to_make():
-            if until is not None and time.monotonic() >= until:
+            if time.monotonic() >= until:
                 return True
             self._index.database.progress.note_alive()
             with suppress(NotReadyError):  # the feed may lack articles that are still to be read
@@ -208,11 +210,6 @@ def _outline(listing: Listing) -> opml.Outline:
         html_url=listing.link,
         description=listing.description,
     )
-
-
-def _lately(now: datetime) -> datetime:
-    """Return the time a week ago, but no time before 1970."""
-    return max(now, feeds.EPOCH + _LATELY) - _LATELY
 
 
 def _slug(path: str) -> str:

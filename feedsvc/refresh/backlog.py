@@ -25,6 +25,7 @@ class Backlog:
     """
 
     def __init__(self) -> None:
+        self.read = 0  # files that were read since the backlog was empty
         self._clear()
 
     def _clear(self) -> None:
@@ -35,7 +36,6 @@ class Backlog:
         self._removed: set[str] = set()  # gone, perhaps because they were renamed
         self._deleted: set[str] = set()  # gone when nothing else had changed
         self._urgent: set[str] = set()  # the files that came last; they are first in their queue
-        self.read = 0  # files that were read since the backlog was empty
 
     @property
     def _queues(self) -> tuple[dict[str, Signature], ...]:
@@ -51,9 +51,9 @@ class Backlog:
 
     def replace(self, files: Sequence[File], changes: Changes) -> None:
         """Replace all that is in the backlog by these files, in this order."""
-        read = self.read if len(self) else 0
+        if not len(self):
+            self.read = 0
         self._clear()
-        self.read = read
         self._add(dict(files), changes)
 
     def put_first(

@@ -3,7 +3,6 @@
 import posixpath
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
@@ -90,7 +89,7 @@ class Ingest:
         self.unsettled.update(
             source for source, signature in settled.items() if signature is UNREAD
         )
-        writer.write_problems(_with_published(problems, writer))
+        writer.write_problems(problems)
 
     def rejoin(self, writer: Writer, articles: Iterator[Published]) -> None:
         """Put known articles into the feeds that they belong to now."""
@@ -220,14 +219,3 @@ def _without_content(source: str) -> Problem:
         reason="the file has neither title nor text",
         cure="write them, or remove the file; it waits for them for articles.settle_empty",
     )
-
-
-def _with_published(
-    problems: Mapping[str, Sequence[Problem]], writer: Writer
-) -> dict[str, list[Problem]]:
-    """Set `published` of each problem: whether the article is in the feeds, perhaps as it was."""
-    known = writer.known_articles(source for source, of_source in problems.items() if of_source)
-    return {
-        source: [replace(problem, published=source in known) for problem in of_source]
-        for source, of_source in problems.items()
-    }

@@ -209,7 +209,7 @@ class Stages:
             if not this_pass.begun:
                 self._begin(writer, this_pass)
                 this_pass.begun = True
-            with self._step(writer, this_pass, "taking out what is gone"):
+            with self._step(writer, this_pass, "removing files that are gone"):
                 writer.remove_files(removed)
             yield writer
             self._finish(writer, this_pass)
