@@ -153,7 +153,7 @@ class Contents:
         return self._image_key
 
     def _cleaning_of(self, title: str, terms: tuple[str, ...]) -> Cleaning:
-        """Return the site's rules, over which those of the article's first categories go."""
+        """Return the site's rules, each replaced by that of the first category to set it."""
         rules: dict[str, Any] = {}
         for category in self._config.categories:
             if category.cleaning and feeds.matches(category, title, terms):

@@ -1,8 +1,8 @@
 """Health: whether passes are still made, for monitors.
 
 The process that makes passes writes a record of the last one into the index, where web workers read
-it. The record tells when the next pass is due. A pass that gets on may take longer, unless the one
-before it failed.
+it. The record tells when the next pass is due. A pass that makes progress may take longer, unless the
+one before it failed.
 """
 
 import json
@@ -84,7 +84,7 @@ class Health:
 
 
 class PassNotes:
-    """Writes the record of each pass of this process, in which a watcher makes them if `watched`.
+    """Writes the record of each pass of this process, which is a watcher if `watched`.
 
     Where the index cannot be written, the last record gets too old, which monitors see as well.
     """
@@ -161,7 +161,7 @@ class Judge:
         )
 
     def health(self, text: str | None, *, alive: float, watched: bool | None) -> Health:
-        """Judge by the `text` of a record, and by the time `alive` when a pass last got on.
+        """Judge by the `text` of a record, and by the time `alive` when a pass last made progress.
 
         `watched` tells whether a watcher is running, None if that cannot be seen.
         """

@@ -17,7 +17,7 @@ _PAUSE = 0.5  # seconds between two writes of the file
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassStatus:
-    """How many files of a pass are `done`, of how many in `total`; when it last got on.
+    """How many files of a pass are `done`, of how many in `total`; when it last made progress.
 
     `alive` is in seconds since 1970. All are 0 where no pass is under way or nothing is known.
     """
@@ -37,7 +37,7 @@ class PassProgress:
         self._file = file
         self._current = PassStatus()
         # Monotonic times.
-        self._alive: float | None = None  # when the pass under way in this process last got on
+        self._alive: float | None = None  # when the pass under way in this process last made progress
         self._written: float | None = None
         self._clock: Callable[[], datetime]
 
@@ -56,7 +56,7 @@ class PassProgress:
                 self._write()
 
     def note_alive(self) -> None:
-        """Note that this process's pass gets on; do nothing where no pass is under way."""
+        """Note that this process's pass makes progress; do nothing where no pass is under way."""
         if self._alive is not None:
             self._alive = time.monotonic()
             if self._written is None or self._alive - self._written > _PAUSE:
@@ -70,7 +70,7 @@ class PassProgress:
         self._write()
 
     def quiet_seconds(self) -> float | None:
-        """Return how long ago this process's pass last got on, None where none is under way."""
+        """Return how long ago this process's pass last made progress, None where none is under way."""
         alive = self._alive
         return None if alive is None else time.monotonic() - alive
 
