@@ -1,8 +1,8 @@
 """Health: whether passes are still made, for monitors.
 
 The process that makes passes writes a record of the last one into the index, where web workers read
-it. The record tells when the next pass is due. A pass that makes progress may take longer, unless the
-one before it failed.
+it. The record tells when the next pass is due. A pass that makes progress may take longer, unless
+the one before it failed.
 """
 
 import json

@@ -37,7 +37,7 @@ class PassProgress:
         self._file = file
         self._current = PassStatus()
         # Monotonic times.
-        self._alive: float | None = None  # when the pass under way in this process last made progress
+        self._alive: float | None = None  # when this process's pass last made progress
         self._written: float | None = None
         self._clock: Callable[[], datetime]
 
@@ -70,7 +70,7 @@ class PassProgress:
         self._write()
 
     def quiet_seconds(self) -> float | None:
-        """Return how long ago this process's pass last made progress, None where none is under way."""
+        """Return how long ago this process's pass last made progress, None without a pass."""
         alive = self._alive
         return None if alive is None else time.monotonic() - alive
 
