@@ -1,4 +1,4 @@
-"""Values for tests: valid by default, you name what matters."""
+"""Values for tests: valid by default; a test names only the fields that matter to it."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -41,7 +41,7 @@ def feed(*entries: Entry, **named: Any) -> Feed:
             link="https://feeds.example.org/feeds/news",
             author=Person(name="Test", uri="https://feeds.example.org/"),
             language="en",
-            updated=max((one.updated for one in entries), default=WHEN),
+            updated=max((entry.updated for entry in entries), default=WHEN),
             entries=entries,
         ),
         **named,

@@ -1,4 +1,4 @@
-"""A directory of articles, an index, a clock that stands still, a client."""
+"""Fixtures: an articles directory, a clock that stands still, a site and its client."""
 
 import json
 import os
@@ -37,12 +37,12 @@ class Clock:
 
 
 class Tree:
-    """An articles directory; what is written into it has the clock's time."""
+    """An articles directory; the files in it have the times of the clock."""
 
     def __init__(self, root: Path, clock: Clock) -> None:
         self.root = root
         self.clock = clock
-        self.told: set[str] = set()  # what a system would tell of: paths, until somebody clears it
+        self.told: set[str] = set()  # the paths that file events would name, until a test clears it
         root.mkdir()
 
     def write(self, source: str, text: str | bytes) -> Path:
@@ -67,10 +67,25 @@ class Tree:
         self.told.add(str(self.root / source))
 
 
+def configured(tree: Tree, folder: Path, **sections: Any) -> configuration.Config:
+    """Return the configuration of a site of `tree` with its state in `folder`."""
+    mapping: dict[str, Any] = {
+        "site": {"title": "Test", "base_url": "https://feeds.example.org"},
+        "state": {"url": "sqlite:///state/index.db"},
+        **sections,
+    }
+    mapping["articles"] = {
+        "directory": str(tree.root),
+        "settle": "0s",  # the clock stands still, so no file would ever be old enough
+        **sections.get("articles", {}),
+    }
+    return configuration.parse(mapping, folder=folder)
+
+
 def items(site: Site, slug: str = "all") -> list[dict[str, Any]]:
     """Return the entries of a feed, as JSON Feed has them."""
-    found: list[dict[str, Any]] = json.loads(site.document(f"/feeds/{slug}.json").body)["items"]
-    return found
+    document = json.loads(site.document(f"/feeds/{slug}.json").body)
+    return list(document["items"])
 
 
 def titles(site: Site, slug: str = "all") -> list[str]:
@@ -80,7 +95,7 @@ def titles(site: Site, slug: str = "all") -> list[str]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _changes_are_seen_at_once() -> Iterator[None]:
-    """Have response caches ask at each request whether documents have changed."""
+    """Have the response cache check at each request whether documents have changed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("feedsvc.web.response_cache._PAUSE", 0.0)
         yield
@@ -89,19 +104,19 @@ def _changes_are_seen_at_once() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _no_other_machine_is_asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fail a test that looks up the name of another machine."""
-    resolve, asked = socket.getaddrinfo, list[object]()
+    resolve, looked_up = socket.getaddrinfo, list[object]()
 
     def local_only(host: Any, *args: Any, **options: Any) -> Any:
-        with suppress(socket.gaierror):  # a number, however it is spelt
+        with suppress(socket.gaierror):  # a numeric address in any notation
             return resolve(host, *args, **{**options, "flags": socket.AI_NUMERICHOST})
         if host != "localhost":
-            asked.append(host)
+            looked_up.append(host)
             raise socket.gaierror(f"a test looks up {host}")
         return resolve(host, *args, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", local_only)
     yield
-    assert not asked
+    assert not looked_up
 
 
 @pytest.fixture
@@ -120,17 +135,7 @@ def open_site(tmp_path: Path, tree: Tree, clock: Clock) -> Iterator[Callable[...
     opened: list[Site] = []
 
     def open_(*, cleaner: Cleaner | None = None, **sections: Any) -> Site:
-        mapping: dict[str, Any] = {
-            "site": {"title": "Test", "base_url": "https://feeds.example.org"},
-            "state": {"url": "sqlite:///state/index.db"},
-            **sections,
-        }
-        mapping["articles"] = {
-            "directory": str(tree.root),
-            "settle": "0s",  # the clock stands still, so nothing would ever be old enough
-            **sections.get("articles", {}),
-        }
-        config = configuration.parse(mapping, folder=tmp_path)
+        config = configured(tree, tmp_path, **sections)
         opened.append(Site(config, Index.open(config.state.url), clock, cleaner=cleaner))
         return opened[-1]
 
@@ -141,7 +146,7 @@ def open_site(tmp_path: Path, tree: Tree, clock: Clock) -> Iterator[Callable[...
 
 @pytest.fixture(scope="session")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Make the site of `seeds/` by the configuration beside the README; nobody changes it."""
+    """Make the site of `seeds/` with the configuration beside the README; no test changes it."""
     folder = tmp_path_factory.mktemp("state")
     config = configuration.load(ROOT / "config.yaml")
     state = configuration.State(url=f"sqlite:///{folder}/index.db")

@@ -1,8 +1,9 @@
-"""A process that refreshes without end, made to be killed; forked, so that a new one costs little.
+"""A process that forks children, which refresh without end until they are killed.
 
-It is told by lines of JSON on its standard input: `{"config": path, "point": [name, when, n]}` to
-begin, then "kill" or "wait" to end. It answers with the process's id, a line for each refresh with
-what a reader sees now, and `["ended", status]`.
+A fork costs less than a new interpreter. Lines on standard input control it: a line of JSON,
+`{"config": path, "point": [name, when, n]}`, starts a child; then "kill" kills it, and "wait" waits
+until it has been killed at its point. It prints lines of JSON: the child's id, what a reader sees
+after each refresh, and `["ended", status]`.
 """
 
 import itertools
@@ -39,7 +40,7 @@ def die() -> None:
 
 
 def arm(name: str, when: str, n: int) -> None:
-    """Have this process killed at the n-th call: `when` it begins, is over, or is half done."""
+    """Kill this process at the n-th call of `name`: "before", "half" way through or "after" it."""
     calls = itertools.count(1)
     if name in {"statement", "step"}:
 
@@ -55,7 +56,9 @@ def arm(name: str, when: str, n: int) -> None:
 
         @event.listens_for(Engine, "begin")
         def begun(connection: Any) -> None:
-            if name == "step":  # inside of statements, every few instructions of SQLite's machine
+            if (
+                name == "step"
+            ):  # within statements, every 40 instructions of SQLite's virtual machine
                 connection.connection.driver_connection.set_progress_handler(called, 40)
 
         return
@@ -67,7 +70,7 @@ def arm(name: str, when: str, n: int) -> None:
         now = next(calls) == n
         if now and when == "half":
             args = (tuple(args[0]),)
-            text = "".join(journal.line(one) + "\n" for one in args[0]).encode()
+            text = "".join(journal.line(identity) + "\n" for identity in args[0]).encode()
             with self.file.open("ab") as stream:
                 stream.write(text[: len(text) // 2])
             die()
@@ -97,16 +100,16 @@ def refresh_for_ever(config: str, point: tuple[str, str, int] | None) -> None:
 
 def main() -> None:
     for line in sys.stdin:
-        order = json.loads(line)
+        command = json.loads(line)
         child = os.fork()
         if not child:
             try:
-                refresh_for_ever(order["config"], order["point"])
-            except BaseException:  # noqa: BLE001 - it is said, and the test sees the status
+                refresh_for_ever(command["config"], command["point"])
+            except BaseException:  # noqa: BLE001 - it is printed, and the test sees the status
                 traceback.print_exc()
             os._exit(1)
-        # Not reaped before this, so that its id is nobody else's; killed, too, when nobody is left
-        # who could say so.
+        # The child is reaped only below, so until then no other process can have its id. The end of
+        # standard input kills it too.
         if sys.stdin.readline() != "wait\n":
             os.kill(child, signal.SIGKILL)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

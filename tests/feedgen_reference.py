@@ -1,7 +1,7 @@
-"""The judge of formats: each document made plainly, its HTML put into CDATA afterwards.
+"""Reference for the formats: feedgen makes each document, and HTML is put into CDATA afterwards.
 
-What `feedsvc.formats` writes must be these bytes. Nothing of it is used here but `either_way`.
-Whoever changes what a format says changes it here as well, and POLICY.
+`feedsvc.formats` must write exactly these bytes. Of its code, only `either_way` is used here.
+A change of a format is made here as well, and raises POLICY.
 """
 
 import json
@@ -35,54 +35,54 @@ def rss(feed: Feed) -> bytes:
 def in_cdata(document: bytes) -> bytes:
     """Return the document with its escaped HTML in CDATA: the same text to every parser."""
 
-    def section(found: re.Match[bytes]) -> bytes:
-        text = re.sub(b"&(lt|gt|amp|#13);", lambda reference: MEANT[reference[1]], found[2])
+    def section(match: re.Match[bytes]) -> bytes:
+        text = re.sub(b"&(lt|gt|amp|#13);", lambda reference: MEANT[reference[1]], match[2])
         return b"<%b><![CDATA[%b]]></%b>" % (
-            found[1],
+            match[1],
             text.replace(b"]]>", b"]]]]><![CDATA[>").replace(b"\r", b"&#13;"),
-            found[3],
+            match[3],
         )
 
     html = rb'<(content type="html"|content:encoded)>([^<]*)</(content(?::encoded)?)>'
     document = re.sub(html, section, document)
-    # A description that is the content.
+    # The description of an entry that has no other text than its content.
     return re.sub(rb'<(description) html="">([^<]*)</(description)>', section, document)
 
 
 def generator(feed: Feed, format: str, media_type: str) -> FeedGenerator:
     feed = defused(feed)
-    made = FeedGenerator()
-    made.register_extension("feedsvc", FeedExtension, EntryExtension)
-    made.id(feed.id)
-    made.title(feed.title)
-    made.subtitle(feed.subtitle or feed.title)
-    made.description(feed.subtitle or feed.title)
+    generated = FeedGenerator()
+    generated.register_extension("feedsvc", FeedExtension, EntryExtension)
+    generated.id(feed.id)
+    generated.title(feed.title)
+    generated.subtitle(feed.subtitle or feed.title)
+    generated.description(feed.subtitle or feed.title)
     if feed.language:
-        made.language(feed.language)
-    made.updated(feed.updated)
-    made.lastBuildDate(feed.updated)
-    made.generator("feedsvc")
-    made.docs("https://www.rssboard.org/rss-specification")
-    made.author({"name": feed.author.name, "uri": feed.author.uri})
-    made.link(href=f"{feed.link}.{format}", rel="self", type=media_type)
-    made.link(href=feed.link, rel="alternate", type="text/html")
+        generated.language(feed.language)
+    generated.updated(feed.updated)
+    generated.lastBuildDate(feed.updated)
+    generated.generator("feedsvc")
+    generated.docs("https://www.rssboard.org/rss-specification")
+    generated.author({"name": feed.author.name, "uri": feed.author.uri})
+    generated.link(href=f"{feed.link}.{format}", rel="self", type=media_type)
+    generated.link(href=feed.link, rel="alternate", type="text/html")
     if feed.icon:
-        made.icon(feed.icon)
-        made.image(url=feed.icon, title=feed.title, link=feed.link)
+        generated.icon(feed.icon)
+        generated.image(url=feed.icon, title=feed.title, link=feed.link)
     for entry in feed.entries:
-        one = made.add_entry(order="append")
-        one.id(entry.id)
-        one.title(entry.title)
-        one.updated(entry.updated)
-        one.link(href=entry.link, rel="alternate", type="text/html")
+        item = generated.add_entry(order="append")
+        item.id(entry.id)
+        item.title(entry.title)
+        item.updated(entry.updated)
+        item.link(href=entry.link, rel="alternate", type="text/html")
         for person in entry.authors:
-            one.author({"name": person.name, **({"uri": person.uri} if person.uri else {})})
+            item.author({"name": person.name, **({"uri": person.uri} if person.uri else {})})
         for term in entry.categories:
-            one.category({"term": term, "label": term})
+            item.category({"term": term, "label": term})
         if text := summary(entry):
-            one.summary(text)
-        one.feedsvc.entry = entry
-    return made
+            item.summary(text)
+        item.feedsvc.entry = entry
+    return generated
 
 
 def summary(entry: Entry) -> str:
@@ -125,11 +125,12 @@ class EntryExtension(BaseEntryExtension):
         if entry.content:
             add(element, "{http://purl.org/rss/1.0/modules/content/}encoded", entry.content)
         if entry.authors:
-            add(element, f"{{{DC}}}creator", ", ".join(one.name for one in entry.authors))
+            add(element, f"{{{DC}}}creator", ", ".join(author.name for author in entry.authors))
         if entry.language:
             add(element, f"{{{DC}}}language", entry.language)
-        for one in entry.enclosures[:1]:
-            add(element, "enclosure", url=one.href, length=str(one.length or 0), type=one.type)
+        for first in entry.enclosures[:1]:
+            length_text = str(first.length or 0)
+            add(element, "enclosure", url=first.href, length=length_text, type=first.type)
         return self.media(element)
 
     def media(self, element: Any) -> Any:
@@ -163,7 +164,7 @@ def jsonfeed(feed: Feed) -> bytes:
 
 
 def item(entry: Entry) -> dict[str, Any]:
-    made = filled(
+    members = filled(
         id=entry.id,
         url=entry.link,
         title=entry.title,
@@ -179,9 +180,9 @@ def item(entry: Entry) -> dict[str, Any]:
             filled(url=e.href, mime_type=e.type, size_in_bytes=e.length) for e in entry.enclosures
         ],
     )
-    if "content_html" not in made:
-        made["content_text"] = entry.summary or entry.title
-    return made
+    if "content_html" not in members:
+        members["content_text"] = entry.summary or entry.title
+    return members
 
 
 def author(person: Person) -> dict[str, Any]:

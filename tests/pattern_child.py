@@ -1,7 +1,7 @@
-"""Try each regular expression of the package with its worst, in a process that may be ended for it.
+"""Try each regular expression of the package on texts that could make it slow.
 
-Before each attempt the names of the pattern and of the text are written, so that the last line
-tells what took too long.
+Before each attempt the names of the pattern and of the text are printed. The system ends this
+process when an attempt takes too long; the last line then names the pattern.
 """
 
 import importlib
@@ -17,11 +17,11 @@ from typing import Any
 import feedsvc
 
 SIZE = 64 * 1024
-SECONDS = 10  # of one attempt; a linear one takes some milliseconds
-END = "\0!"  # which no pattern expects
+SECONDS = 10  # for one attempt; a linear pattern takes a few milliseconds
+END = "\0!"  # no pattern expects it
 METHODS = ("match", "search", "fullmatch", "sub", "finditer", "split", "findall")
 
-# What is repeated to fill a text.
+# Strings that are repeated to fill a text.
 FILLERS = [
     *" \t\n\ra0A_\"'<>&-.,:;=/@#%?!|~*+`()[]{}\\中。年…”\u0301\x7f\ufeff",
     *("\r\n", " \n", "a ", "a.", "a-", "a=", "a@", "a/", "a,", "0.", "0,", "1x", ".1", "-1", "=\n"),
@@ -56,7 +56,7 @@ FILLERS = [
     ),
 ]
 
-# What a pattern wants to see before it goes astray: text before the filler, by the pattern's name.
+# Text before the filler, without which a pattern would fail at once; by the name of the pattern.
 STARTS = {
     "articles.dates._PARTS": ["2022-1-1", "2022年1月1日", "2022-1-1 10:00", "2022-1-1T1:00:0."],
     "articles.dates._RFC822": ["Mon", "Mon, 1 Feb 2022", "Mon, "],
@@ -107,7 +107,7 @@ STARTS = {
 
 
 def patterns() -> Iterator[tuple[str, re.Pattern[Any], frozenset[str]]]:
-    """Yield the patterns that are the package's globals, by name, with the methods used of each."""
+    """Yield the patterns among the package's globals: name, pattern, methods called on it."""
     package = Path(feedsvc.__file__).parent
     source = "\n".join(file.read_text("utf-8") for file in sorted(package.rglob("*.py")))
     for info in sorted(pkgutil.walk_packages(feedsvc.__path__, "feedsvc."), key=lambda i: i.name):
@@ -139,7 +139,7 @@ def _patterns_in(value: object, depth: int) -> Iterator[re.Pattern[Any]]:
 
 
 def texts(name: str) -> Iterator[tuple[str, str]]:
-    """Yield nasty texts for the pattern of this name, each with a name of its own."""
+    """Yield texts that could make the pattern of this name slow, each after its name."""
     for start in ("", *STARTS.get(name.partition("[")[0], ())):
         for filler in FILLERS:
             text = start + filler * (SIZE // len(filler))
@@ -167,8 +167,8 @@ def main() -> None:
             if (pattern, method) in tried:
                 continue
             tried.add((pattern, method))
-            for what, text in texts(name):
-                sys.stdout.write(f"{name}.{method}: {what}\n")
+            for text_name, text in texts(name):
+                sys.stdout.write(f"{name}.{method}: {text_name}\n")
                 sys.stdout.flush()
                 used = resource.getrusage(resource.RUSAGE_SELF)
                 limit = int(used.ru_utime + used.ru_stime) + 1 + SECONDS

@@ -1,4 +1,4 @@
-"""A child that reads, in which some files do what no file is known to do."""
+"""A reading process in which files with certain names loop, crash or fail."""
 
 import os
 import sys
@@ -27,6 +27,6 @@ def _misread(self: reading.Reading, source: str, signature: Signature) -> Any:
 
 
 def main(descriptor: int, memory: int, cpu_seconds: int) -> None:
-    """Read as feedsvc's own child does, but for those files."""
+    """Read as feedsvc's own process does, except for those files."""
     reading.Reading._read = _misread  # type: ignore[method-assign]
     reading.main(descriptor, memory, cpu_seconds)

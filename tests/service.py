@@ -1,4 +1,4 @@
-"""A real `feedsvc serve` in processes of its own, asked over real sockets."""
+"""A real `feedsvc serve` in its own processes, which tests ask over real sockets."""
 
 import os
 import re
@@ -25,12 +25,12 @@ def free_port() -> int:
 
 
 def until(holds: Callable[[], Any], what: str) -> Any:
-    """Return what `holds` returns once it is true; fail when it is not in time."""
+    """Call `holds` until it returns something true, and return that; fail after LIMIT."""
     end = time.monotonic() + LIMIT
     pause = threading.Event()
     while time.monotonic() < end:
-        if found := holds():
-            return found
+        if value := holds():
+            return value
         pause.wait(0.02)
     raise AssertionError(f"not in {LIMIT:.0f} s: {what}")
 
@@ -47,7 +47,7 @@ class Service:
         environment: Mapping[str, str] | None = None,
         **keys: str,
     ) -> None:
-        """Start it; its errors go to a log, or to the `terminal` of this descriptor."""
+        """Start it; its errors go to the log, or to the descriptor `terminal`."""
         self.port = port = free_port()
         self.articles = articles
         self.url = f"http://127.0.0.1:{port}"
@@ -61,7 +61,7 @@ class Service:
         )
         command = [sys.executable, "-m", "feedsvc", "serve", "--config", str(self.config)]
         with self._log.open("wb") as log:
-            self.process = subprocess.Popen(  # in a group of its own, as a terminal would have it
+            self.process = subprocess.Popen(  # in its own process group, as a shell starts it
                 [*command, "--port", str(port), *options],
                 stdout=log,
                 stderr=subprocess.STDOUT if terminal is None else terminal,
@@ -88,7 +88,7 @@ class Service:
         return [item["title"] for item in self.items(slug)]
 
     def children(self) -> list[int]:
-        """Return the ids of the processes that this service started, by the system's own list."""
+        """Return the ids of the processes that this service started."""
         return children_of(self.process.pid)
 
     def readiness(self) -> dict[str, Any]:
@@ -96,22 +96,22 @@ class Service:
         return dict(self.client.get("/readyz").json())
 
     def watcher(self) -> int | None:
-        """Return the id of the watcher's process as its log names it."""
-        found = re.findall(r"watcher (\d+) watches", self.log)
-        return int(found[-1]) if found else None
+        """Return the id of the watcher's process that the log named last."""
+        pids = re.findall(r"watcher (\d+) watches", self.log)
+        return int(pids[-1]) if pids else None
 
     def workers(self, number: int) -> list[int]:
-        """Return the ids of the processes that answer requests, once there are so many."""
+        """Wait until exactly `number` web workers run; return their ids."""
 
         def living() -> list[int]:
-            found = [int(pid) for pid in re.findall(r"worker (\d+) answers", self.log)]
-            return [pid for pid in found if alive(pid)]
+            pids = [int(pid) for pid in re.findall(r"worker (\d+) answers", self.log)]
+            return [pid for pid in pids if alive(pid)]
 
         until(lambda: len(living()) == number, f"{number} workers answer")
         return living()
 
     def reload(self) -> None:
-        """Have the configuration read again; return before it has been."""
+        """Tell the service to read its configuration again; do not wait for it."""
         self.process.send_signal(signal.SIGHUP)
 
     def stop(self, with_: signal.Signals = signal.SIGTERM) -> int:
@@ -141,12 +141,14 @@ def serving(
 
 
 def children_of(parent: int) -> list[int]:
-    """Return the ids of the processes that a process started, by the system's own list."""
+    """Return the ids of the running processes that a process started."""
     listed = subprocess.run(
         ["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True
     ).stdout
     rows = [line.split() for line in listed.splitlines()]
-    return [int(pid) for pid, above, state in rows if int(above) == parent and state[0] != "Z"]
+    return [
+        int(pid) for pid, its_parent, state in rows if int(its_parent) == parent and state[0] != "Z"
+    ]
 
 
 def alive(pid: int) -> bool:

@@ -1,4 +1,4 @@
-"""A site as tests hold it: the parts that refresh and publish, put together."""
+"""A site for tests: the parts that refresh, publish and serve, put together."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -54,3 +54,7 @@ class Site:
 
     def app(self, **options: Any) -> Flask:
         return build_app(self.config, self.index, self.clock, cleaner=self.cleaner, **options)
+
+
+Open = Callable[..., Site]
+"""The fixture `open_site`."""

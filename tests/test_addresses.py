@@ -1,20 +1,18 @@
-"""Addresses that cannot be split stay with the article that names them."""
+"""Invalid addresses: only the part of an article that contains one is left out."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from builders import article
 from conftest import NOW, Tree, items, titles
-from sites import Site
+from sites import Open
 
 import feedsvc
 from feedsvc import identity, mediatypes, weburl
 from feedsvc.diagnosis import check
 from feedsvc.formats import FORMATS
 
-Open = Callable[..., Site]
 BAD = [
     "http://[::1",
     "//[x/a.png",
@@ -25,7 +23,7 @@ BAD = [
 
 
 @pytest.mark.parametrize("address", BAD)
-def test_a_lead_image_that_cannot_be_split_is_left_out_and_named(
+def test_an_article_with_an_invalid_lead_image_is_published_without_it(
     tree: Tree, open_site: Open, address: str
 ) -> None:
     tree.write("good.md", "---\ntitle: Good\ndate: 2022-01-01\ntags: [news]\n---\nText.")
@@ -49,7 +47,7 @@ def test_a_lead_image_that_cannot_be_split_is_left_out_and_named(
 
 
 @pytest.mark.parametrize("address", BAD)
-def test_an_address_that_cannot_be_split_has_no_parts(address: str) -> None:
+def test_an_invalid_address_is_none(address: str) -> None:
     assert weburl.split(address) is None
     assert weburl.absolute(address) is None
     assert weburl.resolve("https://example.org/", address) is None
@@ -57,8 +55,8 @@ def test_an_address_that_cannot_be_split_has_no_parts(address: str) -> None:
     assert identity.own_link(article(link=address)) is None
 
 
-def test_only_weburl_splits_addresses() -> None:
-    """Whatever else does so has to think of what the standard library raises, each time anew."""
+def test_only_weburl_parses_addresses() -> None:
+    """Some addresses make the standard library's functions raise; only weburl handles that."""
     package = Path(feedsvc.__file__).parent
     raising = re.compile(r"import .*\b(?:urlsplit|urljoin|urlparse|parse_qsl?)\b|\"idna\"")
     users = {

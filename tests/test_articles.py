@@ -1,7 +1,7 @@
-"""Articles: case files, each named for what it shows, with what must come out of it.
+"""Parsing of articles: case files, each named for the behaviour that it shows.
 
-`cases/articles/NAME.md` (or `.html`, `.txt`) goes in, `NAME.json` beside it names the fields that
-must come out; `cases/articles-refused/NAME.md` must be refused as `NAME.json` says.
+`cases/articles/NAME.md` (or `.html`, `.txt`) is parsed; `NAME.json` beside it has the expected
+fields. `cases/articles-refused/NAME.md` must be refused with the line and reason in `NAME.json`.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 def cases(folder: str) -> list[Any]:
     files = sorted(file for file in (CASES / folder).iterdir() if file.suffix != ".json")
-    assert len(files) == len(list((CASES / folder).glob("*.json"))), f"a half is missing: {folder}"
+    assert len(files) == len(list((CASES / folder).glob("*.json"))), f"an odd file: {folder}"
     return [pytest.param(file, id=file.stem) for file in files]
 
 
@@ -49,18 +49,17 @@ def read(file: Path) -> Article:
 
 
 @pytest.mark.parametrize("file", cases("articles"))
-def test_an_article_says(file: Path) -> None:
+def test_an_article_has_the_fields_that_its_case_expects(file: Path) -> None:
     article = read(file)
     want = expected(file)
     problems = want.pop("problems", [])
     assert {field: plain(getattr(article, field)) for field in want} == want
-    told = [f"{one.line}: {one.field}: {one.reason}" for one in article.problems]
-    assert told == problems
-    assert all(one.cure and one.source == article.source for one in article.problems)
+    assert [f"{p.line}: {p.field}: {p.reason}" for p in article.problems] == problems
+    assert all(p.cure and p.source == article.source for p in article.problems)
 
 
 @pytest.mark.parametrize("file", cases("articles-refused"))
-def test_an_article_is_refused(file: Path) -> None:
+def test_a_malformed_article_is_refused_with_line_and_reason(file: Path) -> None:
     with pytest.raises(ArticleError) as caught:
         read(file)
     want = expected(file)
@@ -89,7 +88,7 @@ def test_an_article_is_refused(file: Path) -> None:
         ("2022年2月23日", "2022-02-22T16:00:00"),
     ],
 )
-def test_a_date_is_read_as_articles_write_it(text: str, utc: str) -> None:
+def test_a_date_in_a_common_form_is_parsed(text: str, utc: str) -> None:
     assert dates.parse(text, SHANGHAI) == datetime.fromisoformat(utc).replace(tzinfo=UTC)
 
 
@@ -97,13 +96,13 @@ def test_a_date_is_read_as_articles_write_it(text: str, utc: str) -> None:
     "text", ["yesterday", "2022-02-30", "2022-13-01", "0001-01-01", "9999-12-31 23:59:59", "7", "",
              "Wed, 99 Feb 2022 13:06:12 GMT", "2022-01-01 25:00", "2022-01-01T00:00:00+99:00"]
 )  # fmt: skip
-def test_what_is_no_date_is_refused_in_words(text: str) -> None:
+def test_text_that_is_no_date_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"date|year"):
         dates.parse(text, SHANGHAI)
 
 
 @given(st.text(max_size=60))
-def test_any_text_is_a_date_in_utc_or_refused(text: str) -> None:
+def test_any_text_is_parsed_as_a_utc_date_or_refused(text: str) -> None:
     try:
         moment = dates.parse(text, SHANGHAI)
     except ValueError:
@@ -113,7 +112,7 @@ def test_any_text_is_a_date_in_utc_or_refused(text: str) -> None:
 
 
 @given(st.binary(max_size=400), st.sampled_from([b"", b"---\n", b"+++\n", b"---\ntitle: "]))
-def test_any_bytes_are_an_article_or_refused(data: bytes, start: bytes) -> None:
+def test_any_bytes_are_parsed_as_an_article_or_refused(data: bytes, start: bytes) -> None:
     try:
         article = parse("a/b.md", start + data, zone_of=lambda *_: SHANGHAI)
     except ArticleError as error:
@@ -139,9 +138,9 @@ def test_any_bytes_are_an_article_or_refused(data: bytes, start: bytes) -> None:
     ],
     ids=lambda text: text[4:14].strip(),
 )
-def test_front_matter_as_long_as_it_may_be_costs_a_bounded_number_of_steps(text: str) -> None:
-    # Calls are counted, no time is taken: a loop in a loop over 64 KiB calls far more often. What
-    # one pattern does inside is not seen here; texts are cut before patterns look at them.
+def test_the_longest_front_matter_is_parsed_in_bounded_steps(text: str) -> None:
+    # This counts calls, as times vary: a loop within a loop over 64 KiB calls far more often. Work
+    # within one regular expression is not counted; texts are cut before patterns look at them.
     calls = 0
 
     def count(frame: object, event: str, argument: object) -> None:
@@ -158,7 +157,7 @@ def test_front_matter_as_long_as_it_may_be_costs_a_bounded_number_of_steps(text:
 
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
-def test_deep_nesting_never_ends_the_process(opening: str) -> None:
+def test_deeply_nested_front_matter_does_not_crash(opening: str) -> None:
     for text in (f"---\na: {opening * 15000}\n---\n", f"{opening * 9000}"):
         try:
             parse("a.md", text.encode(), zone_of=lambda *_: SHANGHAI)

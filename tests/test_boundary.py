@@ -1,4 +1,4 @@
-"""The outermost WSGI application: one request's failure, size or slowness is its own alone."""
+"""The outermost WSGI application: a request that fails or is large does not harm the others."""
 
 import logging
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from feedsvc.web.headers import ReadableHeaders
 
 
 class Pieces:
-    """A body in pieces that knows how many were taken, and whether it was closed."""
+    """A body in pieces that counts how many were taken, and how often it was closed."""
 
     def __init__(self, *pieces: bytes, failing: bool = False) -> None:
         self.pieces, self.failing = pieces, failing
@@ -30,7 +30,7 @@ class Pieces:
 
 
 class Application:
-    """Answers with a body and the length that it is told to declare; fails where asked to."""
+    """Answers with a body and the length that it is told to declare; fails at `/fail`."""
 
     def __init__(self, body: Any, *, length: int | None = None) -> None:
         self.body, self.length = body, length
@@ -49,13 +49,13 @@ def call(boundary: Boundary) -> Any:
 
 
 @pytest.mark.parametrize("length", [None, 6])
-def test_a_body_in_pieces_is_handed_over_whole_and_closed(length: int | None) -> None:
+def test_a_small_body_in_pieces_is_joined_and_closed(length: int | None) -> None:
     pieces = Pieces(b"abc", b"", b"def")
     assert call(Boundary(Application(pieces, length=length))) == [b"abcdef"]
     assert pieces.closed == 1
 
 
-def test_a_large_body_is_left_in_pieces_of_which_none_was_taken() -> None:
+def test_a_body_declared_large_stays_in_pieces() -> None:
     pieces = Pieces(b"abc", b"def")
     body = call(Boundary(Application(pieces, length=WHOLE_BYTES + 1)))
     assert not isinstance(body, list)
@@ -66,7 +66,7 @@ def test_a_large_body_is_left_in_pieces_of_which_none_was_taken() -> None:
 
 
 @pytest.mark.parametrize("path", ["/fail", "/"])
-def test_a_failure_that_nobody_foresaw_is_a_500_for_that_request_and_one_traceback(
+def test_an_unforeseen_error_is_a_500_and_one_traceback(
     caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
     pieces = Pieces(b"abc", failing=True)
@@ -83,7 +83,7 @@ def test_a_failure_that_nobody_foresaw_is_a_500_for_that_request_and_one_traceba
     assert client.head("/fail").data == b""
 
 
-def test_the_path_of_a_failed_request_forges_no_line_of_the_log(
+def test_a_request_path_cannot_forge_a_line_of_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     boundary = Boundary(Application(Pieces(failing=True)))
@@ -94,7 +94,7 @@ def test_the_path_of_a_failed_request_forges_no_line_of_the_log(
     assert len(record.getMessage()) < 300
 
 
-def test_only_headers_that_are_used_and_valid_are_seen_inside() -> None:
+def test_the_application_sees_only_used_and_valid_headers() -> None:
     application = Application([])
     Client(ReadableHeaders(application)).get(
         "/",
@@ -114,13 +114,13 @@ def test_only_headers_that_are_used_and_valid_are_seen_inside() -> None:
     assert "CONTENT_LENGTH" not in application.seen
 
 
-def test_what_is_in_one_piece_already_is_handed_over_as_it_is() -> None:
+def test_a_body_in_one_piece_is_passed_on_unchanged() -> None:
     body = [bytes(WHOLE_BYTES + 1)]
     assert call(Boundary(Application(body, length=WHOLE_BYTES + 1))) is body
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-def test_health_is_answered_without_the_application(method: str) -> None:
+def test_healthz_is_answered_without_the_application(method: str) -> None:
     application = Application([])
     response = Client(Boundary(application)).open("/healthz", method=method)
     assert application.seen == {}

@@ -1,28 +1,29 @@
-"""Cleaning within limits, and what becomes of cleaned content when rules change."""
+"""Cleaning within limits of time and memory, and what a change of rules does."""
 
 import os
 import re
 import signal
+import socket
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing import Pipe
+from typing import Any, NoReturn
 
 import pytest
 from conftest import Clock, Tree, items
-from sites import Site
+from sites import Open, Site
 
 from feedsvc import content
 from feedsvc.children import Child
 from feedsvc.cleaning import Cleaner, is_costly
 from feedsvc.errors import CleaningError
+from feedsvc.formats import FORMATS
 from feedsvc.refresh import fingerprints, stages
 
-Open = Callable[..., Site]
 POLICY = content.Policy(link_base="https://x.example/a", media_base="https://x.example/")
 LONG = "<p>one</p>" * 100
 
-# In the shape of the real files: a promotional block with its style, an editor's line, escapes.
+# As real files are: a promotional block with its style, a line about the editor, escapes.
 REAL = """
 ---
 title: '2年内实现规模突破2000亿元'
@@ -63,7 +64,7 @@ headimg: 'https://n.sinaimg.cn/lead.jpg'
 """
 
 
-def test_what_is_long_is_cleaned_by_another_process_to_the_same_end() -> None:
+def test_a_long_article_is_cleaned_by_another_process_to_the_same_result() -> None:
     cleaner = Cleaner(short=10)
     assert cleaner.clean(LONG, "html", POLICY) == content.clean(LONG, "html", POLICY)
     child = cleaner._child
@@ -74,7 +75,7 @@ def test_what_is_long_is_cleaned_by_another_process_to_the_same_end() -> None:
     assert child._process.returncode is not None
 
 
-def test_what_runs_past_the_limit_is_cut_off_and_the_next_is_cleaned() -> None:
+def test_after_cleaning_hits_the_time_limit_the_next_article_is_cleaned() -> None:
     cleaner = Cleaner(short=10, seconds=0.0)  # no process even starts so fast
     with pytest.raises(CleaningError, match="more than 0 seconds"):
         cleaner.clean(LONG, "html", POLICY)
@@ -83,7 +84,7 @@ def test_what_runs_past_the_limit_is_cut_off_and_the_next_is_cleaned() -> None:
     cleaner.close()
 
 
-def test_an_article_that_ends_the_process_ends_no_more_than_that() -> None:
+def test_after_a_cleaning_process_crashes_the_next_article_is_cleaned() -> None:
     cleaner = Cleaner(short=10)
     cleaner.clean(LONG, "html", POLICY)
     assert cleaner._child is not None
@@ -95,7 +96,7 @@ def test_an_article_that_ends_the_process_ends_no_more_than_that() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space")
-def test_memory_has_a_limit() -> None:
+def test_cleaning_has_a_memory_limit() -> None:
     cleaner = Cleaner(short=10, memory=400 * 1024**2, seconds=120)
     assert cleaner.clean(LONG, "html", POLICY).html
     with pytest.raises(CleaningError):
@@ -103,12 +104,12 @@ def test_memory_has_a_limit() -> None:
     cleaner.close()
 
 
-# No configuration lets such a rule through, so it stands for whatever nobody foresaw.
+# A rule that no configuration accepts: cleaning by it raises an unforeseen error.
 BROKEN = replace(POLICY, cleaning=replace(POLICY.cleaning, replace=(("(", "x"),)))
 
 
 @pytest.mark.parametrize("short", [10, 10_000], ids=["in the child", "at once"])
-def test_an_error_that_nobody_foresaw_is_of_its_article_alone(
+def test_an_unforeseen_error_fails_only_its_article(
     short: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     cleaner = Cleaner(short=short)
@@ -125,8 +126,8 @@ def test_an_error_that_nobody_foresaw_is_of_its_article_alone(
     cleaner.close()
 
 
-class Deaf(Child):
-    """A child that has answered already, whatever it is asked."""
+class FixedAnswer(Child):
+    """A child that gives the same answer to any job."""
 
     def __init__(self, answer: bytes) -> None:
         self.connection, self.theirs = Pipe()
@@ -159,8 +160,8 @@ class Deaf(Child):
         b"[" * 100_000,
     ],
 )
-def test_an_answer_that_is_none_ends_the_process_and_is_of_its_article_alone(answer: bytes) -> None:
-    cleaner, child = Cleaner(short=10), Deaf(answer)
+def test_a_malformed_answer_fails_only_its_article(answer: bytes) -> None:
+    cleaner, child = Cleaner(short=10), FixedAnswer(answer)
     cleaner._child = child
     with pytest.raises(CleaningError, match="gave no answer"):
         cleaner.clean(LONG, "html", POLICY)
@@ -169,7 +170,7 @@ def test_an_answer_that_is_none_ends_the_process_and_is_of_its_article_alone(ans
     cleaner.close()
 
 
-def test_what_is_costly_is_told_by_more_than_its_length() -> None:
+def test_cost_depends_on_more_than_length() -> None:
     assert not is_costly(REAL, "html")
     assert not is_costly("word " * 12_000, "text")
     assert not is_costly(
@@ -181,7 +182,7 @@ def test_what_is_costly_is_told_by_more_than_its_length() -> None:
     assert is_costly("".join(f"<b a{n}=1><p>" for n in range(2_000)), "html")
 
 
-def test_a_costly_article_is_cleaned_by_another_process_however_short() -> None:
+def test_a_short_but_costly_article_is_cleaned_by_another_process() -> None:
     cleaner = Cleaner()
     cleaner.clean(REAL, "html", POLICY)
     assert cleaner._child is None
@@ -191,7 +192,7 @@ def test_a_costly_article_is_cleaned_by_another_process_however_short() -> None:
     cleaner.close()
 
 
-def test_an_article_that_cannot_be_cleaned_is_its_summary_and_a_link_and_a_problem(
+def test_an_article_that_cannot_be_cleaned_shows_its_summary_and_a_link(
     tree: Tree, open_site: Open
 ) -> None:
     tree.write(
@@ -200,9 +201,9 @@ def test_an_article_that_cannot_be_cleaned_is_its_summary_and_a_link_and_a_probl
     tree.write("short.html", "---\ntitle: Short\n---\n<p>all of it</p>")
     site = open_site(cleaner=Cleaner(short=100, seconds=0.0))
     site.refresh()
-    found = {one["title"]: one["content_html"] for one in items(site)}
-    assert found["Short"] == "<p>all of it</p>"
-    assert found["Long"] == (
+    shown = {item["title"]: item["content_html"] for item in items(site)}
+    assert shown["Short"] == "<p>all of it</p>"
+    assert shown["Long"] == (
         '<p>a &lt; b</p><p><a href="https://x.example/o" rel="noopener noreferrer">'
         "https://x.example/o</a></p>"
     )
@@ -214,11 +215,16 @@ def test_an_article_that_cannot_be_cleaned_is_its_summary_and_a_link_and_a_probl
     )
     tree.write("long.html", "---\ntitle: Long\n---\n<p>mended</p>")
     site.refresh()
-    assert "<p>mended</p>" in [one["content_html"] for one in items(site)]
+    assert "<p>mended</p>" in [item["content_html"] for item in items(site)]
     assert site.problems() == ()
 
 
-def test_other_rules_clean_again_newest_first_and_nothing_waits_for_it(
+def ads(site: Site) -> list[int]:
+    """Return how often each entry of the feed contains "ad"."""
+    return [item["content_html"].count("ad") for item in items(site)]
+
+
+def test_after_a_change_of_rules_articles_are_cleaned_again_newest_first(
     tree: Tree, open_site: Open, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fingerprints, "_CLEANED_AT_ONCE", 2)
@@ -233,13 +239,13 @@ def test_other_rules_clean_again_newest_first_and_nothing_waits_for_it(
     clock.advance(hours=1)
 
     site = open_site(content={"remove": [".ad"]})
-    assert [one["content_html"].count("ad") for one in items(site)] == [1] * 5
+    assert ads(site) == [1] * 5
     passes = [site.refresh()]
     assert site.document("/feeds/all.atom").etag != first.etag
-    assert [one["content_html"].count("ad") for one in items(site)] == [0, 1, 1, 1, 1]
+    assert ads(site) == [0, 1, 1, 1, 1]
     assert passes[0].again_in == 0.0
     passes += [site.refresh() for _ in range(4)]
-    assert [one["content_html"].count("ad") for one in items(site)] == [0] * 5
+    assert ads(site) == [0] * 5
     site.refresh()
     assert site.refresh().again_in is None
     assert site.document("/feeds/all.atom").last_modified > first.last_modified
@@ -254,7 +260,7 @@ def test_rules_that_change_nothing_keep_every_etag(tree: Tree, open_site: Open) 
     assert site.document("/feeds/all.atom").etag == before.document("/feeds/all.atom").etag
 
 
-def test_a_category_has_rules_of_its_own_and_the_first_that_names_one_counts(
+def test_an_article_is_cleaned_by_the_rules_of_its_first_category(
     tree: Tree, open_site: Open
 ) -> None:
     body = "<p class=a>a</p><p class=b>b</p><p class=c>c</p>"
@@ -268,9 +274,9 @@ def test_a_category_has_rules_of_its_own_and_the_first_that_names_one_counts(
         ],
     )
     site.refresh()
-    shown = {one["title"]: re.sub(r"<[^>]*>|\s", "", one["content_html"]) for one in items(site)}
+    shown = {item["title"]: re.sub(r"<[^>]*>|\s", "", item["content_html"]) for item in items(site)}
     assert shown == {"x": "bcf", "y": "ac", "x, y": "bc", "z": "abf"}
-    assert items(site, "cx")[0]["content_html"] in {one["content_html"] for one in items(site)}
+    assert items(site, "cx")[0]["content_html"] in {item["content_html"] for item in items(site)}
 
 
 def test_a_real_file_loses_its_promotion_and_nothing_else(tree: Tree, open_site: Open) -> None:
@@ -279,8 +285,8 @@ def test_a_real_file_loses_its_promotion_and_nothing_else(tree: Tree, open_site:
     site.refresh()
     (item,) = items(site)
     html = item["content_html"]
-    for gone in ("二维码", "海量资讯", "责任编辑", "qr.png", "border", "style", "<!--"):
-        assert gone not in html
+    for removed in ("二维码", "海量资讯", "责任编辑", "qr.png", "border", "style", "<!--"):
+        assert removed not in html
     images = re.findall(r"<img[^>]*>", html)
     assert [re.findall('src="([^"]*)"', image)[0] for image in images] == [
         "https://n.sinaimg.cn/a.jpg",
@@ -316,8 +322,12 @@ def test_titles_and_summaries_are_converted_with_the_text(tree: Tree, open_site:
     assert item["tags"] == ["简体"], "terms name feeds and stay"
 
 
-def test_images_go_by_way_of_the_proxy_and_only_those_addresses_are_served(
-    tree: Tree, open_site: Open
+def unknown_host(*_: Any, **__: Any) -> NoReturn:
+    raise socket.gaierror("unknown host")
+
+
+def test_the_image_proxy_serves_only_the_addresses_in_feeds(
+    tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write(
         "a.html",
@@ -340,12 +350,12 @@ def test_images_go_by_way_of_the_proxy_and_only_those_addresses_are_served(
     path = proxied.removeprefix("https://feeds.example.org")
     assert client.get(path[:-2]).status_code == 404
     assert client.get(path.replace("/image/", "/image/A")).status_code == 404
-    # It is let through to the fetching, which finds no such host here.
-    assert client.get(path).status_code in {502, 504}
+    monkeypatch.setattr(socket, "getaddrinfo", unknown_host)
+    assert client.get(path).status_code in {502, 504}, "it is fetched, from a host that is unknown"
     assert open_site().app().test_client().get(path).status_code == 404, "off by default"
 
 
-def test_images_go_by_way_of_another_proxy(tree: Tree, open_site: Open) -> None:
+def test_images_may_use_another_proxy(tree: Tree, open_site: Open) -> None:
     tree.write("a.html", "<img src='https://a.sinaimg.cn/x.png?a=1&amp;b=2'>")
     via = "https://proxy.example/?url={url_encoded}"
     site = open_site(content={"images": [{"hosts": ["*.sinaimg.cn"], "via": via}]})
@@ -356,14 +366,12 @@ def test_images_go_by_way_of_another_proxy(tree: Tree, open_site: Open) -> None:
     )
 
 
-def test_the_key_of_the_proxy_is_in_no_page_feed_or_report(
-    tree: Tree, open_site: Open, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_no_feed_or_report_shows_the_key_of_the_image_proxy(tree: Tree, open_site: Open) -> None:
     tree.write("a.html", "<img src=https://a.example/x.png>")
     site = open_site(content={"images": [{"hosts": ["*"], "via": "proxy"}]})
     report = site.refresh()
     key = site.contents.image_key()
     assert key is not None
     shown = [str(report), str(list(site.explain("a.html"))), repr(site.config)]
-    shown += [site.document(f"/feeds/all.{one}").body.decode() for one in ("atom", "rss", "json")]
-    assert not any(key.hex() in one for one in shown)
+    shown += [site.document(f"/feeds/all.{suffix}").body.decode() for suffix in FORMATS]
+    assert not any(key.hex() in text for text in shown)

@@ -1,6 +1,7 @@
-"""What a person types, and the exit codes that scripts look at."""
+"""The commands: their output and their exit codes."""
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from feedsvc.model import Changes, Refresh
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "news").mkdir()
     (tmp_path / "config.yaml").write_text(
-        "articles: {directory: news}\nstate: {url: 'sqlite:///state/x.db'}\n"
+        "articles: {directory: news, settle: 0s}\nstate: {url: 'sqlite:///state/x.db'}\n"
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FEEDSVC_CONFIG", raising=False)
@@ -27,7 +28,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
 
 
-def test_refresh_reports_what_it_did(folder: Path) -> None:
+def test_refresh_prints_a_summary(folder: Path) -> None:
     (folder / "news" / "a.md").write_text("Hello")
     result = run("refresh")
     assert result.exit_code == 0
@@ -35,7 +36,7 @@ def test_refresh_reports_what_it_did(folder: Path) -> None:
     assert (folder / "state" / "x.db").exists()
 
 
-def test_refresh_reports_to_programs(folder: Path) -> None:
+def test_refresh_prints_json(folder: Path) -> None:
     (folder / "news" / "a.md").write_text("---\ndate: never\n---\nHello")
     report = json.loads(run("refresh", "--json").output)
     assert report.pop("seconds") >= 0
@@ -58,14 +59,14 @@ def test_refresh_reports_to_programs(folder: Path) -> None:
     }
 
 
-def test_check_is_0_when_all_is_well(folder: Path) -> None:
+def test_check_exits_with_0_without_problems(folder: Path) -> None:
     (folder / "news" / "a.md").write_text("Hello")
     result = run("check")
     assert (result.exit_code, result.output) == (0, "no problems\n")
     assert not (folder / "state").exists()
 
 
-def test_check_is_1_when_articles_have_problems(folder: Path) -> None:
+def test_check_exits_with_1_when_articles_have_problems(folder: Path) -> None:
     (folder / "news" / "a.md").write_text("---\nno end")
     result = run("check")
     assert result.exit_code == 1
@@ -76,21 +77,21 @@ def test_check_is_1_when_articles_have_problems(folder: Path) -> None:
     )
 
 
-def test_check_is_2_when_the_configuration_is_wrong(folder: Path) -> None:
+def test_check_exits_with_2_when_the_configuration_is_wrong(folder: Path) -> None:
     (folder / "config.yaml").write_text("site:\n  titel: x\n")
     result = run("check")
     assert result.exit_code == 2
     assert result.output == "config.yaml:2: site.titel: unknown key; did you mean title?\n"
 
 
-def test_check_looks_into_the_schedule(folder: Path) -> None:
+def test_check_exits_with_2_when_the_schedule_is_wrong(folder: Path) -> None:
     (folder / "config.yaml").write_text("articles:\n  rescan: '99 * * * *'\n")
     result = run("check")
     assert result.exit_code == 2
     assert "articles.rescan: no cron expression" in result.output
 
 
-def test_a_directory_that_is_not_there_is_said_in_words(folder: Path) -> None:
+def test_a_missing_articles_directory_is_reported(folder: Path) -> None:
     (folder / "news").rmdir()
     for command in ("check", "refresh"):
         result = run(command)
@@ -99,12 +100,13 @@ def test_a_directory_that_is_not_there_is_said_in_words(folder: Path) -> None:
 
 
 def test_refresh_waits_for_files_that_are_being_written(folder: Path) -> None:
+    (folder / "config.yaml").write_text("articles: {directory: news}\n")
     (folder / "news" / "a.md").write_text("Hello")
     report = json.loads(run("refresh", "--json").output)
     assert (report["added"], report["pending"]) == (1, [])
 
 
-def test_an_empty_directory_in_the_place_of_another_must_be_meant(folder: Path) -> None:
+def test_refresh_refuses_an_emptied_directory_unless_told_to_accept_it(folder: Path) -> None:
     (folder / "news" / "a.md").write_text("Hello")
     run("refresh")
     (folder / "news").rename(folder / "unmounted")
@@ -115,7 +117,7 @@ def test_an_empty_directory_in_the_place_of_another_must_be_meant(folder: Path) 
     assert run("refresh", "--accept-empty").output.startswith("0 added, 0 modified, 1 removed")
 
 
-def test_check_lists_problems_for_programs(folder: Path) -> None:
+def test_check_prints_problems_as_json(folder: Path) -> None:
     (folder / "news" / "a.md").write_text("---\nno end")
     result = run("check", "--json")
     assert result.exit_code == 1
@@ -135,14 +137,14 @@ def test_check_lists_problems_for_programs(folder: Path) -> None:
     }
 
 
-def test_check_counts_the_files_that_are_ignored_and_is_0(folder: Path) -> None:
+def test_check_counts_ignored_files_and_exits_with_0(folder: Path) -> None:
     news = folder / "news"
     (news / "sub").mkdir()
     for name in ("1.pdf", "2.PDF", "sub/3.pdf", "4.pdf", "notes.docx", "Makefile"):
         (news / name).write_text("x")
     for name in ("~$office.md", "#1 story.md"):
         (news / name).write_text("x")
-    for name in (".hidden.md", "picture.JPG", "a.MD"):  # no article and meant so; media; an article
+    for name in (".hidden.md", "picture.JPG", "a.MD"):  # hidden on purpose; media; an article
         (news / name).write_text("Hello")
     result = run("check")
     assert result.exit_code == 0
@@ -173,19 +175,19 @@ def test_check_counts_the_files_that_are_ignored_and_is_0(folder: Path) -> None:
     }
 
 
-def test_check_does_not_list_endless_extensions(folder: Path) -> None:
+def test_check_lists_ten_extensions_of_ignored_files_at_most(folder: Path) -> None:
     for number in range(12):
         (folder / "news" / f"x.{number:02}").write_text("x")
     lines = run("check").output.splitlines()
     assert lines[-2:] == ["  .09: 1 (x.09)", "  … 2 extensions more"]
 
 
-# Newline, carriage return, the start of a terminal's command, a line separator, an override.
+# A newline, a carriage return, a terminal escape, a line separator, a right-to-left override.
 ODD = "a\nno problems\r\x1b[2J\u2028\u202e.md"
 SHOWN = r"a\nno problems\r\x1b[2J\u2028\u202e.md"
 
 
-def test_a_name_forges_no_line_of_any_report(folder: Path) -> None:
+def test_a_file_name_cannot_forge_a_line_of_a_report(folder: Path) -> None:
     (folder / "news" / ODD).write_text("---\nno end")
     (folder / "news" / f"{ODD}.pdf").write_text("x")
     (folder / "news" / "b.md").write_text("---\ntitle: B\n---\na\x1b[2J\tb")
@@ -201,14 +203,14 @@ def test_a_name_forges_no_line_of_any_report(folder: Path) -> None:
         assert "no problems" not in output.splitlines()
 
 
-def test_a_name_forges_no_line_about_a_file_being_written(folder: Path) -> None:
+def test_the_name_of_a_pending_file_cannot_forge_a_line() -> None:
     report = Refresh(changes=Changes(), articles=0, seconds=0, pending=(ODD,))
     assert _as_text(report).splitlines()[1:] == [
         f"{SHOWN}: still being written, left for the next pass"
     ]
 
 
-def test_explain_takes_a_path(folder: Path) -> None:
+def test_explain_accepts_a_source_or_a_path(folder: Path) -> None:
     (folder / "news" / "a.md").write_text("Hello")
     run("refresh")
     for file in ("a.md", "news/a.md", str(folder / "news" / "a.md")):
@@ -218,7 +220,7 @@ def test_explain_takes_a_path(folder: Path) -> None:
     assert run("explain", "gone.md").exit_code == 1
 
 
-def test_the_ledger_goes_out_and_comes_back(folder: Path) -> None:
+def test_the_ledger_is_exported_and_imported(folder: Path) -> None:
     (folder / "news" / "a.md").write_text("Hello")
     run("refresh")
     exported = run("ledger", "export").output
@@ -232,16 +234,16 @@ def test_the_ledger_goes_out_and_comes_back(folder: Path) -> None:
     assert "line 1 is not one of a ledger" in result.output
 
 
-def test_the_configuration_may_be_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_option_or_a_variable_names_the_configuration(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (folder / "other.yaml").write_text("nonsense: 1\n")
     assert run("check", "--config", "other.yaml").exit_code == 2
     monkeypatch.setenv("FEEDSVC_CONFIG", "other.yaml")
     assert run("check").exit_code == 2
 
 
-def test_a_taken_port_is_said_in_words(folder: Path) -> None:
-    import socket
-
+def test_serve_reports_a_port_in_use(folder: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -251,8 +253,8 @@ def test_a_taken_port_is_said_in_words(folder: Path) -> None:
     assert f"cannot listen at 127.0.0.1:{port}" in result.output
 
 
-def test_python_m_feedsvc_is_feedsvc() -> None:
-    said = subprocess.run(
+def test_python_m_feedsvc_runs_the_command() -> None:
+    process = subprocess.run(
         [sys.executable, "-m", "feedsvc", "--version"], capture_output=True, text=True, check=True
     )
-    assert said.stdout.startswith("feedsvc, version ")
+    assert process.stdout.startswith("feedsvc, version ")

@@ -1,4 +1,4 @@
-"""The configuration: `cases/config-refused/NAME.yaml` must be refused as `NAME.txt` says."""
+"""The configuration: `cases/config-refused/NAME.yaml` is refused with the text of `NAME.txt`."""
 
 import re
 from datetime import timedelta
@@ -6,41 +6,43 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import ROOT
 
 from feedsvc import config as configuration
 from feedsvc.config import Config
 from feedsvc.errors import ConfigError
 
 CASES = Path(__file__).parent / "cases" / "config-refused"
-ROOT = Path(__file__).parent.parent
 
 
 def cases() -> list[Any]:
     files = sorted(CASES.glob("*.yaml"))
-    assert len(files) == len(list(CASES.glob("*.txt"))), "a half is missing"
+    assert len(files) == len(list(CASES.glob("*.txt"))), "a .yaml without its .txt, or the reverse"
     return [pytest.param(file, id=file.stem) for file in files]
 
 
 @pytest.mark.parametrize("file", cases())
-def test_every_mistake_is_told_with_its_line(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_mistake_is_reported_with_its_line(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(CASES)
     with pytest.raises(ConfigError) as caught:
         configuration.load(Path(file.name))
-    told = str(caught.value).replace(file.name, "config.yaml")
-    assert told + "\n" == file.with_suffix(".txt").read_text("utf-8")
+    message = str(caught.value).replace(file.name, "config.yaml")
+    assert message + "\n" == file.with_suffix(".txt").read_text("utf-8")
 
 
-def test_no_configuration_is_the_defaults() -> None:
+def test_an_empty_configuration_gives_the_defaults() -> None:
     assert configuration.parse({}, folder=Path()) == Config(
         state=configuration.State(url=f"sqlite:///{Path('state/feedsvc.db').absolute()}")
     )
 
 
-def test_a_section_with_all_keys_left_out_is_the_defaults() -> None:
+def test_an_empty_section_gives_the_defaults() -> None:
     assert configuration.parse({"site": None, "categories": None}) == configuration.parse({})
 
 
-def test_the_configuration_beside_the_readme_is_complete_and_right() -> None:
+def test_the_configuration_beside_the_readme_has_every_key() -> None:
     text = (ROOT / "config.yaml").read_text("utf-8")
     config = configuration.load(ROOT / "config.yaml")
     assert [category.slug for category in config.categories] == ["finance", "ai", "science", "life"]
@@ -50,7 +52,7 @@ def test_the_configuration_beside_the_readme_is_complete_and_right() -> None:
             assert re.search(rf"^  {key}: ", text, re.MULTILINE), f"{section}.{key} is not in it"
 
 
-def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+def test_paths_are_relative_to_the_configuration_file(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(
         "articles: {directory: news}\nstate: {url: 'sqlite:///s/x.db'}"
     )
@@ -63,7 +65,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     ("text", "span"),
     [("90s", 90), ("5m", 300), ("1h30m", 5400), ("1h 30m", 5400), ("1d", 86400)],
 )
-def test_durations(text: str, span: int) -> None:
+def test_a_duration_is_parsed(text: str, span: int) -> None:
     config = configuration.parse({"feeds": {"max_age": text}, "articles": {"rescan": text}})
     assert config.feeds.max_age == config.articles.rescan == timedelta(seconds=span)
 
@@ -78,7 +80,7 @@ def test_a_slash_at_the_end_of_the_base_url_is_dropped() -> None:
     assert config.site.base_url == "https://x.example.org/feeds"
 
 
-def test_the_one_named_is_taken_then_the_environments_then_the_folders(
+def test_the_named_file_comes_before_the_environment_and_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("chosen", "environment", "config"):
@@ -92,6 +94,6 @@ def test_the_one_named_is_taken_then_the_environments_then_the_folders(
     assert configuration.find(None, {}).site.title == "feedsvc"
 
 
-def test_a_file_that_is_not_there_is_told() -> None:
+def test_a_missing_configuration_file_is_reported() -> None:
     with pytest.raises(ConfigError, match=r"gone\.yaml: No such file"):
         configuration.load(Path("gone.yaml"))

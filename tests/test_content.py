@@ -1,8 +1,7 @@
-"""Content: case files `cases/content/NAME.*`, each with `NAME.out.html`, what must come out.
+"""Cleaning of content: each case `cases/content/NAME.*` has `NAME.out.html`, the expected HTML.
 
-Beside a case may stand `NAME.yaml`, with fields of Cleaning and of Policy that differ from those
-here, `NAME.summary.txt`, its summary, and `NAME.removed.txt`, what the cleaner says it
-took away.
+A case may also have `NAME.yaml`, fields of Cleaning and Policy that differ from those here;
+`NAME.summary.txt`, its summary; and `NAME.removed.txt`, what the cleaner reports as removed.
 """
 
 import re
@@ -34,14 +33,14 @@ READ: dict[str, Callable[[Any], Any]] = {
     "unwrap": tuple,
     "replace": lambda pairs: tuple((pattern, new) for pattern, new in pairs),
     "images": lambda routes: tuple(
-        ImageRoute(hosts=tuple(one["hosts"]), via=one["via"]) for one in routes
+        ImageRoute(hosts=tuple(route["hosts"]), via=route["via"]) for route in routes
     ),
     "image_key": str.encode,
 }
 
 
-# `lead_image` is the name of a repair too; the article's is called `lead` here.
-OF_THE_ARTICLE = {one.name for one in fields(content.Policy)} - {"cleaning", "lead_image"}
+# `lead_image` is also the name of a setting; the lead image of the article is called `lead` here.
+OF_THE_ARTICLE = {field.name for field in fields(content.Policy)} - {"cleaning", "lead_image"}
 
 
 def beside(file: Path, suffix: str) -> Path:
@@ -56,20 +55,20 @@ def cases() -> list[Any]:
         file.name for file in CASES.iterdir()
         if file not in files and file.name.partition(".")[0] not in names
     }  # fmt: skip
-    assert not strays, "halves of no case"
+    assert not strays, "files of no case"
     missing = [file.name for file in files if not beside(file, ".out.html").exists()]
-    assert not missing, "cases without what must come out"
+    assert not missing, "cases without .out.html"
     return [pytest.param(file, id=file.stem) for file in files]
 
 
 def policy_of(file: Path) -> content.Policy:
-    """Return the policy of a case. Raises TypeError for a field that there is not."""
+    """Return the policy of a case. Raises TypeError for an unknown field."""
     sidecar = beside(file, ".yaml")
-    said = yaml.safe_load(sidecar.read_text("utf-8")) if sidecar.exists() else {}
-    if said.get("convert") and not chinese.available():
+    settings = yaml.safe_load(sidecar.read_text("utf-8")) if sidecar.exists() else {}
+    if settings.get("convert") and not chinese.available():
         pytest.skip("OpenCC is not installed")
-    lead = said.pop("lead", None)
-    read = {name: READ.get(name, lambda value: value)(value) for name, value in said.items()}
+    lead = settings.pop("lead", None)
+    read = {name: READ.get(name, lambda value: value)(value) for name, value in settings.items()}
     article = {name: read.pop(name) for name in set(read) & OF_THE_ARTICLE}
     return replace(POLICY, **article, lead_image=lead, cleaning=replace(Cleaning(), **read))
 
@@ -79,7 +78,7 @@ def clean(html: str, markup: Markup = "html", policy: content.Policy = POLICY) -
 
 
 @pytest.mark.parametrize("file", cases())
-def test_content_comes_out_as(file: Path) -> None:
+def test_content_is_cleaned_as_its_case_expects(file: Path) -> None:
     policy = policy_of(file)
     cleaned = content.clean(file.read_text("utf-8"), MARKUP[file.suffix], policy)
     want = beside(file, ".out.html").read_text("utf-8")
@@ -87,26 +86,26 @@ def test_content_comes_out_as(file: Path) -> None:
     if (summary := beside(file, ".summary.txt")).exists():
         assert cleaned.summary == summary.read_text("utf-8")
     if (removed := beside(file, ".removed.txt")).exists():
-        said = "".join(f"{count} {reason}\n" for reason, count in cleaned.removed)
-        assert said == removed.read_text("utf-8")
-    # The footer alone is there once more when what went out comes in again.
-    once = replace(policy, cleaning=replace(policy.cleaning, footer=""))
-    assert clean(want, "html", once) == want, "what is clean stays as it is"
+        report = "".join(f"{count} {reason}\n" for reason, count in cleaned.removed)
+        assert report == removed.read_text("utf-8")
+    # A second cleaning would add the footer again.
+    no_footer = replace(policy, cleaning=replace(policy.cleaning, footer=""))
+    assert clean(want, "html", no_footer) == want, "clean HTML stays as it is"
 
 
-@pytest.mark.parametrize("field", [one.name for one in fields(Cleaning)])
-def test_every_repair_has_a_case(field: str) -> None:
+@pytest.mark.parametrize("field", [field.name for field in fields(Cleaning)])
+def test_every_cleaning_setting_has_a_case(field: str) -> None:
     assert [file for file in CASES.glob("*.yaml") if field in yaml.safe_load(file.read_text())]
 
 
-def test_a_field_that_there_is_not_fails(tmp_path: Path) -> None:
+def test_an_unknown_setting_in_a_case_fails(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text("tidy: false")
     with pytest.raises(TypeError, match="tidy"):
         policy_of(tmp_path / "x.html")
 
 
 class Depth(HTMLParser):
-    """Finds how deep elements are nested, and whether all of them end."""
+    """Measures how deep elements are nested; at the end, `depth` is 0 if all of them end."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -126,7 +125,7 @@ class Depth(HTMLParser):
 
 
 @pytest.mark.parametrize("tag", ["div", "ul><li", "blockquote", "b", "table><tr><td", "picture"])
-def test_nesting_is_flattened_and_no_text_is_lost(tag: str) -> None:
+def test_deep_nesting_is_flattened_without_loss_of_text(tag: str) -> None:
     cleaned = clean("".join(f"<{tag}>{number} " for number in range(3000)))
     seen = Depth(cleaned)
     assert re.findall(r"\d+", "".join(seen.words)) == [str(number) for number in range(3000)]
@@ -135,7 +134,7 @@ def test_nesting_is_flattened_and_no_text_is_lost(tag: str) -> None:
     assert clean(cleaned) == cleaned
 
 
-def test_what_stands_in_an_element_that_is_flattened_stays_clean() -> None:
+def test_the_content_of_flattened_elements_stays_clean() -> None:
     inside = (
         "<picture><source srcset=/a.webp><img src=/a.png></picture><video src=/v.mp4><source "
         "src=/w.mp4>x</video><math><mi>y</mi></math><pre> z </pre><h2 id=h>t</h2>"
@@ -148,34 +147,34 @@ def test_what_stands_in_an_element_that_is_flattened_stays_clean() -> None:
     assert 'src="https://media.example.org/a.png"' in cleaned
 
 
-def test_elements_beyond_a_number_leave_their_text() -> None:
+def test_after_30_000_elements_only_text_is_written() -> None:
     cleaned = clean("".join(f"<b>{number}</b> " for number in range(30_100)))
     assert cleaned.count("<b>") == 30_000
     assert cleaned.endswith("</b> 30000" + "".join(f" {n}" for n in range(30_001, 30_100)))
     assert clean(cleaned) == cleaned
 
 
-def test_an_element_with_attributes_without_end_stays() -> None:
+def test_an_element_with_very_many_attributes_stays() -> None:
     html = "<p " + " ".join(f"a{n}=1" for n in range(20_000)) + " title=t>text</p>"
     assert clean(html) == '<p title="t">text</p>'
 
 
-def test_an_attribute_of_any_length_is_cut_or_goes() -> None:
+def test_a_very_long_attribute_is_cut_or_removed() -> None:
     assert len(clean(f'<img src=/a.png alt="{"x" * 100_000}">')) < 2200
     assert clean(f'<p title="{"x" * 100_000}">a</p>') == "<p>a</p>"
     assert clean(f'<a href="/{"x" * 100_000}">a</a>') == "a"
 
 
-def test_a_large_inline_image_goes() -> None:
+def test_a_large_inline_image_is_removed() -> None:
     assert clean(f'<img alt="A" src="data:image/png;base64,{"A" * 70_000}">') == "A"
     assert "data:" in clean(f'<img alt="A" src="data:image/png;base64,{"A" * 60_000}">')
 
 
-def test_script_in_an_odd_place_does_not_hide_what_follows() -> None:
+def test_a_malformed_script_does_not_hide_the_text_after_it() -> None:
     assert clean("<p>a</p><script>if (a < b) {</script ><p>b</p>") == "<p>a</p><p>b</p>"
 
 
-def test_the_last_gate_lets_nothing_through_that_the_first_missed() -> None:
+def test_sanitize_removes_everything_unsafe() -> None:
     tree = html5.parse(
         "<p onclick=x() style='color:red'>a</p><script>b</script><a href='javascript:x'>c</a>"
         "<iframe src='https://evil.example/'></iframe><img src=x srcset='javascript:y'><!-- d -->"
@@ -184,7 +183,7 @@ def test_the_last_gate_lets_nothing_through_that_the_first_missed() -> None:
     assert sanitize(tree) == ("<p>a</p>b<a>c</a><iframe></iframe><img><video></video>e")
 
 
-def test_what_stands_for_a_body_is_safe() -> None:
+def test_the_replacement_for_a_body_is_safe() -> None:
     assert content.instead("https://example.org/?a=1&b", "a <b>") == (
         '<p>a &lt;b&gt;</p><p><a href="https://example.org/?a=1&amp;b"'
         ' rel="noopener noreferrer">https://example.org/?a=1&amp;b</a></p>'
@@ -214,9 +213,7 @@ def test_titles_are_converted_where_the_policy_asks() -> None:
         ("x" * 100, 1, "…"),
     ],
 )
-def test_a_text_is_cut_at_a_sentence_else_with_an_ellipsis(
-    words: str, length: int, cut: str
-) -> None:
+def test_a_text_is_cut_at_a_sentence_or_with_an_ellipsis(words: str, length: int, cut: str) -> None:
     assert text.cut(words, length) == cut
     assert len(cut) <= length
 
@@ -229,7 +226,7 @@ def test_a_text_is_cut_at_a_sentence_else_with_an_ellipsis(
         "https://exa<mple.org/", "blob:https://h/1", "view-source:https://h/", "https://h:99999/",
     ],
 )  # fmt: skip
-def test_an_address_that_is_none_on_the_web_is_refused(address: str) -> None:
+def test_an_address_that_is_not_of_the_web_is_refused(address: str) -> None:
     assert addresses.resolve(address, "https://articles.example.org/key") is None
 
 
@@ -256,7 +253,7 @@ def test_an_address_becomes_absolute(address: str, absolute: str) -> None:
     assert allowed.allows("a", "href", absolute)
 
 
-def test_no_shape_takes_more_than_its_value() -> None:
+def test_no_shape_allows_characters_that_end_an_attribute() -> None:
     for name, shape in allowed.SHAPES.items():
         for value in ("\n", "x\n", '"', "<", "javascript:x", "https://h/\n", "x" * 100_000):
             if shape.fullmatch(value):
@@ -268,14 +265,14 @@ def test_no_shape_takes_more_than_its_value() -> None:
     assert not allowed.embeddable("https://open.\u017fpotify.com/x")
 
 
-def test_an_anchor_of_one_article_is_none_of_another() -> None:
+def test_an_anchor_is_prefixed_with_the_key_of_its_article() -> None:
     anchors = Anchors(replace(POLICY, anchor="k2-"))
     anchors.look_for(html5.parse('<a href="#x">x</a><p id="x">'))
     assert anchors.link("#x") == "https://feeds.example.org/articles/key#k2-x"
     assert anchors.link("#y") is None
 
 
-def test_a_style_of_any_length_is_read_to_a_limit() -> None:
+def test_a_style_is_read_up_to_a_limit() -> None:
     assert styles.reduced("color:red;" * 100_000 + "text-align:center") == ""
 
 
@@ -283,19 +280,19 @@ def test_a_style_of_any_length_is_read_to_a_limit() -> None:
     ("pattern", "replacement", "mistake"),
     [("(", "", "missing"), ("(a)", r"\2", "group"), (r"(?<=a)b", "", "perl"), ("a", "b", None)],
 )
-def test_a_pattern_that_is_none_is_explained(
+def test_an_invalid_pattern_is_explained(
     pattern: str, replacement: str, mistake: str | None
 ) -> None:
-    found = patterns.mistake_in(pattern, replacement)
-    assert (found is None) if mistake is None else (found is not None and mistake in found)
+    message = patterns.mistake_in(pattern, replacement)
+    assert (message is None) if mistake is None else (message is not None and mistake in message)
 
 
-def test_a_selector_that_is_none_is_explained() -> None:
+def test_an_invalid_selector_is_explained() -> None:
     assert html5.mistake_in("p.x > a[href]") is None
     assert html5.mistake_in("p..x")
 
 
-# Mistakes in the list that the tidier goes by: elements, attributes, and what they would let in.
+# Mistakes in the first allow-list: elements and an attribute that it allows, and harmful HTML.
 MISTAKES = {
     "onclick": ((), ("a", "onclick"), '<a href="https://e.example/" onclick="x()">c</a>'),
     "onerror": ((), ("img", "onerror"), '<img src="https://e.example/a" onerror="x()">'),
@@ -355,29 +352,29 @@ HARM = re.compile(r"^on|evil|script:|\(|svg|navigation|fixed|data:|[\\]")
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_bleach_alone_stops_what_a_mistake_in_the_first_list_would_let_in(
+def test_bleach_removes_what_a_mistake_in_our_allow_list_lets_through(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tags, attribute, html = MISTAKES[name]
     monkeypatch.setattr(allowed, "TAGS", allowed.TAGS | set(tags))
     monkeypatch.setattr(allowed, "allows", lambda *_: True)
     if attribute is not None:
-        tag, called = attribute
-        names = (*allowed.ATTRIBUTES.get(tag, ()), called)
+        tag, attribute_name = attribute
+        names = (*allowed.ATTRIBUTES.get(tag, ()), attribute_name)
         monkeypatch.setitem(allowed.ATTRIBUTES, tag, names)
-    for one in tags:
-        monkeypatch.delitem(vocabulary.GONE, one, raising=False)
+    for tag in tags:
+        monkeypatch.delitem(vocabulary.GONE, tag, raising=False)
     for cleaned in (sanitize(html5.parse(html)), content.clean(html, "html", POLICY).html):
-        for written in html5.parse(cleaned).select("*"):
-            assert written.tag not in tags
-            for called in written.attrs:
-                value = written.attr(called) or ""
-                # What stands for a frame is a plain link.
-                if not (written.tag == "a" and value.startswith("https://")):
-                    assert not HARM.search(f"{called}={value}"), cleaned
+        for element in html5.parse(cleaned).select("*"):
+            assert element.tag not in tags
+            for attribute_name in element.attrs:
+                value = element.attr(attribute_name) or ""
+                # A frame is replaced by a plain link.
+                if not (element.tag == "a" and value.startswith("https://")):
+                    assert not HARM.search(f"{attribute_name}={value}"), cleaned
 
 
-def test_html_that_does_not_settle_leaves_its_text_and_says_so(
+def test_html_that_never_becomes_stable_is_reduced_to_its_text(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     body = "<p>One <b>two</b></p>"

@@ -1,4 +1,4 @@
-"""Killed, full, locked, damaged: nothing that was published is lost, and no id changes."""
+"""Kills, full disks, locks, damage: no published article is lost, and no id changes."""
 
 import json
 import logging
@@ -12,31 +12,33 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partialmethod
 from pathlib import Path
 from string import ascii_letters
 from typing import Any
 
 import feedparser
 import pytest
-from conftest import Tree, items, titles
+from conftest import Tree, configured, items, titles
+from lxml import etree
 from service import LIMIT, Service, alive, serving, until
-from sites import Site
+from sites import Open, Site
 from sqlalchemy import event
 
 import feedsvc
 from feedsvc import config as configuration
 from feedsvc.errors import NotReadyError, StateError
 from feedsvc.index import Index, journal, journal_of
+from feedsvc.index.database import Database
 
 ONE = "---\ntitle: One\ndate: 2022-01-01T00:00:00Z\ntags: [news]\n---\n<p>1</p>"
 PAGE = 4096  # bytes of a page of a database, as SQLite has it by default
-Open = Callable[..., Site]
-Seen = dict[str, tuple[str, str]]  # by title: the id and the date that a reader has seen
-Point = tuple[str, str, int]  # what is called, when in the call, at which call
+Seen = dict[str, tuple[str, str]]  # by title: the id and the date that a reader saw
+Point = tuple[str, str, int]  # the method, when in the call, at which call
 
 WRITES = (
     "Writer.identities Writer.remove_articles Writer.remove_files Writer.write_files"
@@ -45,9 +47,9 @@ WRITES = (
 ).split()
 POINTS = [
     *((name, when) for name in WRITES for when in ("before", "after")),
-    # The journal's lines are on the disk, or half of them, and the commit is still to come.
+    # The lines of the journal, or half of them, are written; the transaction is not committed.
     *(("Journal.append", when) for when in ("before", "half", "half", "after", "after")),
-    ("ArticleTable.count", "before"),  # what a refresh asks for when it has just committed
+    ("ArticleTable.count", "before"),  # a refresh calls it just after its commit
     ("ContentTable.keep", "before"),
     ("ContentTable.keep", "after"),
     ("DocumentTable.keep", "before"),
@@ -60,10 +62,10 @@ MOST_CALLS = {"statement": 150, "step": 600}
 
 
 class Articles:
-    """A tree that changes at random, and what has to be in the feeds because of it.
+    """A tree that changes at random; it knows what feeds must show.
 
-    An article is known by its title. A file is written aside and moved to its place, as one has to
-    who sets `articles.settle` to nothing.
+    An article is known by its title. Each file is written elsewhere and moved to its place, because
+    `articles.settle` is 0 here.
     """
 
     def __init__(self, root: Path, chance: random.Random) -> None:
@@ -72,12 +74,12 @@ class Articles:
         self.texts: dict[str, str] = {}  # by title, also of those deleted
         self._chance = chance
         self._names = 0
-        self._closed: set[str] = set()  # edited or deleted, and perhaps not seen yet
+        self._closed: set[str] = set()  # titles edited or deleted since the last refresh
         self._touched: set[str] = set()
         root.mkdir()
 
     def settled(self) -> None:
-        """Take note that a refresh has seen all of it."""
+        """Note that a refresh has seen every change."""
         self._closed.clear()
         self._touched.clear()
 
@@ -92,7 +94,7 @@ class Articles:
         if kind == "add":
             self.texts[title] = self._new_text(title)
         elif kind == "edit":
-            # Longer each time: a file's size tells even where its time does not.
+            # Longer each time, so that its size differs even where its time does not.
             self.texts[title] += "and more "
         if kind in {"add", "copy", "put back"}:
             self._write(self._name(), title)
@@ -107,17 +109,18 @@ class Articles:
             (self.root / source).unlink()
 
     def _possible(self) -> dict[str, list[str]]:
-        """Return what can be done to which articles without that anything is up to chance."""
+        """Return the titles for each kind of change whose result is certain."""
         files = list(self.files.values())
         titles = sorted(set(files))
-        # Renamed and edited at once, or deleted before anybody saw it: then its id may be another.
+        # An article that is renamed and edited at once, or deleted before a refresh saw it, may get
+        # another id.
         movable = [title for title in titles if title not in self._closed]
         untouched = [title for title in titles if title not in self._touched]
         return {
             "add": [f"article {len(self.texts)}"] * (12 if len(titles) < 40 else 1),
             "rename": movable,
             "copy": movable[:4],
-            # An edited copy is an article of its own; only what has one file is edited here.
+            # An edited copy would become an article of its own.
             "edit": [title for title in untouched if files.count(title) == 1],
             "delete": untouched if len(titles) > 20 else untouched[:3],
             "put back": sorted(set(self.texts) - set(titles)),
@@ -134,9 +137,9 @@ class Articles:
         return f"{folder}{self._chance.randrange(99)}-{self._names}.md"
 
     def _write(self, source: str, title: str) -> None:
-        aside = self.root / ".aside"
-        aside.write_text(self.texts[title])
-        self._move(aside, source, title)
+        temporary = self.root / ".temporary"
+        temporary.write_text(self.texts[title])
+        self._move(temporary, source, title)
 
     def _move(self, old: Path, source: str, title: str) -> None:
         self.files[source] = title
@@ -144,19 +147,19 @@ class Articles:
         old.rename(self.root / source)
 
 
-class Child:
-    """The process that makes processes to be killed; see crash_child.py."""
+class Forker:
+    """The process that forks the processes to be killed; see crash_child.py."""
 
     def __init__(self) -> None:
         program = Path(__file__).with_name("crash_child.py")
-        same = {**os.environ, "PYTHONPATH": str(Path(feedsvc.__file__).parents[1])}
+        environment = {**os.environ, "PYTHONPATH": str(Path(feedsvc.__file__).parents[1])}
         self._process = subprocess.Popen(
-            [sys.executable, str(program)], stdin=-1, stdout=-1, env=same
+            [sys.executable, str(program)], stdin=-1, stdout=-1, env=environment
         )
         self._rest = b""
 
     def start(self, config: Path, point: Point | None = None) -> None:
-        """Begin to refresh; the process ends by itself at `point`, if there is one."""
+        """Start a process that refreshes, and kills itself at `point` if there is one."""
         self._say(json.dumps({"config": str(config), "point": point}))
         if point:
             self._say("wait")
@@ -166,7 +169,7 @@ class Child:
         self._say("kill")
 
     def hear(self, seconds: float) -> Any:
-        """Return what it says next, None if that takes longer; lines torn by a kill are none."""
+        """Return its next message, or None after `seconds`; skip a line that a kill cut short."""
         assert self._process.stdout is not None
         descriptor = self._process.stdout.fileno()
         while True:
@@ -197,10 +200,10 @@ class Child:
 
 
 @pytest.fixture
-def child() -> Iterator[Child]:
-    child = Child()
-    yield child
-    child.close()
+def forker() -> Iterator[Forker]:
+    forker = Forker()
+    yield forker
+    forker.close()
 
 
 @pytest.fixture
@@ -229,11 +232,11 @@ def seen(site: Site) -> Seen:
 
 @dataclass(kw_only=True)
 class Trial:
-    """A site whose refreshing process is killed again and again, and what came of it so far."""
+    """A site whose refreshing process is killed repeatedly, and what its readers saw so far."""
 
-    child: Child
+    forker: Forker
     config: Path
-    reader: Site  # another process's view: it never refreshes
+    reader: Site  # it never refreshes, like a web worker
     articles: Articles
     kills: int = 0
     refreshes: int = 0
@@ -241,30 +244,30 @@ class Trial:
     ids: Seen = field(default_factory=dict)
 
     def run_until_killed(self, at: Point | float) -> None:
-        """Have a new process refresh a tree that changes with every refresh, until it is killed.
+        """Let a new process refresh, and change the tree after each refresh, until it is killed.
 
-        `at` is where in the program, or after how many seconds.
+        `at` is the point in the program, or the number of seconds.
         """
         killed = isinstance(at, tuple)
-        self.child.start(self.config, at if isinstance(at, tuple) else None)
+        self.forker.start(self.config, at if isinstance(at, tuple) else None)
         self.articles.change()
         end = time.monotonic() + (LIMIT if isinstance(at, tuple) else at)
-        while not isinstance(said := self.child.hear(max(0.0, end - time.monotonic())), list):
-            if said is None:
+        while not isinstance(message := self.forker.hear(max(0.0, end - time.monotonic())), list):
+            if message is None:
                 assert not killed, f"never came to {at}"
-                self.child.kill()
+                self.forker.kill()
                 killed, end = True, time.monotonic() + LIMIT
                 continue
             self.refreshes += 1
-            self.refreshes_of_changes += said["changed"]
-            self._see({title: (id, date) for title, (id, date) in said["seen"].items()})
+            self.refreshes_of_changes += message["changed"]
+            self._see({title: (id, date) for title, (id, date) in message["seen"].items()})
             self._see(seen(self.reader))
             self.articles.change()
-        assert said == ["ended", -signal.SIGKILL]
+        assert message == ["ended", -signal.SIGKILL]
         self.kills += 1
 
     def check(self, *, owner: bool) -> None:
-        """Restart, refresh, and compare everything with the tree and with what was seen before."""
+        """Restart and refresh; compare all feeds with the tree and with what readers saw before."""
         with opened(self.config, owner=owner) as site:
             with suppress(NotReadyError):
                 self._see(seen(site))
@@ -276,25 +279,27 @@ class Trial:
             self._check_state(site)
 
     def _see(self, seen: Seen) -> None:
-        """Compare what a reader sees now with all that readers ever saw."""
+        """Check that each article has the id and the date that readers saw first."""
         for title, (id, date) in seen.items():
             assert self.ids.setdefault(title, (id, date)) == (id, date), title
 
     def _check_documents(self, site: Site) -> None:
-        there = {title: self.articles.texts[title] for title in self.articles.files.values()}
-        found = {item["title"]: item["content_html"] for item in items(site)}
-        assert sorted(titles(site)) == sorted(there), "each article, once"
-        for title, text in there.items():
-            assert found[title] == f"<p>{text.rpartition('---')[2].strip()}</p>"
+        texts = {title: self.articles.texts[title] for title in self.articles.files.values()}
+        shown = items(site)
+        assert sorted(item["title"] for item in shown) == sorted(texts), "each article, once"
+        for item in shown:
+            text = texts[item["title"]].rpartition("---")[2].strip()
+            assert item["content_html"] == f"<p>{text}</p>"
         for n in range(2):
-            assert set(titles(site, f"tag{n}")) == {t for t in there if int(t.split()[1]) % 2 == n}
-        ids = [item["id"] for item in items(site)]
+            assert set(titles(site, f"tag{n}")) == {t for t in texts if int(t.split()[1]) % 2 == n}
+        ids = [item["id"] for item in shown]
         assert len(set(ids)) == len(ids)
-        for format in ("atom", "rss"):
-            feed = feedparser.parse(site.document(f"/feeds/all.{format}").body)
-            assert not feed.bozo
-            assert [entry.id for entry in feed.entries] == ids
-        # The reader makes a document anew only when the index says that it changed.
+        atom, rss = (
+            etree.fromstring(site.document(f"/feeds/all.{f}").body) for f in ("atom", "rss")
+        )
+        assert [entry.findtext("{*}id") for entry in atom.iter("{*}entry")] == ids
+        assert [item.findtext("guid") for item in rss.iter("item")] == ids
+        # The reader loads a document again only when the index says that it changed.
         for path in ("/feeds/all.json", "/feeds/all.atom", "/feeds/all.rss", "/feeds/tag1.json"):
             assert self.reader.document(path).body == site.document(path).body
 
@@ -302,27 +307,27 @@ class Trial:
         """Check that ledger, journal and database are sound, and agree."""
         database = self.config.parent / "state" / "index.db"
         lines = journal.Journal(journal_of(database)).read()
-        ledger = {one.id: one for one in site.index.ledger.all()}
+        ledger = {identity.id: identity for identity in site.index.ledger.all()}
         assert {id: lines.get(id) for id in ledger} == ledger
         with closing(sqlite3.connect(database)) as connection:
             assert connection.execute("PRAGMA quick_check").fetchall() == [("ok",)]
 
 
 @pytest.fixture
-def trial(child: Child, config: Path) -> Iterator[Trial]:
+def trial(forker: Forker, config: Path) -> Iterator[Trial]:
     articles = Articles(config.parent / "articles", random.Random(7))
     with opened(config) as reader:
-        trial = Trial(child=child, config=config, reader=reader, articles=articles)
+        trial = Trial(forker=forker, config=config, reader=reader, articles=articles)
         for _ in range(20):
             articles.change()
         yield trial
 
 
-def aside(trial: Trial) -> list[str]:
+def damaged_files(trial: Trial) -> list[str]:
     return sorted(file.name for file in (trial.config.parent / "state").glob("*.damaged-?"))
 
 
-def test_killed_at_any_moment_it_loses_no_article_and_changes_no_id(trial: Trial) -> None:
+def test_a_refresh_killed_at_any_moment_loses_no_article_and_changes_no_id(trial: Trial) -> None:
     chance = random.Random(20260301)
     while trial.kills < 120 or trial.refreshes_of_changes < 200:
         for _ in range(chance.randint(1, 3)):
@@ -332,11 +337,11 @@ def test_killed_at_any_moment_it_loses_no_article_and_changes_no_id(trial: Trial
             point = (name, when, chance.randint(1, MOST_CALLS.get(name, 5)))
             trial.run_until_killed(point if chance.random() < 0.6 else chance.uniform(0, 0.15))
         trial.check(owner=chance.random() < 0.5)
-    assert not aside(trial), "a kill does no damage"
+    assert not damaged_files(trial), "a kill does no damage"
 
 
 @pytest.mark.parametrize("loss", ["deleted", "damaged"])
-def test_killed_while_a_lost_state_is_made_anew_it_still_has_every_id(
+def test_a_refresh_killed_while_it_rebuilds_the_state_keeps_every_id(
     trial: Trial, loss: str
 ) -> None:
     trial.check(owner=True)
@@ -346,23 +351,23 @@ def test_killed_while_a_lost_state_is_made_anew_it_still_has_every_id(
             for file in state.glob("index.db*"):
                 file.unlink()
         else:
-            (state / "index.db.open").touch()  # damage comes with a power cut: nobody has closed
+            (state / "index.db.open").touch()  # as after a power cut: the owner did not close it
             spoil(state / "index.db", range(2, 9))
-        for _ in range(1 + n % 2):  # the second finds what the first has left
+        for _ in range(1 + n % 2):  # every other time, the process after it is killed too
             trial.run_until_killed(("statement", "", n))
         (state / "index.db.open").touch()
         trial.check(owner=True)
-    assert bool(aside(trial)) == (loss == "damaged")
+    assert bool(damaged_files(trial)) == (loss == "damaged")
 
 
 def pages(database: Path) -> dict[str, int]:
-    """Bring all of it into the file itself; return the first page of each table and index."""
+    """Write the whole log into the database; return the first page of each table and index."""
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
-        # A write of somebody else, or open connections would go on with the pages they remember.
+        # After a write by another connection, open connections read their cached pages again.
         connection.execute("PRAGMA user_version = 7")
         assert connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
-        found = connection.execute("SELECT name, rootpage FROM sqlite_master")
-        return {str(name): int(page) for name, page in found}
+        rows = connection.execute("SELECT name, rootpage FROM sqlite_master")
+        return {str(name): int(page) for name, page in rows}
 
 
 def spoil(database: Path, numbers: Iterable[int]) -> None:
@@ -399,7 +404,7 @@ def no_room_in_the_database(site: Site) -> Iterator[None]:
     """Have SQLite find the disk full."""
 
     def connected(connection: Any, _record: object) -> None:
-        connection.execute("PRAGMA max_page_count = 1")  # no less than it has; so: no page more
+        connection.execute("PRAGMA max_page_count = 1")  # SQLite raises it to the current size
 
     engine = site.index.database._engine
     event.listen(engine, "connect", connected)
@@ -411,13 +416,13 @@ def no_room_in_the_database(site: Site) -> Iterator[None]:
         engine.dispose()
 
 
-def test_a_state_from_before_the_first_release_is_made_anew_with_its_ids(
+def test_a_state_from_before_the_first_release_is_rebuilt_with_its_ids(
     open_site: Open, tree: Tree, tmp_path: Path
 ) -> None:
     tree.write("1.html", ONE)
     site = open_site()
     site.refresh()
-    tree.rename("1.html", "moved.html")  # its source alone does not give its id
+    tree.rename("1.html", "moved.html")  # so its id cannot be made from its source
     site.refresh()
     before = items(site)
     site.close()
@@ -433,7 +438,7 @@ def test_a_state_from_before_the_first_release_is_made_anew_with_its_ids(
 
 
 @pytest.mark.parametrize("full", ["database", "log", "ledger"])
-def test_on_a_full_disk_what_was_known_is_served_and_all_comes_when_there_is_room(
+def test_on_a_full_disk_known_articles_are_served_and_new_ones_come_later(
     open_site: Open, tree: Tree, tmp_path: Path, full: str
 ) -> None:
     tree.write("1.html", ONE)
@@ -442,13 +447,13 @@ def test_on_a_full_disk_what_was_known_is_served_and_all_comes_when_there_is_roo
     before = items(site)
     state = tmp_path / "state"
     ledger = journal_of(state / "index.db")
-    if full == "ledger":  # by far the longest file, so that it is the one that cannot grow
+    if full == "ledger":  # make it by far the longest file, so that only it cannot grow
         with ledger.open("a") as stream:
             stream.write("x" * 2_000_000 + "\n")
     longest = max(file.stat().st_size for file in state.iterdir())
     room = no_room_for_files_over(longest + 100)  # less than a line, less than a page
     tree.rename("1.html", "moved.html")
-    # At random, or it would be packed to next to nothing.
+    # Random text, because compression would shrink any other to almost nothing.
     long = "".join(random.Random(1).choices(ascii_letters, k=2000 if full == "ledger" else 300_000))
     tree.write("2.html", ONE.replace("One", "Two") + long)
     with no_room_in_the_database(site) if full == "database" else room:
@@ -460,17 +465,17 @@ def test_on_a_full_disk_what_was_known_is_served_and_all_comes_when_there_is_roo
         after_a_restart = open_site()
         assert items(after_a_restart) == before
         assert feedparser.parse(after_a_restart.document("/feeds/all.atom").body).entries
-    # A long article comes after the others, in a transaction of its own.
+    # A long article is published after the others, in a transaction of its own.
     assert "2.html" in site.refresh().changes.added
     assert sorted(titles(site)) == ["One", "Two"]
     assert [item for item in items(site) if item["title"] == "One"] == before
     assert seen(open_site()) == seen(site)
     lines = journal.Journal(ledger).read()
-    assert lines == {one.id: one for one in site.index.ledger.all()}
+    assert lines == {identity.id: identity for identity in site.index.ledger.all()}
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no folder here is closed to root")
-def test_where_the_state_cannot_be_written_it_is_said_once_and_articles_are_served(
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="root can write to every folder here")
+def test_a_state_that_cannot_be_written_is_reported_once_and_articles_are_served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "articles").mkdir()
@@ -479,7 +484,7 @@ def test_where_the_state_cannot_be_written_it_is_said_once_and_articles_are_serv
     served_without_state(tmp_path, monkeypatch)
 
 
-def test_where_the_state_cannot_be_opened_articles_have_the_ids_of_the_ledgers_journal(
+def test_if_the_state_cannot_be_opened_ids_come_from_the_journal(
     tmp_path: Path, tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write("first-name.html", ONE)
@@ -495,7 +500,7 @@ def test_where_the_state_cannot_be_opened_articles_have_the_ids_of_the_ledgers_j
 
 
 def served_without_state(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Serve until the one article is there, then stop; return the ids."""
+    """Serve the one article from a temporary state, then stop; return the ids."""
     (folder / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(folder / "tmp"))
     with serving(folder, folder / "articles") as service:
@@ -513,23 +518,24 @@ def served_without_state(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[
 
 @contextmanager
 def locked(database: Path) -> Iterator[None]:
-    """Be another program that writes into the database, and takes its time."""
+    """Hold the lock of the database, as another program does that writes for long."""
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield
         connection.execute("ROLLBACK")
 
 
-def test_while_the_index_is_locked_reading_goes_on_and_a_refresh_says_what_is_the_matter(
+def test_while_the_index_is_locked_feeds_are_served_and_a_refresh_fails(
     open_site: Open, tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("feedsvc.index.engine.BUSY_SECONDS", 0.05)
+    impatient = partialmethod(Database.transaction, patience=0.05)
+    monkeypatch.setattr(Database, "transaction", impatient)
     tree.write("1.html", ONE)
     site = open_site()
     site.refresh()
     tree.write("2.html", ONE.replace("One", "Two"))
     with locked(tmp_path / "state" / "index.db"):
-        before = items(site)  # cleaned now, and not kept
+        before = items(site)  # cleaned now; the content cannot be stored
         with pytest.raises(StateError, match="database is locked") as caught:
             site.refresh()
         assert "\n" not in str(caught.value)
@@ -540,7 +546,7 @@ def test_while_the_index_is_locked_reading_goes_on_and_a_refresh_says_what_is_th
     assert [item for item in items(site) if item["title"] == "One"] == before
 
 
-def test_a_refresh_waits_for_the_lock_and_then_brings_what_is_new(
+def test_a_refresh_waits_for_the_lock_of_the_index(
     open_site: Open, tree: Tree, tmp_path: Path
 ) -> None:
     tree.write("1.html", ONE)
@@ -555,7 +561,7 @@ def test_a_refresh_waits_for_the_lock_and_then_brings_what_is_new(
     assert sorted(titles(site)) == ["One", "Two"]
 
 
-def test_a_service_that_starts_while_the_index_is_locked_serves_what_was_known(
+def test_a_service_that_starts_while_the_index_is_locked_serves_known_articles(
     tmp_path: Path,
 ) -> None:
     articles = tmp_path / "articles"
@@ -588,13 +594,13 @@ def seen_by(service: Service) -> Seen:
 @pytest.mark.parametrize(
     "part", ["middle", "files", "articles", "ledger", "meta", "problems", "everything"]
 )
-def test_an_index_damaged_under_open_eyes_is_set_aside_and_made_anew_the_same(
+def test_an_index_damaged_while_in_use_is_set_aside_and_rebuilt(
     open_site: Open, tree: Tree, tmp_path: Path, caplog: pytest.LogCaptureFixture, part: str
 ) -> None:
     many(tree)
     site, reader = open_site(), open_site()
     site.refresh()
-    tree.rename("moved.html", "moved again.html")  # an id that the source alone does not give
+    tree.rename("moved.html", "moved again.html")  # so its id cannot be made from its source
     site.refresh()
     before = items(site)
     assert items(reader) == before
@@ -608,15 +614,14 @@ def test_an_index_damaged_under_open_eyes_is_set_aside_and_made_anew_the_same(
     assert site.refresh().articles == len(before)
     assert (database.parent / "index.db.damaged-1").exists()
     assert items(site) == items(reader) == before
-    assert [one.levelno for one in caplog.records] == [logging.WARNING]
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "was damaged; it was set aside as index.db.damaged-1" in caplog.text
-    assert [p.document("/feeds/all.rss").body for p in (site, reader)] == [
-        open_site().document("/feeds/all.rss").body
-    ] * 2
+    rss = open_site().document("/feeds/all.rss").body
+    assert site.document("/feeds/all.rss").body == reader.document("/feeds/all.rss").body == rss
 
 
 @pytest.mark.parametrize("part", ["bodies", "contents", "memberships", "feeds"])
-def test_damage_that_only_readers_meet_is_mended_by_the_next_refresh(
+def test_damage_that_only_readers_notice_is_repaired_by_the_next_refresh(
     open_site: Open, tree: Tree, tmp_path: Path, part: str
 ) -> None:
     many(tree)
@@ -631,7 +636,7 @@ def test_damage_that_only_readers_meet_is_mended_by_the_next_refresh(
     assert items(open_site()) == before
 
 
-def test_damage_that_is_met_where_ledger_and_journal_are_compared_is_mended(
+def test_a_damaged_ledger_is_repaired_from_its_journal(
     open_site: Open, tree: Tree, tmp_path: Path
 ) -> None:
     many(tree)
@@ -647,8 +652,8 @@ def test_damage_that_is_met_where_ledger_and_journal_are_compared_is_mended(
     assert items(site) == before
 
 
-def gone(state: Path, how: str) -> None:
-    """Let the state go away while it is in use."""
+def remove_state(state: Path, how: str) -> None:
+    """Make the state disappear while it is in use."""
     database = state / "index.db"
     if how == "deleted":
         for file in state.glob("index.db*"):
@@ -663,7 +668,7 @@ def gone(state: Path, how: str) -> None:
         with closing(sqlite3.connect(state / "other")) as other:
             other.execute("CREATE TABLE t (x)")
         (state / "other").replace(database)
-        (state / "index.db-wal").unlink()  # SQLite would write what is in it into the other one
+        (state / "index.db-wal").unlink()  # or SQLite would write it into the other database
     elif how == "truncated":
         os.truncate(database, 0)
     elif how == "replaced by a folder":
@@ -673,27 +678,22 @@ def gone(state: Path, how: str) -> None:
         state.rename(state.with_name("was"))
 
 
-GONE = [
+REMOVALS = [
     "deleted", "renamed", "replaced by an empty file", "replaced by another database", "truncated",
     "replaced by a folder", "folder",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("journal_too", [False, True])
-@pytest.mark.parametrize("how", GONE)
-def test_a_state_that_goes_away_is_made_anew_the_same(
+@pytest.mark.parametrize("how", REMOVALS)
+def test_a_state_that_disappears_while_in_use_is_rebuilt(
     tree: Tree, tmp_path: Path, caplog: pytest.LogCaptureFixture, how: str, journal_too: bool
 ) -> None:
     clock = tree.clock
     if journal_too and how in {"truncated", "folder"}:
-        pytest.skip("then the ledger is nowhere any more, or the journal went anyway")
+        pytest.skip("then no copy of the ledger is left, or the journal is gone already")
     many(tree)
-    mapping = {
-        "site": {"title": "Test", "base_url": "https://feeds.example.org"},
-        "state": {"url": "sqlite:///state/index.db"},
-        "articles": {"directory": str(tree.root), "settle": "0s"},
-    }
-    config = configuration.parse(mapping, folder=tmp_path)
+    config = configured(tree, tmp_path)
     with ExitStack() as opened:
         watcher, worker = (
             opened.enter_context(
@@ -703,13 +703,13 @@ def test_a_state_that_goes_away_is_made_anew_the_same(
         )
         client = worker.app().test_client()
         watcher.refresh()
-        tree.rename("moved.html", "moved again.html")  # its source alone does not give its id
+        tree.rename("moved.html", "moved again.html")  # so its id cannot be made from its source
         watcher.refresh()
         clock.advance(minutes=1)
         before = items(watcher)
         body = client.get("/feeds/all.json").data
         caplog.clear()
-        gone(tmp_path / "state", how)
+        remove_state(tmp_path / "state", how)
         if journal_too:
             (tmp_path / "state" / "index.ledger.jsonl").unlink()
         assert client.get("/feeds/all.json").data == body, "from memory"
@@ -721,7 +721,7 @@ def test_a_state_that_goes_away_is_made_anew_the_same(
         tree.write("late.html", "<p>late</p>")
         assert watcher.refresh().articles == len(before) + 1
         assert len(client.get("/feeds/all.json").get_json()["items"]) == len(before) + 1
-    warnings = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
+    warnings = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
     assert len(warnings) == 1, warnings
     assert "is made anew" in warnings[0]
     Index.open(config.state.url, owner=True).close()

@@ -1,4 +1,4 @@
-"""Nothing untrue stays: what the documents say is tried."""
+"""The README and the other documents are true: their examples are run."""
 
 import re
 import shlex
@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner
+from conftest import ROOT
 
 from feedsvc import config as configuration
 from feedsvc.cli import main
 
-ROOT = Path(__file__).parent.parent
 FLAGS = re.MULTILINE | re.DOTALL
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -30,13 +30,15 @@ def test_the_two_commands_of_the_readme_are_targets_of_make() -> None:
         assert re.search(rf"^{shlex.split(command)[1]}:", makefile, re.MULTILINE)
 
 
-def test_the_configuration_in_the_readme_is_one() -> None:
+def test_the_configurations_in_the_readme_are_valid() -> None:
     first, *more = (configuration.parse(yaml.safe_load(text)) for text in blocks("yaml"))
     assert first.categories[0].terms == ("ships", "船")
     assert more
 
 
-def test_the_article_in_the_readme_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_article_in_the_readme_has_no_problems(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (text,) = blocks("markdown")
     (tmp_path / "seeds").mkdir()
     (tmp_path / "seeds" / "hello.md").write_text(text)
@@ -45,7 +47,7 @@ def test_the_article_in_the_readme_is_one(tmp_path: Path, monkeypatch: pytest.Mo
     assert CliRunner().invoke(main, ["check"]).output == "no problems\n"
 
 
-def test_the_mistakes_in_the_readme_are_told_so(
+def test_check_reports_mistakes_as_the_readme_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (text,) = blocks("text")

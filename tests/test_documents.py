@@ -1,9 +1,8 @@
-"""Who refreshes makes documents, and they are stored for every process and the next start."""
+"""A refresh makes documents and stores them, for every process and for the next start."""
 
 import json
 import sqlite3
 import threading
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import Clock, Tree, items
-from sites import Site
+from sites import Open, Site
 
 from feedsvc import formats
 from feedsvc.codings import encoded
@@ -21,13 +20,12 @@ from feedsvc.index.contents import ContentTable
 from feedsvc.model import Document, Feed
 from feedsvc.publish import documents
 
-Open = Callable[..., Site]
 ATOM = "/feeds/all.atom"
-X = "/feeds/x.json"  # of a term, not configured
+X = "/feeds/x.json"  # the feed of a term, not of a configured category
 
 
 class Rendered:
-    """Counts what is rendered, by title and format."""
+    """Lists the documents that are rendered."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seen: list[str] = []
@@ -48,19 +46,19 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> Rendered:
 
 
 def kept(site: Site, path: str) -> Document | None:
-    """Return what the index keeps at `path` if it is of now."""
-    found = site.index.documents.read(path, site.documents._view)
-    return found[0] if found and path in site.documents.versions([path]) else None
+    """Return the stored document if it is up to date."""
+    row = site.index.documents.read(path, site.documents._view)
+    return row[0] if row and path in site.documents.versions([path]) else None
 
 
-def test_another_process_and_the_next_start_find_it_made(
+def test_a_stored_document_serves_other_processes_and_the_next_start(
     tree: Tree, open_site: Open, rendered: Rendered
 ) -> None:
     tree.write("a.html", f"---\ntags: [x]\n---\n<p>{'text ' * 300}</p>")
-    one, other = open_site(), open_site()
-    one.refresh()
+    site, other = open_site(), open_site()
+    site.refresh()
     rendered.seen.clear()
-    made = one.document(X)
+    made = site.document(X)
     assert other.document(X) == made
     assert open_site().document(X) == made
     assert rendered.seen == ["x.json"]
@@ -79,7 +77,7 @@ def in_database(tmp_path: Path, statement: str, *values: object) -> list[Any]:
         return list(database.execute(statement, values))
 
 
-def test_the_index_keeps_a_document_by_its_codings(
+def test_a_document_is_stored_in_its_codings_and_made_again_when_damaged(
     tree: Tree, open_site: Open, rendered: Rendered, tmp_path: Path
 ) -> None:
     tree.write("a.html", f"---\ntags: [x]\n---\n<p>{'text ' * 300}</p>")
@@ -89,7 +87,7 @@ def test_the_index_keeps_a_document_by_its_codings(
     made = site.document(X)
     coded = b"".join(part for _, part in made.encoded)
     assert in_database(tmp_path, "SELECT coded FROM documents WHERE path = ?", X) == [(coded,)]
-    # As an earlier version wrote it, with the body itself.
+    # As an earlier version of feedsvc stored it, with the body itself.
     parts = {"identity": made.body, **dict(made.encoded)}
     in_database(
         tmp_path,
@@ -99,7 +97,7 @@ def test_the_index_keeps_a_document_by_its_codings(
         X,
     )
     assert open_site().document(X) == made
-    # Damaged: it is made again.
+    # A damaged one is made again.
     in_database(
         tmp_path,
         "UPDATE documents SET coded = ?, lengths = ? WHERE path = ?",
@@ -111,7 +109,7 @@ def test_the_index_keeps_a_document_by_its_codings(
     assert rendered.seen == ["x.json", "x.json"]
 
 
-def test_many_who_ask_at_once_cause_one_rendering(
+def test_simultaneous_requests_render_a_document_once(
     tree: Tree, site: Site, rendered: Rendered
 ) -> None:
     tree.write("a.html", "---\ntags: [x]\n---\n<p>x</p>")
@@ -134,7 +132,7 @@ def test_many_who_ask_at_once_cause_one_rendering(
     assert rendered.seen == ["x.json"]
 
 
-def test_who_refreshes_makes_the_configured_feeds_once_and_what_was_asked_for(
+def test_a_refresh_renders_configured_feeds_once_and_requested_ones(
     tree: Tree, open_site: Open, clock: Clock, rendered: Rendered
 ) -> None:
     tree.write("a.html", "---\ntags: [x]\n---\n<p>a</p>")
@@ -145,7 +143,7 @@ def test_who_refreshes_makes_the_configured_feeds_once_and_what_was_asked_for(
     worker.document(ATOM)
     assert rendered.seen == []
     worker.document(X)
-    assert rendered.seen == ["x.json"], "nobody had asked for it"
+    assert rendered.seen == ["x.json"], "nobody had requested it"
     rendered.seen.clear()
     clock.advance(minutes=1)
     tree.write("b.html", "---\ntags: [x]\n---\n<p>of x</p>")
@@ -153,15 +151,17 @@ def test_who_refreshes_makes_the_configured_feeds_once_and_what_was_asked_for(
     assert sorted(rendered.seen) == ["all.atom", "x.json"]
     assert b"of x" in worker.document(ATOM).body
     assert b"of x" in worker.document(X).body
-    assert len(rendered.seen) == 2, "the worker found them made"
-    assert b"of x" in worker.document("/feeds/all.rss").body, "it was dropped, and is made now"
+    assert len(rendered.seen) == 2, "the worker used the stored ones"
+    assert b"of x" in worker.document("/feeds/all.rss").body, (
+        "the stored one was dropped; this one is new"
+    )
     rendered.seen.clear()
     tree.write("c.html", "<p>not of x</p>")
     watcher.refresh()
     assert sorted(rendered.seen) == ["all.atom", "all.rss"]
 
 
-def test_what_is_stored_is_served_until_another_one_is_made(
+def test_a_stored_document_is_served_until_its_successor_is_stored(
     tree: Tree, open_site: Open, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write("a.html", "<p>a</p>")
@@ -179,7 +179,7 @@ def test_what_is_stored_is_served_until_another_one_is_made(
     assert b"<p>b</p>" in worker.document(ATOM).body
 
 
-def test_a_stage_makes_documents_for_so_long_and_the_next_one_goes_on(
+def test_documents_that_a_stage_has_no_time_for_are_made_by_the_next(
     tree: Tree, open_site: Open, clock: Clock, rendered: Rendered, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write("a.html", "<p>a</p>")
@@ -192,14 +192,14 @@ def test_a_stage_makes_documents_for_so_long_and_the_next_one_goes_on(
     assert kept(site, ATOM) is not None
 
 
-def test_what_nobody_asks_for_any_more_is_not_made_and_not_kept(
+def test_a_document_that_nobody_requested_for_a_week_is_dropped(
     tree: Tree, open_site: Open, clock: Clock, rendered: Rendered
 ) -> None:
     tree.write("a.html", "---\ntags: [x, y]\n---\n<p>a</p>")
     site, other = open_site(), "/feeds/y.json"
     site.refresh()
     site.document(X), site.document(other)
-    for day in range(6):  # made anew each day, which is not asking
+    for day in range(6):  # each day they are made again, without a request
         clock.advance(days=1)
         tree.write(f"{day}.html", f"---\ntags: [x, y]\n---\n<p>{day}</p>")
         site.refresh()
@@ -213,7 +213,9 @@ def test_what_nobody_asks_for_any_more_is_not_made_and_not_kept(
     assert kept(site, other) is not None
 
 
-def test_a_feed_that_is_gone_is_forgotten(tree: Tree, open_site: Open, clock: Clock) -> None:
+def test_documents_of_a_removed_category_are_forgotten(
+    tree: Tree, open_site: Open, clock: Clock
+) -> None:
     tree.write("a.html", "<p>a</p>")
     before = open_site(categories=[{"slug": "c", "title_matches": "."}])
     before.refresh()
@@ -226,7 +228,7 @@ def test_a_feed_that_is_gone_is_forgotten(tree: Tree, open_site: Open, clock: Cl
     assert site.index.documents.outdated(site.documents._view) == []
 
 
-def test_processes_with_other_settings_do_not_get_in_each_others_way(
+def test_processes_with_other_settings_do_not_share_documents(
     tree: Tree, open_site: Open, clock: Clock
 ) -> None:
     tree.write("a.html", "<p>a</p>")
@@ -234,19 +236,15 @@ def test_processes_with_other_settings_do_not_get_in_each_others_way(
     old.refresh()
     old.document(ATOM)
     clock.advance(minutes=1)
-    new = open_site(site={"title": "New name", "base_url": "https://feeds.example.org"})
+    renamed = {"title": "New name", "base_url": "https://feeds.example.org"}
+    new = open_site(site=renamed)
     new.refresh()
-    old.document(ATOM)  # a worker that has not been started again yet
+    old.document(ATOM)  # a worker that still has the old settings
     assert b"New name" in new.document(ATOM).body
-    assert (
-        b"New name"
-        in open_site(site={"title": "New name", "base_url": "https://feeds.example.org"})
-        .document(ATOM)
-        .body
-    )
+    assert b"New name" in open_site(site=renamed).document(ATOM).body
 
 
-def test_keeping_only_saves_work(tree: Tree, open_site: Open) -> None:
+def test_a_document_that_cannot_be_stored_is_served(tree: Tree, open_site: Open) -> None:
     tree.write("a.html", "<p>a</p>")
     site, other = open_site(), open_site()
     site.refresh()
@@ -256,7 +254,7 @@ def test_keeping_only_saves_work(tree: Tree, open_site: Open) -> None:
     assert other.document(ATOM).body == body
 
 
-def test_an_article_withdrawn_while_its_feed_is_made_is_left_out(
+def test_an_article_removed_while_its_feed_is_built_is_left_out(
     tree: Tree, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write("a.html", "---\ntitle: A\n---\n<p>a</p>")

@@ -1,4 +1,4 @@
-"""Between parse and bytes each article stands alone: one that fails is left out and named."""
+"""An article that makes a step fail is left out and reported; the others are published."""
 
 import json
 import logging
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from conftest import NOW, Clock, Tree, items, titles
 from lxml import etree
-from sites import Site
+from sites import Open
 
 from feedsvc import content, feeds
 from feedsvc.cleaning import Cleaner
@@ -20,23 +20,22 @@ from feedsvc.index.feeds import FeedWriter
 from feedsvc.model import Article, Feed
 from feedsvc.refresh import stages
 
-Open = Callable[..., Site]
 GOOD = "---\ntitle: Good {n}\ndate: 2022-01-0{n}\ntags: [news]\n---\n<p>It is {n}.</p>"
 BAD = "---\ntitle: Bad\ndate: 2022-01-02\ntags: [news]\n---\n<p>It is bad.</p>"
 FEEDS = [f"/feeds/{slug}.{suffix}" for slug in ("all", "news") for suffix in FORMATS]
 
 
 class UnforeseenError(Exception):
-    """Nobody foresaw it."""
+    """An error that no code expects."""
 
 
-def fail_for_bad(what: Callable[..., str], original: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `original`, but that it fails for the bad article, which `what` finds."""
+def fail_for_bad(titles: Callable[..., str], original: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `original`, changed to fail if `titles` of the same arguments contains "Bad"."""
 
-    def fail(*given: Any, **named: Any) -> Any:
-        if "Bad" in what(*given, **named):
+    def fail(*args: Any, **options: Any) -> Any:
+        if "Bad" in titles(*args, **options):
             raise UnforeseenError
-        return original(*given, **named)
+        return original(*args, **options)
 
     return fail
 
@@ -49,7 +48,7 @@ def titles_of_feed(feed: Feed) -> str:
     return " ".join(entry.title for entry in feed.entries)
 
 
-# What fails, and whether the article is published all the same with its summary, or at all.
+# Each step that fails: its owner, the name of the function, and the title in its arguments.
 FAILURES = {
     "choosing its feeds": (feeds.Memberships, "of", title_of_article),
     "its clean HTML": (content, "clean", lambda _body, _markup, policy: policy.title),
@@ -59,12 +58,12 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_an_article_that_makes_a_step_fail_is_left_out_and_named(
+def test_an_article_that_makes_a_step_fail_is_left_out_and_reported(
     tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch, name: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
-    owner, function, what = FAILURES[name]
-    monkeypatch.setattr(owner, function, fail_for_bad(what, getattr(owner, function)))
+    owner, function, title_in = FAILURES[name]
+    monkeypatch.setattr(owner, function, fail_for_bad(title_in, getattr(owner, function)))
     for n in (1, 3):
         tree.write(f"{n}.html", GOOD.format(n=n))
     tree.write("bad.html", BAD)
@@ -77,9 +76,9 @@ def test_an_article_that_makes_a_step_fail_is_left_out_and_named(
     assert any("UnforeseenError" in problem.reason for problem in site.problems())
     assert {problem.source for problem in site.problems()} == {"bad.html"}
     assert "Traceback" in caplog.text
-    found = check(site.config, NOW).problems
-    assert any(problem.source == "bad.html" and problem.reason for problem in found)
-    assert {problem.source for problem in found} == {"bad.html"}
+    checked = check(site.config, NOW).problems
+    assert all(problem.reason for problem in checked)
+    assert {problem.source for problem in checked} == {"bad.html"}
 
 
 @pytest.mark.parametrize(("suffix", "module"), [("atom", atom), ("rss", rss), ("json", jsonfeed)])
@@ -97,12 +96,12 @@ def test_an_entry_that_a_format_cannot_write_is_left_out_of_that_format(
     tree.write("bad.html", BAD)
     site.refresh()
     for path in FEEDS:
-        found = entries(site.document(path).body)
-        assert len(found) == (1 if path.endswith(suffix) else 2)
-        assert expected[path][0] in found
+        shown = entries(site.document(path).body)
+        assert len(shown) == (1 if path.endswith(suffix) else 2)
+        assert expected[path][0] in shown
     (problem,) = site.problems()
     assert (problem.source, "UnforeseenError" in problem.reason) == ("bad.html", True)
-    assert [one.source for one in check(site.config, NOW).problems] == ["bad.html"]
+    assert [problem.source for problem in check(site.config, NOW).problems] == ["bad.html"]
 
 
 def entries(body: bytes) -> list[str]:
@@ -135,7 +134,7 @@ def test_a_published_article_that_fails_keeps_its_last_good_version(
     assert site.problems() == ()
 
 
-def test_a_document_that_cannot_be_made_after_a_pass_holds_up_no_other(
+def test_a_document_that_cannot_be_made_does_not_stop_the_others(
     tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     tree.write("1.html", GOOD.format(n=1))
@@ -157,7 +156,7 @@ def test_a_document_that_cannot_be_made_after_a_pass_holds_up_no_other(
 
 
 @pytest.mark.parametrize(
-    ("of", "step"),
+    ("owner", "step"),
     [
         (Writer, "copies"),
         (Writer, "copies_of_orphans"),
@@ -166,8 +165,8 @@ def test_a_document_that_cannot_be_made_after_a_pass_holds_up_no_other(
         (FeedWriter, "term_slugs"),
     ],
 )
-def test_a_step_of_a_pass_that_fails_is_undone_said_and_made_up_for(
-    tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch, of: type, step: str
+def test_a_failed_step_is_undone_reported_and_repeated_by_the_next_pass(
+    tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch, owner: type, step: str
 ) -> None:
     tree.write("1.html", GOOD.format(n=1))
     site = open_site()
@@ -176,7 +175,7 @@ def test_a_step_of_a_pass_that_fails_is_undone_said_and_made_up_for(
     def fail(*_: object) -> None:
         raise UnforeseenError
 
-    monkeypatch.setattr(of, step, fail)
+    monkeypatch.setattr(owner, step, fail)
     tree.write("2.html", GOOD.format(n=2))
     report = site.refresh()
     assert [("UnforeseenError" in failure) for failure in report.failures] == [True]
@@ -195,7 +194,7 @@ def costly(monkeypatch: pytest.MonkeyPatch) -> None:
 LONG = "<p>long</p>" * 200
 
 
-def test_a_costly_article_is_published_when_it_has_been_cleaned(
+def test_a_costly_article_is_published_after_all_others(
     tree: Tree, open_site: Open, clock: Clock, costly: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write("long.html", f"---\ntitle: Long\n---\n{LONG}")
@@ -221,7 +220,7 @@ def test_a_costly_article_is_published_when_it_has_been_cleaned(
     assert titles(site) == ["Longer", "Good 1"]
 
 
-def test_a_costly_article_under_another_name_never_leaves_the_feeds(
+def test_a_renamed_costly_article_never_leaves_the_feeds(
     tree: Tree, open_site: Open, costly: None
 ) -> None:
     tree.write("long.html", f"---\ntitle: Long\n---\n{LONG}")
@@ -234,7 +233,7 @@ def test_a_costly_article_under_another_name_never_leaves_the_feeds(
     assert after["id"] == before["id"]
 
 
-def test_costly_articles_wait_for_each_other_and_nobody_waits_for_them(
+def test_costly_articles_do_not_delay_other_articles(
     tree: Tree, open_site: Open, costly: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stages, "CLEANING_SECONDS", 0.0)

@@ -1,20 +1,17 @@
-"""Files without content: what was published stays, and what is new waits."""
-
-from collections.abc import Callable
+"""A file without content never replaces a published article; a new one waits."""
 
 import pytest
 from conftest import Clock, Tree, items, titles
-from sites import Site
+from sites import Open, Site
 
 from feedsvc.diagnosis import check
 
-Open = Callable[..., Site]
 GOOD = "---\ntitle: Good\ndate: 2022-01-01\n---\nText."
 EMPTY = ["", " \n\t\n", "---\ntags: [news]\n---\n", "<!-- nothing -->\n", "<p>&nbsp;</p>"]
 
 
 @pytest.mark.parametrize("text", EMPTY)
-def test_an_article_that_loses_its_content_stays_and_is_named(
+def test_an_article_that_loses_its_content_stays_and_is_reported(
     tree: Tree, clock: Clock, site: Site, text: str
 ) -> None:
     tree.write("good.md", GOOD)
@@ -46,7 +43,7 @@ def test_a_new_file_without_content_waits_for_an_hour(
         assert (problem.source, problem.published) == ("new.md", False)
         assert titles(site) == []
         clock.advance(minutes=29)
-    assert any(found.source == "new.md" for found in check(site.config, clock.now).problems)
+    assert any(problem.source == "new.md" for problem in check(site.config, clock.now).problems)
     clock.advance(minutes=5)
     (problem,) = site.refresh().problems
     assert (problem.source, problem.published) == ("new.md", True)
@@ -64,7 +61,7 @@ def test_a_new_file_is_published_as_soon_as_it_has_content(tree: Tree, site: Sit
     assert titles(site) == ["Good"]
 
 
-def test_a_waiting_file_that_goes_is_named_no_more(tree: Tree, site: Site) -> None:
+def test_an_empty_file_that_is_removed_is_no_longer_reported(tree: Tree, site: Site) -> None:
     tree.write("new.md", "")
     site.refresh()
     tree.remove("new.md")
@@ -80,7 +77,7 @@ def test_a_title_a_word_or_a_picture_is_content(tree: Tree, site: Site, text: st
     assert len(titles(site)) == 1
 
 
-def test_the_wait_is_configured(tree: Tree, open_site: Open) -> None:
+def test_the_wait_for_content_is_configured(tree: Tree, open_site: Open) -> None:
     tree.write("new.md", "")
     site = open_site(articles={"settle_empty": "0s"})
     (problem,) = site.refresh().problems

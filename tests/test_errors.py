@@ -1,4 +1,4 @@
-"""The tree of exceptions is drawn as it is."""
+"""The docstring of `errors` draws the tree of exceptions."""
 
 import importlib
 import pkgutil
@@ -15,12 +15,11 @@ def classes(parent: type[FeedsvcError]) -> Iterator[type[FeedsvcError]]:
         yield from classes(child)
 
 
-def test_every_exception_is_in_the_docstring_below_its_base() -> None:
+def test_the_docstring_draws_every_exception_below_its_base() -> None:
     for module in pkgutil.walk_packages(feedsvc.__path__, "feedsvc."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     assert errors.__doc__ is not None
-    drawn: dict[str, int] = {}
     bases: dict[str, str] = {}
     path: list[str] = []
     for line in errors.__doc__.splitlines():
@@ -29,7 +28,6 @@ def test_every_exception_is_in_the_docstring_below_its_base() -> None:
             name = words.split()[0]
             depth = (len(words) - len(words.lstrip())) // 4
             path[depth:] = [name]
-            drawn[name] = depth
             bases[name] = path[depth - 1] if depth else ""
-    found = {one.__name__: one.__bases__[0].__name__ for one in set(classes(FeedsvcError))}
-    assert {name: base for name, base in bases.items() if base} == found
+    actual = {error.__name__: error.__bases__[0].__name__ for error in set(classes(FeedsvcError))}
+    assert {name: base for name, base in bases.items() if base} == actual

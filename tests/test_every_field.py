@@ -1,20 +1,19 @@
-"""A field of an article reaches everything that is made of it, or is a named exception.
+"""Every field of an article reaches everything that is made from articles, or is an exception.
 
-Who adds a field to `Article` is told here what else there is to do; see docs/architecture.md.
+A field added to `Article` fails here until the other modules know it; see docs/architecture.md.
 """
 
-from collections.abc import Callable
+from contextlib import closing
 from dataclasses import MISSING, fields, replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
-from conftest import Tree, items
+from conftest import Clock, Tree, configured, items
 from sites import Site
 
 from feedsvc import identity, plaindata
 from feedsvc.formats import FORMATS
-from feedsvc.index import rows
+from feedsvc.index import Index, rows
 from feedsvc.model import Article, Person
 from feedsvc.outcome import Outcome
 
@@ -56,7 +55,7 @@ UNSTORED = {
     "draft": "what is left out is not stored",
     "problems": "they have a table of their own",
 }
-# What shows each field in a document, or why nothing does.
+# The text that shows each field in a document, then the fields that none shows, with the reason.
 SHOWN = {
     "title": "A title",
     "body": "A body",
@@ -92,13 +91,13 @@ def test_the_example_sets_every_field() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - set(UNSTORED)))
-def test_it_is_stored(name: str) -> None:
+def test_every_field_is_stored(name: str) -> None:
     stored = rows.article(EVERY.source, rows.facts(EVERY), EVERY.body)
     assert getattr(stored, name) == getattr(EVERY, name), "index/rows"
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_comes_back_from_the_process_that_reads(name: str) -> None:
+def test_every_field_comes_back_from_the_process_that_reads(name: str) -> None:
     found = identity.Found(article=EVERY, file_digest="f", seen_digest="s", mtime=WHEN)
     sent = plaindata.dump(Outcome(source=EVERY.source, found=found, problems=()))
     received = plaindata.load(Outcome, sent, source=EVERY.source)
@@ -106,15 +105,18 @@ def test_it_comes_back_from_the_process_that_reads(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_change_of_it_is_a_change_of_the_entry(name: str) -> None:
+def test_a_change_of_a_field_changes_the_entry(name: str) -> None:
     changed = replace(EVERY, **{name: getattr(OTHER, name)})
     assert changed == EVERY or (identity.seen_digest(changed) == identity.seen_digest(EVERY)) == (
         name in UNSEEN
     ), "identity.seen_digest"
 
 
-@pytest.fixture
-def documents(tree: Tree, open_site: Callable[..., Site]) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the feed of one article in each format, and its page."""
+    folder, clock = tmp_path_factory.mktemp("site"), Clock()
+    tree = Tree(folder / "articles", clock)
     tree.write(
         "folder/file.html",
         "---\ntitle: A title\ntags: [A term]\n"
@@ -124,19 +126,19 @@ def documents(tree: Tree, open_site: Callable[..., Site]) -> dict[str, str]:
         "link: https://original.example.org/article\nid: urn:example:declared\n"
         "summary: A summary\nlang: fr\n---\n<p>A body</p>",
     )
-    site = open_site(
-        site={"title": "Test", "base_url": "https://feeds.example.org", "language": "en"}
-    )
-    site.refresh()
-    client: Any = site.app().test_client()
-    key = identity.key(items(site)[0]["id"])
-    texts = {suffix: client.get(f"/feeds/all.{suffix}").text for suffix in FORMATS}
-    return {**texts, "page": client.get(f"/articles/{key}").text}
+    section = {"title": "Test", "base_url": "https://feeds.example.org", "language": "en"}
+    config = configured(tree, folder, site=section)
+    with closing(Site(config, Index.open(config.state.url), clock)) as site:
+        site.refresh()
+        client = site.app().test_client()
+        key = identity.key(items(site)[0]["id"])
+        texts = {suffix: client.get(f"/feeds/all.{suffix}").text for suffix in FORMATS}
+        return {**texts, "page": client.get(f"/articles/{key}").text}
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMES) - set(NOT_SHOWN)))
 @pytest.mark.parametrize("where", [*FORMATS, "page"])
-def test_it_is_shown(documents: dict[str, str], where: str, name: str) -> None:
+def test_every_field_is_shown(documents: dict[str, str], where: str, name: str) -> None:
     assert name in SHOWN, f"say in SHOWN or NOT_SHOWN what becomes of {name}"
     text = documents[where]
     if name == "language":

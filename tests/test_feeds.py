@@ -1,4 +1,4 @@
-"""Feeds: which articles belong, in what order, under what name."""
+"""Feeds: which articles belong to them, in which order, and their names."""
 
 import re
 from datetime import timedelta
@@ -9,6 +9,7 @@ from hypothesis import given, strategies as st
 
 from feedsvc import feeds
 from feedsvc.model import Article, Category, Enclosure, Entry, Feed, Person, Published
+from feedsvc.xmltext import line
 
 TERMS = st.text(
     st.characters(exclude_categories=["Cs"]) | st.sampled_from("/\\#?%_-. aA"), min_size=1
@@ -53,31 +54,29 @@ def test_an_article_belongs_by_term_or_title_unless_excluded(
 
 
 def test_every_article_is_in_all_and_in_the_feed_of_each_term() -> None:
-    one = article(terms=("AI", "金融"))
-    assert feeds.Memberships([AI], auto=True).of(one) == {
+    tagged = article(terms=("AI", "金融"))
+    assert feeds.Memberships([AI], auto=True).of(tagged) == {
         "all": None,
         "ai": None,
         "AI": "AI",
         "金融": "金融",
     }
-    assert feeds.Memberships([AI], auto=False).of(one) == {"all": None, "ai": None}
+    assert feeds.Memberships([AI], auto=False).of(tagged) == {"all": None, "ai": None}
 
 
-def test_a_term_whose_name_a_category_bears_has_that_category_or_another_name() -> None:
+def test_a_term_named_like_a_category_shares_its_feed_or_gets_another_name() -> None:
     finance = Category(slug="finance", title="F", terms=("finance",))
     other = Category(slug="finance", title="F", terms=("money",))
-    one = article(terms=("finance",))
-    assert feeds.Memberships([finance], auto=True).of(one) == {"all": None, "finance": None}
-    (name,) = set(feeds.Memberships([other], auto=True).of(one)) - {"all"}
+    tagged = article(terms=("finance",))
+    assert feeds.Memberships([finance], auto=True).of(tagged) == {"all": None, "finance": None}
+    (name,) = set(feeds.Memberships([other], auto=True).of(tagged)) - {"all"}
     assert re.fullmatch(r"finance-[0-9a-f]{8}", name)
 
 
 @given(TERMS, TERMS)
-def test_two_terms_never_share_a_slug(one: str, other: str) -> None:
-    from feedsvc.xmltext import line
-
-    if line(one) != line(other):
-        assert feeds.slug(one) != feeds.slug(other)
+def test_two_terms_never_share_a_slug(first: str, second: str) -> None:
+    if line(first) != line(second):
+        assert feeds.slug(first) != feeds.slug(second)
 
 
 @given(TERMS)
@@ -100,31 +99,31 @@ def test_a_slug_is_readable(term: str, slug: str) -> None:
     assert feeds.slug(term) == slug
 
 
-def test_entries_are_newest_first_ties_by_id_cut_at_the_limit() -> None:
+def test_entries_are_newest_first_then_by_id_up_to_the_limit() -> None:
     entries = [
         entry(id="urn:c", published=WHEN),
         entry(id="urn:a", published=WHEN),
         entry(id="urn:b", published=WHEN + timedelta(days=1)),
         entry(id="urn:d", published=WHEN - timedelta(days=1)),
     ]
-    for some in (entries, entries[::-1]):
-        assert [one.id for one in build(*some, limit=3).entries] == ["urn:b", "urn:a", "urn:c"]
+    for order in (entries, entries[::-1]):
+        assert [entry.id for entry in build(*order, limit=3).entries] == ["urn:b", "urn:a", "urn:c"]
 
 
-def test_a_feed_is_as_new_as_its_last_change_whatever_its_entries_say() -> None:
+def test_the_date_of_a_feed_does_not_depend_on_its_entries() -> None:
     edited = entry(id="urn:a", updated=WHEN + timedelta(days=3))
     assert build(edited).updated == build().updated == WHEN
 
 
 def shown(
-    one: Article,
+    article: Article,
     *,
     summary: str = "",
     lead_image: str | None = None,
     played: tuple[Enclosure, ...] = (),
 ) -> Entry:
     published = Published(
-        article=one, id="urn:a", key="a", published=WHEN, updated=WHEN, version="1"
+        article=article, id="urn:a", key="a", published=WHEN, updated=WHEN, version="1"
     )
     return feeds.entry(
         published,
@@ -136,8 +135,8 @@ def shown(
     )
 
 
-def test_an_entry_shows_decoded_what_its_front_matter_says_escaped() -> None:
-    one = shown(
+def test_an_entry_shows_escaped_front_matter_decoded() -> None:
+    escaped = shown(
         article(
             title="AT&amp;T",
             authors=(Person(name="Tom &amp; Li", uri="https://li.example.org/?a&amp;b"),),
@@ -145,13 +144,13 @@ def test_an_entry_shows_decoded_what_its_front_matter_says_escaped() -> None:
             summary="1 &lt; 2",
         )
     )
-    assert one.title == "AT&T"
-    assert one.authors == (Person(name="Tom & Li", uri="https://li.example.org/?a&amp;b"),)
-    assert one.categories == ("R&D", "新闻")
-    assert one.summary == "1 < 2"
+    assert escaped.title == "AT&T"
+    assert escaped.authors == (Person(name="Tom & Li", uri="https://li.example.org/?a&amp;b"),)
+    assert escaped.categories == ("R&D", "新闻")
+    assert escaped.summary == "1 < 2"
 
 
-def test_a_summary_made_from_the_content_is_text_already() -> None:
+def test_a_summary_made_from_the_content_is_not_decoded() -> None:
     assert shown(article(), summary="Write &amp; for &").summary == "Write &amp; for &"
 
 
@@ -180,18 +179,18 @@ def test_a_lead_image_of_a_known_type_is_an_enclosure() -> None:
 
 
 def test_a_pattern_takes_linear_time_on_any_title() -> None:
-    # Python's own engine takes twice as long for each further letter.
+    # Python's `re` takes twice as long for each further letter.
     category = Category(slug="c", title="C", title_matches="(a+)+$")
     assert feeds.matches(category, "a" * 1000, ())
     assert not feeds.matches(category, "a" * 100_000 + "b", ())
 
 
-def test_a_pattern_that_matches_says_on_what() -> None:
+def test_a_verdict_names_the_text_that_matched() -> None:
     assert feeds.verdict(AI, "关于机器学习的事", ()) == (True, "title_matches", "机器学习")
 
 
-def test_a_lead_image_is_no_enclosure_where_there_is_something_to_play() -> None:
+def test_a_lead_image_is_no_enclosure_beside_audio() -> None:
     sound = Enclosure(href="https://x.org/a.mp3", type="audio/mpeg")
-    one = shown(article(), lead_image="https://x.org/a.png", played=(sound,))
-    assert one.enclosures == (sound,)
-    assert (one.lead_image, one.lead_image_type) == ("https://x.org/a.png", "image/png")
+    playing = shown(article(), lead_image="https://x.org/a.png", played=(sound,))
+    assert playing.enclosures == (sound,)
+    assert (playing.lead_image, playing.lead_image_type) == ("https://x.org/a.png", "image/png")

@@ -1,4 +1,4 @@
-"""A first pass over much: the newest articles are served while the others are still read."""
+"""A long first pass: the newest articles are served while the others are still read."""
 
 import logging
 import os
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from conftest import Tree, titles
 from flask.testing import FlaskClient
-from sites import Site
+from sites import Open
 
 from feedsvc import articles, reading
 from feedsvc.errors import NotReadyError
@@ -17,7 +17,6 @@ from feedsvc.model import Progress
 from feedsvc.reading import Reading
 from feedsvc.refresh import stages
 
-Open = Callable[..., Site]
 ARTICLES = 40
 SECTIONS = {
     "feeds": {"limit": 5},
@@ -29,13 +28,13 @@ SECTIONS = {
 PATHS = [f"/feeds/{slug}.{suffix}" for slug in ("all", "even", "odd") for suffix in ("atom", "rss")]
 
 
-class Power(BaseException):
-    """It has failed."""
+class PowerCut(BaseException):
+    """It ends the process in the middle of a pass."""
 
 
 @pytest.fixture
 def many(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Tree:
-    """Make articles whose names tell nothing of their dates, and stages that are small."""
+    """Make articles whose names are not in the order of their dates, and small stages."""
     monkeypatch.setattr(stages, "STAGE", 10)
     monkeypatch.setattr(reading, "PART", 5)
     monkeypatch.setattr(stages, "PART", 5)
@@ -50,7 +49,9 @@ def many(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Tree:
     return tree
 
 
-def reading_of(done: list[tuple[int, int]], at: int, then: Callable[[], object]) -> Progress:
+def progress_of(done: list[tuple[int, int]], at: int, then: Callable[[], object]) -> Progress:
+    """Return a callback that notes the progress, and calls `then` after `at` articles."""
+
     def note(now: int, total: int) -> None:
         done.append((now, total))
         if now == at:
@@ -79,7 +80,7 @@ def test_feeds_are_served_as_soon_as_their_newest_entries_are_known(
             seen.append((path, answer.status_code, answer.headers["Retry-After"]))
         seen.append(client.get("/readyz").json)
 
-    site.refresh(reading_of(done := [], 15, look))
+    site.refresh(progress_of(done := [], 15, look))
     assert seen == [
         [200] * len(PATHS),
         [newest(), newest(below=ARTICLES - 1, step=2), newest(step=2)],
@@ -98,7 +99,7 @@ def test_feeds_are_served_as_soon_as_their_newest_entries_are_known(
     assert client.get("/readyz").json["articles"] == ARTICLES
 
 
-def test_the_stages_come_to_what_one_transaction_comes_to(
+def test_stages_give_the_same_result_as_one_transaction(
     many: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     staged = open_site(**SECTIONS)
@@ -112,17 +113,17 @@ def test_the_stages_come_to_what_one_transaction_comes_to(
 
 
 @pytest.mark.parametrize("at", range(5, ARTICLES, 5))
-def test_after_a_crash_at_any_stage_the_next_start_goes_on(
+def test_after_a_crash_at_any_stage_the_next_pass_continues(
     many: Tree, open_site: Open, at: int
 ) -> None:
     def fail() -> None:
-        raise Power
+        raise PowerCut
 
-    with pytest.raises(Power):
-        open_site(**SECTIONS).refresh(reading_of([], at, fail))
+    with pytest.raises(PowerCut):
+        open_site(**SECTIONS).refresh(progress_of([], at, fail))
     site = open_site(**SECTIONS)
     served = site.index.meta.is_ready()
-    assert served == (at > 10), "what the first stage has published is there"
+    assert served == (at > 10), "the articles of the first stage are published"
     if served:
         assert titles(site) == newest()
         with pytest.raises(NotReadyError):
@@ -134,16 +135,14 @@ def test_after_a_crash_at_any_stage_the_next_start_goes_on(
     assert titles(site, "rare") == ["New", "A30", "A3"]
 
 
-def test_an_article_whose_date_is_hidden_from_a_glance_comes_later_and_counts(
-    many: Tree, open_site: Open
-) -> None:
+def test_an_article_whose_date_cannot_be_guessed_is_read_later(many: Tree, open_site: Open) -> None:
     matter = '"\\x64ate": 2022-03-01'
     assert articles.guess_date(matter.encode()) is None
     file = many.write("hidden.html", f"---\ntitle: Hidden\n{matter}\ntags: [even]\n---\n<p>h</p>")
     os.utime(file, (0, 0))
     site = open_site(**SECTIONS)
     seen: list[list[str]] = []
-    site.refresh(reading_of([], 15, lambda: seen.append(titles(site))))
+    site.refresh(progress_of([], 15, lambda: seen.append(titles(site))))
     assert seen == [newest()]
     assert titles(site) == ["Hidden", *newest()[:4]]
 
@@ -162,9 +161,9 @@ def test_an_article_whose_date_is_hidden_from_a_glance_comes_later_and_counts(
         (b"", None),
     ],
 )
-def test_a_guess_finds_dates_as_they_are_mostly_written(head: bytes, date: str | None) -> None:
-    found = articles.guess_date(head)
-    assert (found.isoformat() if found else None) == date
+def test_a_date_in_a_common_form_is_guessed(head: bytes, date: str | None) -> None:
+    guess = articles.guess_date(head)
+    assert (guess.isoformat() if guess else None) == date
 
 
 def test_the_configured_feeds_are_made_after_the_first_stage(many: Tree, open_site: Open) -> None:
@@ -180,12 +179,12 @@ def shared(many: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch) -> Iter
     monkeypatch.setattr(reading, "_MANY_GUESSES", 10)
     monkeypatch.setattr(reading, "_GUESSES", 5)
     many.write("bad.html", "---\ntitle: [\n")
-    found = Reading(open_site(**SECTIONS).config, processes=2)
-    yield found
-    found.close()
+    shared = Reading(open_site(**SECTIONS).config, processes=2)
+    yield shared
+    shared.close()
 
 
-def test_other_processes_read_what_one_reads(shared: Reading) -> None:
+def test_several_processes_read_the_same_as_one(shared: Reading) -> None:
     alone = Reading(shared._config)
     files = shared.newest_first(list(shared.directory.scan().signatures.items()))
     assert len(shared._children) == 2
@@ -199,7 +198,7 @@ def test_other_processes_read_what_one_reads(shared: Reading) -> None:
     assert first._process.returncode is not None
 
 
-def test_when_a_process_that_reads_is_killed_another_reads_the_rest(shared: Reading) -> None:
+def test_after_a_reading_process_is_killed_another_reads_the_rest(shared: Reading) -> None:
     files = list(shared.directory.scan().signatures.items())
     expected = [outcome for part in Reading(shared._config).all(files) for outcome in part]
     parts = shared.all(files)
@@ -209,7 +208,7 @@ def test_when_a_process_that_reads_is_killed_another_reads_the_rest(shared: Read
     assert outcomes == expected
 
 
-def test_where_no_process_can_be_started_this_one_reads(
+def test_files_are_read_even_if_no_process_can_be_started(
     shared: Reading, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(reading, "_MODULE", "no_such_module")
@@ -220,15 +219,13 @@ def test_where_no_process_can_be_started_this_one_reads(
     assert [outcome.source for outcome in outcomes] == [source for source, _ in files]
 
 
-def test_a_first_pass_that_failed_goes_on_everywhere_whatever_an_event_tells(
-    many: Tree, open_site: Open
-) -> None:
+def test_after_a_failed_first_pass_an_event_causes_a_full_pass(many: Tree, open_site: Open) -> None:
     def fail() -> None:
-        raise Power
+        raise PowerCut
 
     site = open_site(**SECTIONS)
-    with pytest.raises(Power):
-        site.refresh(reading_of([], 15, fail))
+    with pytest.raises(PowerCut):
+        site.refresh(progress_of([], 15, fail))
     new = many.write("new.html", "---\ntitle: New\ndate: 2023-01-01\n---\nnew")
     site.refresh(paths=[str(new)])
     assert site.index.articles.count() == ARTICLES + 1

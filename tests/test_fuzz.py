@@ -1,4 +1,4 @@
-"""Fuzzing: every known input keeps what an article must keep, and a short search finds no other.
+"""Fuzzing of the parser: the corpus passes, and a short search finds no failure.
 
 The long search is a command of its own, `python -m tests.fuzz.parse_article -help=1`.
 """
@@ -24,24 +24,24 @@ CASES = [
 
 
 @pytest.mark.parametrize("file", [pytest.param(f, id=f.name) for f in sorted(CORPUS.iterdir())])
-def test_an_input_of_the_corpus_is_an_article_or_refused(file: Path) -> None:
+def test_a_corpus_input_is_parsed_or_refused(file: Path) -> None:
     parse_article.one_input(file.read_bytes())
 
 
 @pytest.mark.parametrize("kind", range(len(parse_article.SUFFIXES)))
-def test_every_case_is_an_article_or_refused_whatever_its_suffix(kind: int) -> None:
+def test_every_case_is_parsed_or_refused_under_any_suffix(kind: int) -> None:
     for file in CASES:
         parse_article.one_input(bytes([kind]) + file.read_bytes())
 
 
-def test_the_corpus_stays_short() -> None:
+def test_the_corpus_stays_small() -> None:
     sizes = [file.stat().st_size for file in CORPUS.iterdir()]
     assert 0 < len(sizes) <= 60
     assert max(sizes) < 2048
 
 
 @pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris is not installed")
-def test_a_short_search_finds_nothing(tmp_path: Path) -> None:
+def test_a_short_search_finds_no_failure(tmp_path: Path) -> None:
     corpus = shutil.copytree(CORPUS, tmp_path / "corpus")
     words = HERE / "fuzz" / "parse_article.dict"
     command = [

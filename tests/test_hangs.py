@@ -1,4 +1,4 @@
-"""The running service: passes that hang, and processes that end in the middle of a pass."""
+"""The running service: passes that hang, and processes killed in the middle of a pass."""
 
 import os
 import signal
@@ -12,17 +12,20 @@ from pathlib import Path
 import pytest
 from service import LIMIT, Service, alive, children_of, serving, until
 
-# Makes passes over more than one article hang in the watcher's process: the first of them, or every
-# one. Python imports it before anything else, in each process.
+# Python imports this first in each process. In the watcher's process it makes passes over more than
+# one article hang, the first or all; and it lets other processes help to read a few hundred
+# articles, instead of a few thousand.
 HANGS = """
 import sys, threading
 from contextlib import contextmanager
 from pathlib import Path
 
 if "feedsvc.serve.watcher" in sys.orig_argv:
+    from feedsvc import reading
     from feedsvc.serve import watcher
 
     watcher.QUIET_SECONDS = {quiet}
+    reading._MANY = 2 * reading.PART
     marker = Path({marker!r})
 
     @contextmanager
@@ -35,8 +38,8 @@ if "feedsvc.serve.watcher" in sys.orig_argv:
 
     watcher.log_progress = showing
 """
-SOON = 5.0  # seconds: twice what it may take, as machines are busy, and far from what a hang takes
-MANY = 2200  # articles: other processes help to read so many
+SOON = 5.0  # seconds: twice as long as allowed, for busy machines, and much less than a hang
+MANY = 450  # articles: other processes help to read so many
 
 
 def hangs(folder: Path, *, quiet: float = 3600.0, always: bool = False) -> dict[str, str]:
@@ -79,16 +82,16 @@ def soon(holds: Callable[[], bool], what: str) -> None:
 
 
 def in_a_pass(service: Service, folder: Path) -> list[int]:
-    """Drop many articles, and return all processes of the service once its watcher reads them."""
+    """Drop many articles; return all processes of the service once its watcher reads them."""
     watcher = until(service.watcher, "the watcher says that it watches")
     drop(service.articles, MANY)
     until((folder / "hangs").exists, "the watcher is in the middle of a pass")
-    found = [*service.children(), *children_of(watcher)]
-    assert watcher in found
-    return found
+    processes = [*service.children(), *children_of(watcher)]
+    assert watcher in processes
+    return processes
 
 
-def test_a_pass_that_hangs_is_begun_anew(tmp_path: Path, articles: Path) -> None:
+def test_a_pass_that_hangs_is_restarted(tmp_path: Path, articles: Path) -> None:
     environment = hangs(tmp_path, quiet=2.0)
     with serving(tmp_path, articles, environment=environment, settle="0s") as service:
         first = until(service.watcher, "the watcher says that it watches")
@@ -97,45 +100,41 @@ def test_a_pass_that_hangs_is_begun_anew(tmp_path: Path, articles: Path) -> None
         assert service.watcher() != first
         assert service.log.count("a pass over the articles has not got on for") == 1
         assert service.log.count("the watcher ended (70); starting it again") == 1
-        assert "in progress" in service.log, "it says where the pass hung"
-        until(lambda: service.readiness()["ready"], "all is well again")
+        assert "in progress" in service.log, "the log says where the pass hung"
+        until(lambda: service.readiness()["ready"], "/readyz says ready again")
 
 
-def test_monitors_are_told_of_passes_that_hang_again_and_again(
-    tmp_path: Path, articles: Path
-) -> None:
+def test_readyz_reports_passes_that_hang_repeatedly(tmp_path: Path, articles: Path) -> None:
     environment = hangs(tmp_path, quiet=1.0, always=True)
     with serving(tmp_path, articles, environment=environment, settle="0s", rescan="1s") as service:
         until(lambda: service.readiness()["ready"], "all is well")
         drop(articles, 2)
 
-        def told() -> bool:
+        def reported() -> bool:
             answer = service.client.get("/readyz")
-            why = answer.json().get("error", "")
-            return answer.status_code == 503 and "ended in the middle of a pass" in why
+            error = answer.json().get("error", "")
+            return answer.status_code == 503 and "ended in the middle of a pass" in error
 
-        until(told, "monitors are told, and why")
+        until(reported, "/readyz reports the error")
         assert service.readiness()["last_pass"]
-        assert service.titles() == ["One"], "what is known is served"
+        assert service.titles() == ["One"], "known articles are served"
 
 
-def test_monitors_are_told_that_the_watcher_is_gone(tmp_path: Path, articles: Path) -> None:
+def test_readyz_reports_a_killed_watcher(tmp_path: Path, articles: Path) -> None:
     with serving(tmp_path, articles, rescan="1h") as service:
         until(lambda: service.readiness()["ready"], "all is well")
         watcher = until(service.watcher, "the watcher says that it watches")
-        os.kill(service.process.pid, signal.SIGSTOP)  # it does not start another
+        os.kill(service.process.pid, signal.SIGSTOP)  # so it does not start another watcher
         try:
             os.kill(watcher, signal.SIGKILL)
-            until(lambda: not service.readiness()["ready"], "monitors are told")
+            until(lambda: not service.readiness()["ready"], "/readyz says not ready")
             assert service.readiness()["error"] == "no watcher is running"
         finally:
             os.kill(service.process.pid, signal.SIGCONT)
         until(lambda: service.readiness()["ready"], "another watches")
 
 
-def test_in_the_middle_of_a_pass_all_processes_end_with_the_service_that_is_killed(
-    tmp_path: Path, articles: Path
-) -> None:
+def test_a_service_killed_during_a_pass_leaves_no_process(tmp_path: Path, articles: Path) -> None:
     with serving(tmp_path, articles, environment=hangs(tmp_path)) as service:
         processes = in_a_pass(service, tmp_path)
         os.kill(service.process.pid, signal.SIGKILL)
@@ -155,12 +154,12 @@ def test_a_stop_does_not_wait_for_a_long_pass(
         assert service.process.returncode == 0
         assert "the pass under way is given up" in service.log
         assert "Killing" not in service.log
-    with serving(tmp_path, articles) as service:  # and what was given up is made at the next start
+    with serving(tmp_path, articles) as service:  # the next start makes the pass
         until(lambda: service.readiness()["articles"] == MANY + 1, "all articles are published")
 
 
-def test_a_watcher_that_cannot_begin_is_said(tmp_path: Path, articles: Path) -> None:
-    # The lock of the watcher is a folder here.
+def test_a_watcher_that_cannot_start_is_reported(tmp_path: Path, articles: Path) -> None:
+    # A folder in the place of the watcher's lock file.
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "feedsvc.db.watcher").mkdir()
     with subprocess.Popen(
@@ -173,8 +172,8 @@ def test_a_watcher_that_cannot_begin_is_said(tmp_path: Path, articles: Path) -> 
         process.terminate()
 
 
-# Another server's process, which keeps a watcher beside it.
-BESIDE = """
+# The process of another WSGI server; `create_app` starts a watcher beside it.
+SERVER = """
 import logging, sys
 logging.basicConfig(level=20)
 from feedsvc.serve import create_app
@@ -185,14 +184,16 @@ for _ in sys.stdin:
 """
 
 
-class Beside:
+class OtherServer:
+    """Another WSGI server with feedsvc in it."""
+
     def __init__(self, folder: Path, articles: Path) -> None:
         config = folder / "config.yaml"
         config.write_text(f"articles: {{directory: '{articles}', settle: 0s, rescan: 1s}}\n")
-        self._log = folder / "beside.log"
+        self._log = folder / "server.log"
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", BESIDE, str(config)],
+                [sys.executable, "-c", SERVER, str(config)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -200,6 +201,7 @@ class Beside:
             )
 
     def answer(self) -> str:
+        """Return the status and the number of articles from `/readyz`."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write("\n")
@@ -212,18 +214,18 @@ class Beside:
         return int(numbers[-1]) if numbers else None
 
 
-def test_a_watcher_beside_another_server_is_started_again_and_ends_with_that_server(
+def test_a_watcher_beside_another_server_is_restarted_and_ends_with_it(
     tmp_path: Path, articles: Path
 ) -> None:
-    server = Beside(tmp_path, articles)
+    server = OtherServer(tmp_path, articles)
     try:
-        until(lambda: server.answer() == "200 1", "what was there is known, and all is well")
+        until(lambda: server.answer() == "200 1", "it is ready, and has one article")
         first = until(server.watcher, "a watcher watches")
         assert first in children_of(server.process.pid), "in a process of its own"
         os.kill(first, signal.SIGKILL)
         until(lambda: server.watcher() != first, "another one watches")
         (articles / "2.html").write_text("Hi")
-        until(lambda: server.answer() == "200 2", "it sees what comes")
+        until(lambda: server.answer() == "200 2", "it publishes the new article")
         second = server.watcher()
         assert second is not None
         server.process.kill()

@@ -1,27 +1,25 @@
-"""What monitors are told of the passes: whether they are made, and why not."""
+"""Health, for monitors: whether passes are made in time, and if not, why."""
 
 import fcntl
 import json
-from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
 from conftest import NOW, Clock, Tree
 from flask.testing import FlaskClient
-from sites import Site
+from sites import Open, Site
 
 from feedsvc.cli import main
 from feedsvc.errors import ScanError, StateError
 from feedsvc.health import Judge, PassNotes, PassRecord
 from feedsvc.index import Index, watchlock
 
-Open = Callable[..., Site]
-WITHIN = 3 * 60.0 + 5  # of a rescan every minute
+WITHIN = 3 * 60.0 + 5  # seconds, with a rescan every minute
 
 
-class Moments:
-    """A judge and its two clocks, in seconds."""
+class Clocks:
+    """A judge with its wall clock and its monotonic clock, in seconds."""
 
     def __init__(self) -> None:
         self.wall, self.monotonic = 1_000_000.0, 7.0
@@ -38,96 +36,96 @@ class Moments:
         return PassRecord(since=self.wall, within=WITHIN, good=True, watched=True)
 
 
-def test_a_pass_is_missed_when_three_are_late() -> None:
-    moments = Moments()
-    passes = moments.good()
-    moments.pass_by(WITHIN - 1)
-    assert moments.well(passes)
-    moments.pass_by(2)
-    assert not moments.well(passes)
-    assert moments.judge.health(str(passes), alive=0, watched=True).error is not None
-    assert moments.well(moments.good())
+def test_health_is_bad_when_three_passes_are_late() -> None:
+    clocks = Clocks()
+    passes = clocks.good()
+    clocks.pass_by(WITHIN - 1)
+    assert clocks.well(passes)
+    clocks.pass_by(2)
+    assert not clocks.well(passes)
+    assert clocks.judge.health(str(passes), alive=0, watched=True).error is not None
+    assert clocks.well(clocks.good())
 
 
-def test_passes_that_fail_count_from_the_last_good_one() -> None:
-    moments = Moments()
-    passes = moments.good()
+def test_health_is_bad_three_passes_after_the_last_good_one() -> None:
+    clocks = Clocks()
+    passes = clocks.good()
     for _ in range(3):
-        moments.pass_by(60)
-        passes = passes.after(moments.wall, "the disk is gone", WITHIN, watched=True)
-        assert moments.well(passes)
-    moments.pass_by(60)
-    passes = passes.after(moments.wall, "the disk is gone", WITHIN, watched=True)
-    health = moments.judge.health(str(passes), alive=moments.wall, watched=True)
-    assert not health.well, "though a pass was getting on just now"
+        clocks.pass_by(60)
+        passes = passes.after(clocks.wall, "the disk is gone", WITHIN, watched=True)
+        assert clocks.well(passes)
+    clocks.pass_by(60)
+    passes = passes.after(clocks.wall, "the disk is gone", WITHIN, watched=True)
+    health = clocks.judge.health(str(passes), alive=clocks.wall, watched=True)
+    assert not health.well, "although a pass made progress just now"
     assert health.error == "the disk is gone"
     assert health.last_good is not None
     assert health.last_good.timestamp() == 1_000_000
-    assert moments.well(passes.after(moments.wall, None, WITHIN, watched=True))
+    assert clocks.well(passes.after(clocks.wall, None, WITHIN, watched=True))
 
 
-def test_first_passes_that_fail_count_from_the_first() -> None:
-    moments = Moments()
-    passes = PassRecord(since=moments.wall, within=WITHIN).after_start()
+def test_health_is_bad_when_the_first_passes_all_fail() -> None:
+    clocks = Clocks()
+    passes = PassRecord(since=clocks.wall, within=WITHIN).after_start()
     for _ in range(4):
-        passes = passes.after(moments.wall, "no such folder", WITHIN, watched=True)
-        moments.pass_by(60)
-    assert not moments.well(passes)
+        passes = passes.after(clocks.wall, "no such folder", WITHIN, watched=True)
+        clocks.pass_by(60)
+    assert not clocks.well(passes)
 
 
-def test_a_long_pass_that_gets_on_is_not_missed() -> None:
-    moments = Moments()
-    passes = moments.good()
-    moments.pass_by(10 * WITHIN)
-    assert moments.well(passes, alive=moments.wall - 1)
-    alive = moments.wall - 1
-    moments.pass_by(WITHIN)
-    assert not moments.well(passes, alive=alive), "it did not get on for as long"
+def test_a_long_pass_that_makes_progress_is_not_late() -> None:
+    clocks = Clocks()
+    passes = clocks.good()
+    clocks.pass_by(10 * WITHIN)
+    assert clocks.well(passes, alive=clocks.wall - 1)
+    alive = clocks.wall - 1
+    clocks.pass_by(WITHIN)
+    assert not clocks.well(passes, alive=alive), "it made no progress for so long"
 
 
-def test_a_watcher_that_is_started_again_and_again_in_a_pass_is_not_well() -> None:
-    moments = Moments()
-    passes = moments.good().after_start()
-    moments.pass_by(2 * WITHIN)
-    assert moments.well(passes, alive=moments.wall), "the first pass after a start"
+def test_health_is_bad_when_the_watcher_is_restarted_twice_in_a_pass() -> None:
+    clocks = Clocks()
+    passes = clocks.good().after_start()
+    clocks.pass_by(2 * WITHIN)
+    assert clocks.well(passes, alive=clocks.wall), "the first pass after a start"
     passes = passes.after_start()
-    assert not moments.well(passes, alive=moments.wall), "it hung, or was killed"
+    assert not clocks.well(passes, alive=clocks.wall), "the first pass hung, or was killed"
     assert "ended in the middle of a pass" in str(passes.error)
-    passes = passes.after(moments.wall, None, WITHIN, watched=True)
+    passes = passes.after(clocks.wall, None, WITHIN, watched=True)
     assert passes.error is None
-    assert moments.well(passes.after_start())
+    assert clocks.well(passes.after_start())
 
 
-def test_a_watcher_that_is_gone_is_told_at_once_where_it_can_be_seen() -> None:
-    moments = Moments()
-    assert not moments.well(moments.good(), watched=False)
-    assert moments.well(moments.good(), watched=None)
-    by_hand = PassRecord(since=moments.wall, within=WITHIN, good=True)
-    assert moments.well(by_hand, watched=False), "nobody has said that there is a watcher"
+def test_health_is_bad_as_soon_as_the_watcher_is_gone() -> None:
+    clocks = Clocks()
+    assert not clocks.well(clocks.good(), watched=False)
+    assert clocks.well(clocks.good(), watched=None)
+    by_hand = PassRecord(since=clocks.wall, within=WITHIN, good=True)
+    assert clocks.well(by_hand, watched=False), "no watcher was noted"
 
 
 @pytest.mark.parametrize("jump", [-3600.0, 3600.0])
-def test_a_clock_that_is_set_makes_no_pass_late_and_none_young(jump: float) -> None:
-    moments = Moments()
-    passes = moments.good()
-    assert moments.well(passes)
-    moments.wall += jump
-    assert moments.well(passes)
-    moments.pass_by(WITHIN)
-    assert not moments.well(passes)
+def test_setting_the_clock_makes_no_pass_late_or_fresh(jump: float) -> None:
+    clocks = Clocks()
+    passes = clocks.good()
+    assert clocks.well(passes)
+    clocks.wall += jump
+    assert clocks.well(passes)
+    clocks.pass_by(WITHIN)
+    assert not clocks.well(passes)
 
 
-def test_a_pass_in_the_future_is_not_fresh_for_longer_than_one_of_now() -> None:
-    moments = Moments()
-    passes = moments.good()
-    moments.wall -= 365 * 24 * 3600
-    assert moments.well(passes)
-    moments.pass_by(WITHIN)
-    assert not moments.well(passes)
+def test_a_pass_dated_in_the_future_gets_late_too() -> None:
+    clocks = Clocks()
+    passes = clocks.good()
+    clocks.wall -= 365 * 24 * 3600
+    assert clocks.well(passes)
+    clocks.pass_by(WITHIN)
+    assert not clocks.well(passes)
 
 
 @pytest.mark.parametrize("text", [None, "", "{}", "[]", '{"since": 1, "other": 2}'])
-def test_what_is_not_remembered_or_of_another_version_counts_as_nothing(text: str | None) -> None:
+def test_an_unreadable_pass_record_is_ignored(text: str | None) -> None:
     assert Judge(lambda: 0.0).health(text, alive=0.0, watched=False).well
 
 
@@ -137,7 +135,7 @@ def notes_of(site: Site, *, watched: bool = True) -> PassNotes:
 
 @pytest.fixture
 def locked(site: Site) -> None:
-    """Have the watcher's lock, for as long as this process runs."""
+    """Hold the watcher's lock until this process ends."""
     file = watchlock.watcher_lock_of(site.config.state.url)
     assert file is not None
     assert not watchlock.is_taken(file)
@@ -145,7 +143,7 @@ def locked(site: Site) -> None:
 
 
 @pytest.mark.usefixtures("locked")
-def test_monitors_see_the_last_error_and_the_last_good_pass(
+def test_readyz_shows_the_last_error_and_the_last_good_pass(
     site: Site, client: FlaskClient, open_site: Open, tree: Tree, clock: Clock
 ) -> None:
     notes = notes_of(site)
@@ -165,7 +163,7 @@ def test_monitors_see_the_last_error_and_the_last_good_pass(
     clock.advance(minutes=2)
     with pytest.raises(ScanError), notes.noting():
         site.refresh()
-    # As a monitor of another process sees it, that has not asked before.
+    # Another process, which has not seen the earlier records, reports the same.
     answer = open_site().app().test_client().get("/readyz")
     assert (answer.status_code, answer.json["ready"]) == (503, False)
     assert "No such file or directory" in answer.json["error"]
@@ -179,16 +177,14 @@ def test_monitors_see_the_last_error_and_the_last_good_pass(
 
 
 @pytest.mark.usefixtures("locked")
-def test_monitors_see_nothing_of_what_an_unforeseen_error_says(
-    site: Site, client: FlaskClient
-) -> None:
+def test_readyz_hides_the_message_of_an_unforeseen_error(site: Site, client: FlaskClient) -> None:
     site.refresh()
     with pytest.raises(ValueError, match="secret"), notes_of(site).noting():
         raise ValueError("postgresql://me:secret@db")
     assert client.get("/readyz").json["error"] == "ValueError; the log says more"
 
 
-def test_monitors_see_that_the_watcher_is_gone(site: Site, client: FlaskClient) -> None:
+def test_readyz_reports_that_no_watcher_is_running(site: Site, client: FlaskClient) -> None:
     notes = notes_of(site)
     notes.note_start()
     with notes.noting():
@@ -203,9 +199,7 @@ def test_monitors_see_that_the_watcher_is_gone(site: Site, client: FlaskClient) 
     assert client.get("/readyz").status_code == 503
 
 
-def test_to_note_a_pass_tells_nobody_that_a_feed_has_changed_and_writes_one_row(
-    site: Site, tree: Tree
-) -> None:
+def test_noting_a_pass_writes_one_row_and_changes_no_generation(site: Site, tree: Tree) -> None:
     tree.write("a.md", "Hi")
     site.refresh()
     before, generation = site.index.meta.all(), site.index.database.generation()
@@ -219,7 +213,7 @@ def test_to_note_a_pass_tells_nobody_that_a_feed_has_changed_and_writes_one_row(
     assert json.loads(after["passes"])["since"] == NOW.timestamp()
 
 
-def test_a_state_that_cannot_be_written_is_told_once_and_the_note_gets_old(
+def test_a_pass_note_that_cannot_be_written_is_logged_once(
     site: Site, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
@@ -235,7 +229,7 @@ def test_a_state_that_cannot_be_written_is_told_once_and_the_note_gets_old(
     assert site.index.meta.get("passes") is None
 
 
-def test_a_pass_by_hand_is_noted_too(tree: Tree, open_site: Open) -> None:
+def test_a_pass_of_the_refresh_command_is_noted(tree: Tree, open_site: Open) -> None:
     site = open_site()
     config = tree.root.with_name("config.yaml")
     config.write_text(
@@ -249,43 +243,42 @@ def test_a_pass_by_hand_is_noted_too(tree: Tree, open_site: Open) -> None:
     assert (passes.good, passes.watched, passes.within) == (True, False, WITHIN)
 
 
-def test_a_pass_gets_on_with_each_folder_article_and_document(
-    site: Site, tree: Tree, clock: Clock
-) -> None:
+def test_a_pass_notes_its_progress(site: Site, tree: Tree, clock: Clock) -> None:
     assert site.index.database.progress.quiet_seconds() is None, "no pass is under way"
     for folder in ("a", "b"):
         tree.write(f"{folder}/1.md", folder)
-    moments: list[float] = []
+    quiet_seconds: list[float] = []
 
     def progress(done: int, total: int) -> None:
         quiet = site.index.database.progress.quiet_seconds()
         assert quiet is not None
-        moments.append(quiet)
+        quiet_seconds.append(quiet)
 
     clock.advance(hours=1)
     site.refresh(progress)
-    assert moments
+    assert quiet_seconds
     assert site.index.database.progress.quiet_seconds() is None
     assert site.index.database.progress.read().alive == (NOW + timedelta(hours=1)).timestamp()
     clock.advance(hours=1)
     site.document("/feeds/all.atom")
     assert site.index.database.progress.read().alive == (NOW + timedelta(hours=1)).timestamp(), (
-        "that was no pass"
+        "a request is no pass"
     )
 
 
-def test_a_long_statement_is_no_hang(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_long_statement_counts_as_progress(tmp_path_factory: pytest.TempPathFactory) -> None:
     index = Index.open(f"sqlite:///{tmp_path_factory.mktemp('state')}/index.db")
-    told: list[float] = []
+    calls = 0
 
-    def clock() -> object:
-        told.append(1)
+    def clock() -> datetime:
+        nonlocal calls
+        calls += 1
         return NOW
 
-    with index.database.progress.under_way(clock), index.database.reading() as connection:  # type: ignore[arg-type]
+    with index.database.progress.under_way(clock), index.database.reading() as connection:
         connection.exec_driver_sql(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)"
             " SELECT count(*) FROM n"
         ).all()
-    assert told, "SQLite was busy, and said so"
+    assert calls, "SQLite reported progress"
     index.close()

@@ -1,4 +1,4 @@
-"""Requests that no client library would send, over raw sockets to a real service."""
+"""Requests that no client library would send, sent over raw sockets to a real service."""
 
 import contextlib
 import re
@@ -13,7 +13,7 @@ FEED = b"GET /feeds/all.atom HTTP/1.1\r\nHost: x\r\n"
 END = b"\r\n"
 BAD_DATE = b"Wed, 23 Feb 2022 13:06:12 +99999999999999"
 
-# Each with the statuses that may come first; None where the connection may be closed unanswered.
+# Each request with its allowed statuses; None if the connection may be closed without an answer.
 REQUESTS: dict[str, tuple[bytes, set[int | None]]] = {
     "a date that overflows": (FEED + b"If-Modified-Since: " + BAD_DATE + b"\r\n" + END, {200}),
     "a page with such a date": (
@@ -111,7 +111,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def first_line(service: Service, request: bytes) -> bytes:
-    """Return the first line of the answer to a request; what is not sent, is not taken."""
+    """Return the first line of the answer; empty if the connection was closed without one."""
     received = b""
     with (
         contextlib.suppress(ConnectionError),  # it was closed before all was sent or read
@@ -127,7 +127,7 @@ def first_line(service: Service, request: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_no_request_is_a_failure_or_harms_the_next_one(service: Service, name: str) -> None:
+def test_a_hostile_request_does_not_harm_the_next_one(service: Service, name: str) -> None:
     request, statuses = REQUESTS[name]
     logged = len(service.log)
     line = first_line(service, request)
@@ -138,7 +138,7 @@ def test_no_request_is_a_failure_or_harms_the_next_one(service: Service, name: s
     assert not re.search("Traceback|panicked", service.log[logged:])
 
 
-def test_the_worker_that_answered_all_of_them_is_the_first(service: Service) -> None:
+def test_hostile_requests_do_not_end_the_worker(service: Service) -> None:
     for request, _ in REQUESTS.values():
         first_line(service, request)
     service.workers(1)
