@@ -54,7 +54,7 @@ def test_a_touched_file_keeps_its_updated() -> None:
     assert after == before
 
 
-def test_white_space_around_the_body_is_nothing_a_reader_sees() -> None:
+def test_white_space_around_the_body_does_not_move_updated() -> None:
     before = only(found(article(body="<p>Body</p>")))
     after = only(
         found(article(body="\n<p>Body</p>\n"), digest="d2", mtime=timedelta(hours=1)), before
@@ -68,7 +68,7 @@ def test_updated_never_moves_back() -> None:
     assert after.updated == WHEN + timedelta(days=9), "the time of the pass, then"
 
 
-def test_a_declared_updated_counts_when_it_moved() -> None:
+def test_a_declared_updated_is_taken_over_when_it_changes() -> None:
     before = only(found(article()))
     declared = WHEN + timedelta(days=2)
     after = only(found(article(title="New", updated=declared), digest="d2"), before)
@@ -88,7 +88,7 @@ def test_a_new_file_under_the_name_of_a_renamed_one_has_an_id_of_its_own() -> No
     assert new.id != moved.id
 
 
-def test_a_copy_belongs_to_the_entry_that_is_there() -> None:
+def test_a_copy_belongs_to_the_entry_of_its_original() -> None:
     original = only(found(article(source="b.html")))
     copy = assign(found(article(source="a.html")), known=(original,))["a.html"]
     assert copy == original
@@ -101,18 +101,18 @@ def test_a_copy_that_was_edited_is_an_article_of_its_own() -> None:
     assert edited.source == "b.html"
 
 
-def test_copies_that_come_together_are_one_entry() -> None:
+def test_copies_found_in_the_same_pass_are_one_entry() -> None:
     both = assign(found(article(source="b.html")), found(article(source="a.html")))
     assert both["a.html"] == both["b.html"]
     assert both["a.html"].source == "a.html"
 
 
-def test_a_file_put_back_has_its_old_id() -> None:
+def test_a_deleted_file_that_comes_back_has_its_old_id() -> None:
     before = gone(only(found(article())))
     assert only(found(article(title="New"), digest="d2"), before).id == before.id
 
 
-def test_a_declared_id_wins_and_stays_as_it_is_when_it_is_a_uri() -> None:
+def test_a_declared_id_that_is_a_uri_is_used_as_it_is() -> None:
     known = only(found(article()))
     assert only(found(article(id="tag:example.org,2024:a")), known).id == "tag:example.org,2024:a"
 
@@ -124,7 +124,7 @@ def test_a_declared_id_that_is_no_uri_becomes_one() -> None:
     assert one.id.startswith("urn:uuid:")
 
 
-def test_keys_are_fit_for_an_address() -> None:
+def test_a_key_can_stand_in_an_address() -> None:
     assert only(found(article(id="https://x.org/?a=/../b"))).key.isalnum()
 
 

@@ -26,7 +26,7 @@ def told(site: Site) -> list[str]:
 # --- files that are being written
 
 
-def test_a_file_that_may_still_be_being_written_waits(
+def test_a_file_changed_within_the_settle_time_waits(
     open_site: Open, tree: Tree, clock: Clock
 ) -> None:
     tree.write("1.html", ONE)
@@ -46,7 +46,7 @@ def test_a_file_that_may_still_be_being_written_waits(
     assert items(site)[0]["content_html"] == "<p>2</p>"
 
 
-def test_while_a_file_is_being_rewritten_its_last_version_stays(
+def test_the_last_version_stays_while_a_file_is_rewritten(
     open_site: Open, tree: Tree, clock: Clock
 ) -> None:
     tree.write("1.html", ONE)
@@ -60,7 +60,7 @@ def test_while_a_file_is_being_rewritten_its_last_version_stays(
     assert site.document("/feeds/all.atom") == before
 
 
-def test_a_file_from_a_clock_that_is_ahead_waits_until_it_stands_still(
+def test_a_file_with_a_time_in_the_future_waits_until_it_stops_changing(
     open_site: Open, tree: Tree, clock: Clock
 ) -> None:
     file = tree.write("1.html", ONE)
@@ -74,7 +74,7 @@ def test_a_file_from_a_clock_that_is_ahead_waits_until_it_stands_still(
     assert item["date_modified"] <= clock.now.isoformat(), "never later than our own clock"
 
 
-def test_nothing_is_served_before_the_first_files_are_whole(
+def test_no_feed_is_served_before_the_first_files_have_settled(
     open_site: Open, tree: Tree, clock: Clock
 ) -> None:
     from feedsvc.errors import NotReadyError
@@ -89,7 +89,7 @@ def test_nothing_is_served_before_the_first_files_are_whole(
     assert titles(site) == ["One"]
 
 
-def test_a_file_that_never_stands_still_does_not_keep_the_others_waiting(
+def test_a_file_that_keeps_changing_does_not_delay_other_files(
     open_site: Open, tree: Tree, clock: Clock
 ) -> None:
     tree.write("1.html", ONE)
@@ -102,7 +102,7 @@ def test_a_file_that_never_stands_still_does_not_keep_the_others_waiting(
     assert titles(site) == ["One"]
 
 
-def test_a_file_too_long_is_a_problem_and_is_not_opened(
+def test_a_file_over_the_size_limit_is_a_problem_and_is_not_opened(
     open_site: Open, tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write("1.html", ONE + "x" * 2000)
@@ -139,7 +139,7 @@ def test_a_file_that_cannot_be_read_keeps_its_last_version_and_is_tried_again(
 FUTURE = ONE.replace("2022-01-01T00:00:00Z", "2026-03-01T12:30:00Z")
 
 
-def test_an_article_of_the_future_appears_when_it_is_due_without_a_change(
+def test_an_article_dated_in_the_future_appears_when_it_is_due(
     site: Site, tree: Tree, clock: Clock
 ) -> None:
     tree.write("1.html", FUTURE)
@@ -158,7 +158,7 @@ def test_an_article_of_the_future_appears_when_it_is_due_without_a_change(
     assert site.entries.entry(items(site)[0]["url"].rpartition("/")[2]).title == "One"
 
 
-def test_a_held_article_has_no_page_and_no_feed_of_its_own(site: Site, tree: Tree) -> None:
+def test_an_article_that_is_not_due_yet_starts_no_feed(site: Site, tree: Tree) -> None:
     tree.write("1.html", FUTURE.replace("news", "secret"))
     site.refresh()
     assert [one.slug for one in site.entries.listings()] == ["all"]
@@ -166,14 +166,16 @@ def test_a_held_article_has_no_page_and_no_feed_of_its_own(site: Site, tree: Tre
         site.document("/feeds/secret.atom")
 
 
-def test_the_future_may_be_published_at_once(open_site: Open, tree: Tree) -> None:
+def test_articles_of_the_future_can_be_published_at_once(open_site: Open, tree: Tree) -> None:
     tree.write("1.html", FUTURE)
     site = open_site(articles={"future": "publish"})
     assert site.refresh().again_in is None
     assert titles(site) == ["One"]
 
 
-def test_dates_without_a_zone_are_in_that_of_their_category(open_site: Open, tree: Tree) -> None:
+def test_dates_without_a_zone_are_in_the_zone_of_their_category(
+    open_site: Open, tree: Tree
+) -> None:
     tree.write("1.html", ONE.replace("2022-01-01T00:00:00Z", "2022-01-01 00:00"))
     tree.write(
         "2.html", TWO.replace("2022-01-02T00:00:00Z", "2022-01-01 00:00").replace("news", "x")
@@ -192,7 +194,7 @@ def test_dates_without_a_zone_are_in_that_of_their_category(open_site: Open, tre
 # --- twins
 
 
-def test_two_files_of_one_original_are_one_entry_and_the_second_is_named(
+def test_two_files_with_one_link_are_one_entry_and_the_second_is_a_problem(
     site: Site, tree: Tree
 ) -> None:
     head = "link: https://o.example.org/p/1\n"
@@ -209,7 +211,7 @@ def test_two_files_of_one_original_are_one_entry_and_the_second_is_named(
     assert (after["id"], after["title"]) == (before[0]["id"], "Two")
 
 
-def test_a_copy_whose_original_is_edited_becomes_an_article_at_once(
+def test_a_copy_becomes_an_article_when_its_original_is_edited(
     site: Site, tree: Tree, clock: Clock
 ) -> None:
     tree.write("b.html", ONE)
@@ -228,14 +230,14 @@ def test_a_copy_whose_original_is_edited_becomes_an_article_at_once(
     assert {item["title"]: item["id"] for item in items(site)} == settled
 
 
-def test_the_address_of_a_whole_site_makes_no_twins(site: Site, tree: Tree) -> None:
+def test_articles_that_link_to_one_home_page_stay_separate(site: Site, tree: Tree) -> None:
     for name, text in (("1.html", ONE), ("2.html", TWO)):
         tree.write(name, text.replace("title", "link: https://o.example.org/\ntitle"))
     assert told(site) == []
     assert titles(site) == ["Two", "One"]
 
 
-def test_what_looks_the_same_to_a_reader_is_the_same_article(site: Site, tree: Tree) -> None:
+def test_files_that_look_the_same_to_a_reader_are_one_article(site: Site, tree: Tree) -> None:
     tree.write("1.html", ONE)
     site.refresh()
     before = items(site)
@@ -244,7 +246,7 @@ def test_what_looks_the_same_to_a_reader_is_the_same_article(site: Site, tree: T
     assert items(site) == before
 
 
-def test_one_declared_id_in_two_files_is_one_entry(site: Site, tree: Tree) -> None:
+def test_two_files_with_one_declared_id_are_one_entry(site: Site, tree: Tree) -> None:
     tree.write("1.html", ONE.replace("title", "guid: tag:x,2024:1\ntitle"))
     tree.write("2.html", TWO.replace("title", "guid: tag:x,2024:1\ntitle"))
     (what,) = told(site)
@@ -252,7 +254,7 @@ def test_one_declared_id_in_two_files_is_one_entry(site: Site, tree: Tree) -> No
     assert titles(site) == ["One"]
 
 
-def test_white_space_in_front_matter_moves_nothing(site: Site, tree: Tree, clock: Clock) -> None:
+def test_white_space_in_front_matter_changes_no_feed(site: Site, tree: Tree, clock: Clock) -> None:
     tree.write("1.html", ONE)
     site.refresh()
     before = site.document("/feeds/all.atom")
@@ -265,7 +267,7 @@ def test_white_space_in_front_matter_moves_nothing(site: Site, tree: Tree, clock
 # --- the directory itself
 
 
-def test_an_unmounted_disk_takes_nothing_away_until_the_operator_says_so(
+def test_an_unmounted_disk_removes_no_article_until_the_operator_accepts_it(
     site: Site, tree: Tree
 ) -> None:
     tree.write("1.html", ONE)
@@ -280,7 +282,7 @@ def test_an_unmounted_disk_takes_nothing_away_until_the_operator_says_so(
     assert site.refresh().articles == 0
 
 
-def test_a_directory_that_was_emptied_is_empty(site: Site, tree: Tree) -> None:
+def test_deleting_the_last_file_empties_the_feed(site: Site, tree: Tree) -> None:
     tree.write("1.html", ONE)
     site.refresh()
     tree.remove("1.html")
@@ -315,7 +317,9 @@ def test_a_folder_that_cannot_be_listed_keeps_its_articles_and_is_named(
     "name",
     ["a b.md", "100%.md", "新闻－一.md", "a\nb.md", "🙂.md", "a?b&c=d.md", "x" * 250 + ".md"],
 )
-def test_odd_names_are_articles_like_any_other(site: Site, tree: Tree, name: str) -> None:
+def test_files_with_odd_names_are_articles_like_any_other(
+    site: Site, tree: Tree, name: str
+) -> None:
     tree.write(name, ONE)
     assert told(site) == []
     assert titles(site) == ["One"]
@@ -363,7 +367,7 @@ def test_an_exported_ledger_brings_the_ids_to_another_machine(
     assert [*map(journal.line, new.index.ledger.all())] == [*map(journal.line, exported)]
 
 
-def test_a_file_that_goes_right_after_an_import_goes_from_the_feeds(site: Site, tree: Tree) -> None:
+def test_a_file_deleted_right_after_an_import_leaves_the_feeds(site: Site, tree: Tree) -> None:
     tree.write("1.html", ONE)
     site.refresh()
     site.index.import_ledger(list(site.index.ledger.all()))
@@ -373,7 +377,7 @@ def test_a_file_that_goes_right_after_an_import_goes_from_the_feeds(site: Site, 
 
 
 @pytest.mark.parametrize("line", ["x", "[]", "{}", '{"id": 1}', '{"id": "a"}'])
-def test_what_is_no_ledger_is_refused_whole(line: str) -> None:
+def test_a_ledger_with_a_broken_line_is_refused_whole(line: str) -> None:
     with pytest.raises(LedgerError, match="line 2 is not one of a ledger"):
         journal.parse_all(["", line])
 

@@ -60,7 +60,7 @@ def put_socket(file: Path) -> None:
 @pytest.mark.parametrize("put", [put_pipe, put_folder, put_socket])
 @pytest.mark.parametrize("links", ["inside", "anywhere", "never"])
 @pytest.mark.usefixtures("_both_ways")
-def test_what_took_the_name_of_a_file_and_is_none_is_no_file(
+def test_a_pipe_folder_or_socket_in_the_place_of_a_file_is_not_read(
     root: Path, put: Callable[[Path], None], links: Links
 ) -> None:
     directory = Directory(root, INCLUDE, links)
@@ -88,7 +88,7 @@ def in_time(work: Callable[[], object]) -> None:
     assert done[0]
 
 
-def test_a_device_that_took_the_name_of_a_file_is_not_read(root: Path) -> None:
+def test_a_device_in_the_place_of_a_file_is_not_read(root: Path) -> None:
     (root / "a.md").unlink()
     (root / "a.md").symlink_to("/dev/zero")
     with pytest.raises(FileNotFoundError):
@@ -97,9 +97,7 @@ def test_a_device_that_took_the_name_of_a_file_is_not_read(root: Path) -> None:
 
 @pytest.mark.parametrize("links", ["inside", "never"])
 @pytest.mark.usefixtures("_both_ways")
-def test_a_link_that_took_the_name_of_a_file_leads_nowhere_outside(
-    root: Path, links: Links
-) -> None:
+def test_a_link_in_the_place_of_a_file_does_not_lead_outside(root: Path, links: Links) -> None:
     directory = Directory(root, INCLUDE, links)
     directory.scan()
     (root / "a.md").unlink()
@@ -111,9 +109,7 @@ def test_a_link_that_took_the_name_of_a_file_leads_nowhere_outside(
 
 @pytest.mark.parametrize("links", ["inside", "never"])
 @pytest.mark.usefixtures("_both_ways")
-def test_a_link_that_took_the_name_of_a_folder_leads_nowhere_outside(
-    root: Path, links: Links
-) -> None:
+def test_a_link_in_the_place_of_a_folder_does_not_lead_outside(root: Path, links: Links) -> None:
     directory = Directory(root, INCLUDE, links)
     directory.scan()
     (root / "b").rename(root / "d")
@@ -132,7 +128,7 @@ def test_a_link_that_took_the_name_of_a_folder_leads_nowhere_outside(
     ],
 )
 @pytest.mark.usefixtures("_both_ways")
-def test_links_are_opened_as_far_as_they_are_followed(
+def test_reading_follows_the_same_links_as_the_scan(
     root: Path, links: Links, near: bytes, far: bytes
 ) -> None:
     (root / "near.md").symlink_to("b/c.md")
@@ -147,7 +143,7 @@ def test_links_are_opened_as_far_as_they_are_followed(
 
 @pytest.mark.parametrize("links", ["inside", "never"])
 @pytest.mark.usefixtures("_both_ways")
-def test_the_directory_itself_may_be_reached_by_a_link(root: Path, links: Links) -> None:
+def test_the_articles_directory_may_be_a_link(root: Path, links: Links) -> None:
     (root.parent / "link").symlink_to(root)
     directory = Directory(root.parent / "link", INCLUDE, links)
     assert [directory.read(source) for source in directory.scan().signatures] == [b"inside"] * 2
@@ -155,9 +151,7 @@ def test_the_directory_itself_may_be_reached_by_a_link(root: Path, links: Links)
 
 @pytest.mark.parametrize("links", ["inside", "never"])
 @pytest.mark.usefixtures("_both_ways")
-def test_the_directory_may_be_moved_and_its_link_may_lead_elsewhere(
-    root: Path, links: Links
-) -> None:
+def test_the_link_to_the_articles_directory_may_be_changed(root: Path, links: Links) -> None:
     link = root.parent / "link"
     link.symlink_to(root)
     directory = Directory(link, INCLUDE, links)
@@ -176,7 +170,7 @@ def test_the_directory_may_be_moved_and_its_link_may_lead_elsewhere(
 
 
 @pytest.mark.parametrize("links", ["inside", "never"])
-def test_a_file_that_loses_its_name_while_it_is_read_is_read(
+def test_a_file_deleted_while_it_is_read_is_read_whole(
     root: Path, links: Links, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # An editor that saves puts a new file in the place of the one that is open.
@@ -192,7 +186,7 @@ def test_a_file_that_loses_its_name_while_it_is_read_is_read(
 
 @pytest.mark.parametrize("links", ["inside", "never"])
 @pytest.mark.usefixtures("_both_ways")
-def test_nothing_outside_is_read_however_often_a_link_is_swapped(root: Path, links: Links) -> None:
+def test_no_file_outside_is_read_while_links_are_swapped(root: Path, links: Links) -> None:
     """A thread swaps a file, and a folder, for links to the outside while they are read."""
     directory = Directory(root, INCLUDE, links)
     (root / "file").write_bytes(b"inside")
@@ -242,7 +236,7 @@ def test_an_article_swapped_for_a_link_between_scan_and_reading_is_not_published
     assert titles(site) == []
 
 
-def test_a_pipe_in_the_place_of_an_article_holds_up_no_pass(
+def test_a_pipe_in_the_place_of_an_article_does_not_block_a_pass(
     site: Site, tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write("a.md", "---\ntitle: A\n---\ntext")
@@ -265,7 +259,7 @@ def test_a_pipe_in_the_place_of_an_article_holds_up_no_pass(
     assert sorted(titles(site)) == ["A again", "B"]
 
 
-def test_no_more_is_read_than_was_asked_for(root: Path) -> None:
+def test_reading_returns_no_more_bytes_than_asked_for(root: Path) -> None:
     (root / "a.md").write_bytes(b"x" * 300_000)
     directory = Directory(root, INCLUDE)
     assert [len(directory.read("a.md", most)) for most in (0, 1, 250_000, 300_001, -1)] == [
@@ -289,7 +283,7 @@ def test_a_file_that_has_grown_since_the_scan_is_not_read_whole(
     assert problem.what == "the file is longer than articles.max_bytes (more than 1024)"
 
 
-def test_an_open_file_is_closed_whatever_it_was(root: Path) -> None:
+def test_opening_a_file_leaves_no_descriptor_open(root: Path) -> None:
     (root / "out.md").symlink_to("../outside/a.md")
     (root / "in.md").symlink_to("b/c.md")
     os.mkfifo(root / "pipe.md")
@@ -313,7 +307,7 @@ def media(tree: Tree, site: Site) -> FlaskClient:
     return site.app().test_client()
 
 
-def test_a_pipe_in_the_place_of_an_image_holds_up_nobody(media: FlaskClient, tree: Tree) -> None:
+def test_a_pipe_in_the_place_of_an_image_is_a_404_at_once(media: FlaskClient, tree: Tree) -> None:
     (tree.root / "x.png").unlink()
     os.mkfifo(tree.root / "x.png")
     in_time(lambda: media.get("/media/x.png").status_code == 404)
@@ -338,7 +332,7 @@ def test_an_image_swapped_for_a_link_as_it_is_opened_is_not_served(
     ("links", "inside", "outside"),
     [("inside", 200, 404), ("never", 404, 404), ("anywhere", 200, 200)],
 )
-def test_links_to_media_are_followed_as_those_to_articles(
+def test_links_to_media_are_followed_like_links_to_articles(
     open_site: Callable[..., Site], tree: Tree, links: Links, inside: int, outside: int
 ) -> None:
     tree.write("x.png", b"inside")
@@ -351,7 +345,7 @@ def test_links_to_media_are_followed_as_those_to_articles(
 
 
 @pytest.mark.parametrize("links", ["inside", "never", "anywhere"])
-def test_what_stands_for_odd_bytes_in_a_name_leads_nowhere_else(
+def test_escaped_bytes_in_a_media_path_do_not_lead_outside(
     open_site: Callable[..., Site], tree: Tree, links: Links
 ) -> None:
     (tree.root.parent / "secret.png").write_bytes(SECRET)
@@ -361,7 +355,9 @@ def test_what_stands_for_odd_bytes_in_a_name_leads_nowhere_else(
         assert client.get(f"/media/{path}").status_code == 404
 
 
-def test_an_image_with_the_time_of_another_has_another_etag(media: FlaskClient, tree: Tree) -> None:
+def test_a_changed_image_with_the_same_time_has_another_etag(
+    media: FlaskClient, tree: Tree
+) -> None:
     before = media.get("/media/x.png", buffered=True).headers["ETag"]
     tree.write("x.png", b"INSIDE")  # its time is that of the clock, which stands still
     response = media.get("/media/x.png", headers={"If-None-Match": before}, buffered=True)

@@ -83,13 +83,13 @@ def test_twice_the_size_is_twice_the_work(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", pathologies.ALL)
-def test_the_cost_that_is_foreseen_is_not_less_than_the_work(name: str) -> None:
+def test_the_estimated_cost_covers_the_work(name: str) -> None:
     markup, make = pathologies.ALL[name]
     assert work_of(name, SIZE) <= MOST_WORK * (content.seconds(make(SIZE), markup) + 0.0002)
 
 
 @pytest.mark.parametrize("name", pathologies.ALL)
-def test_what_comes_out_is_bounded_balanced_and_stays(name: str) -> None:
+def test_the_cleaned_html_is_bounded_balanced_and_stable(name: str) -> None:
     markup, make = pathologies.ALL[name]
     body = make(SIZE // 3)
     cleaned = content.clean(body, markup, cleaning.POLICY)
@@ -100,7 +100,7 @@ def test_what_comes_out_is_bounded_balanced_and_stays(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in pathologies.HTML if "opened again" in name])
-def test_what_is_opened_again_and_again_makes_no_tree_far_larger_than_its_source(name: str) -> None:
+def test_reopened_formatting_makes_no_tree_far_larger_than_its_source(name: str) -> None:
     body = pathologies.HTML[name](50_000)
     tree = html5.parse(body)
     assert sum(1 for _ in tree.descendants) <= 5 * body.count("<") + 3_000
@@ -118,7 +118,7 @@ RULES = Cleaning(
 
 
 @pytest.mark.parametrize("name", ["divisions", "five ways of formatting", "fonts", "headings"])
-def test_rules_take_no_more(name: str) -> None:
+def test_twice_the_size_is_twice_the_work_with_rules(name: str) -> None:
     policy = content.Policy(
         link_base="https://h.example/", media_base="https://h.example/", cleaning=RULES, title="x"
     )
@@ -128,7 +128,7 @@ def test_rules_take_no_more(name: str) -> None:
     assert work(lambda: content.clean(whole, "html", policy)) <= 2.5 * first
 
 
-def test_work_that_grows_with_the_square_would_be_seen() -> None:
+def test_quadratic_work_would_be_seen() -> None:
     written = "def ours(size):\n for one in range(size):\n  for two in range(size):\n   two"
     found: dict[str, Any] = {}
     exec(compile(written, f"{OURS}x.py", "exec"), found)
@@ -146,13 +146,13 @@ def test_the_benchmark_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert megabytes > 10
 
 
-def test_the_memory_of_who_measures_does_not_count() -> None:
+def test_the_memory_of_the_measuring_process_does_not_count() -> None:
     ballast = b"x" * 400_000_000
     assert cleaning.cost("ampersands", 2000).megabytes < 300
     assert cleaning.most_megabytes() > len(ballast) / 1e6
 
 
-def test_a_promise_that_is_broken_is_named() -> None:
+def test_the_report_names_each_broken_promise() -> None:
     small = cleaning.Cost(seconds=1.0, megabytes=100.0)
     kept = cleaning.Figure(
         name="kept", whole=cleaning.Cost(seconds=1.9, megabytes=299), half=small, at_once=0.05

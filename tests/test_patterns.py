@@ -44,7 +44,7 @@ def inline(tree: ast.Module) -> Iterator[str]:
                     yield ast.unparse(call)
 
 
-def test_every_pattern_is_a_global_so_that_it_is_tried() -> None:
+def test_every_pattern_is_defined_at_module_level() -> None:
     found = {
         source: calls
         for file in sorted(PACKAGE.rglob("*.py"))

@@ -61,7 +61,7 @@ def test_a_file_that_cannot_be_read_within_limits_is_named_and_the_others_are_re
     assert not outcomes[f"{trouble}.md"].again, "it would take as long at the next pass"
 
 
-def test_a_failure_that_nobody_foresaw_is_logged_once_with_its_traceback(
+def test_an_unexpected_error_is_logged_once_with_its_traceback(
     tree: Tree, strange: Callable[[], dict[str, Outcome]], caplog: pytest.LogCaptureFixture
 ) -> None:
     write(tree, "raise")
@@ -72,7 +72,7 @@ def test_a_failure_that_nobody_foresaw_is_logged_once_with_its_traceback(
     assert "KeyError: 'what nobody foresaw'" in record.getMessage()
 
 
-def test_a_file_during_which_the_process_ended_once_has_a_second_chance(
+def test_a_file_is_read_again_when_the_process_ended_once(
     tree: Tree, strange: Callable[[], dict[str, Outcome]]
 ) -> None:
     write(tree, "a", "once", "z")
@@ -95,7 +95,7 @@ def test_a_process_that_does_not_answer_is_given_up(
     reader.close()
 
 
-def test_what_a_child_says_is_what_was_read_in_this_process(tree: Tree, open_site: Open) -> None:
+def test_an_outcome_is_the_same_after_its_way_from_a_child(tree: Tree, open_site: Open) -> None:
     tree.write(
         "all.html",
         "---\ntitle: 全部\nid: x\nauthors: [{name: A, url: 'https://a.example/'}, B]\n"

@@ -135,7 +135,7 @@ class Counted:
         return self.app.test_client()
 
 
-def test_what_was_answered_once_does_not_ask_the_application_again(ready: Site) -> None:
+def test_a_repeated_request_does_not_reach_the_application(ready: Site) -> None:
     counted = Counted(ready)
     client = counted.client()
     tag = client.get(ATOM).headers["ETag"]
@@ -167,7 +167,7 @@ def test_the_index_is_asked_for_changes_ten_times_a_second_at_most(
     assert b"new" in client.get(ATOM).data
 
 
-def test_while_one_thread_asks_what_has_changed_the_others_answer(
+def test_other_threads_answer_while_one_asks_for_changes(
     ready: Site, tree: Tree, clock: Clock
 ) -> None:
     asking, go = threading.Event(), threading.Event()
@@ -224,7 +224,9 @@ def test_a_change_drops_only_the_answers_that_it_touches(
     assert b"in no feed of a term" in client.get(ATOM).data
 
 
-def test_a_date_that_is_not_yet_is_not_given_again(site: Site, tree: Tree, clock: Clock) -> None:
+def test_an_answer_with_a_date_still_to_come_is_not_kept(
+    site: Site, tree: Tree, clock: Clock
+) -> None:
     for name in ("a.html", "b.html"):  # the second change in a second is dated to the next one
         tree.write(name, f"<p>{name}</p>")
         site.refresh()
@@ -236,7 +238,7 @@ def test_a_date_that_is_not_yet_is_not_given_again(site: Site, tree: Tree, clock
     assert counted.asked == 2
 
 
-def test_while_the_state_cannot_be_read_what_was_answered_is_answered_again(
+def test_known_responses_are_served_while_the_state_cannot_be_read(
     ready: Site,
 ) -> None:
     broken = [False]
@@ -253,7 +255,7 @@ def test_while_the_state_cannot_be_read_what_was_answered_is_answered_again(
     assert counted.asked == 1
 
 
-def test_memory_is_bounded_and_what_is_asked_for_stays(ready: Site) -> None:
+def test_memory_is_bounded_and_the_answers_in_use_stay(ready: Site) -> None:
     size = len(ready.document(ATOM).body)
     counted = Counted(ready, most_bytes=5 * (size + 2000))
     client = counted.client()

@@ -37,7 +37,7 @@ def stages(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> i
 
 @pytest.mark.parametrize("known_by", KNOWN_BY)
 @pytest.mark.parametrize("folder", ["", "moved/"])
-def test_files_that_each_take_their_neighbours_name_keep_their_ids(
+def test_files_that_rotate_their_names_keep_their_ids(
     tree: Tree, clock: Clock, open_site: Open, *, stages: int, known_by: str, folder: str
 ) -> None:
     for n in range(NUMBER):
@@ -79,7 +79,7 @@ def test_an_article_under_the_name_of_one_that_was_moved_aside_is_a_new_one(
     assert len(set(after.values())) == 2
 
 
-def test_an_edit_beside_a_copy_of_what_names_the_same_original_keeps_its_id(
+def test_an_edited_file_keeps_its_id_beside_a_copy_of_its_old_text(
     tree: Tree, clock: Clock, open_site: Open
 ) -> None:
     tree.write("a.md", text(1, "link"))
@@ -95,7 +95,7 @@ def test_an_edit_beside_a_copy_of_what_names_the_same_original_keeps_its_id(
 
 
 @pytest.mark.parametrize("first", ["a.md", "b.md"])
-def test_two_files_swap_their_names_though_only_one_is_told_of_at_first(
+def test_files_that_swap_names_keep_their_ids_when_one_event_is_late(
     tree: Tree, clock: Clock, open_site: Open, first: str
 ) -> None:
     for n, name in enumerate(("a.md", "b.md")):

@@ -46,12 +46,12 @@ def test_names_may_hold_anything_a_file_system_allows(tmp_path: Path) -> None:
     [".hidden.md", ".git/a.md", "a.md~", "#a.md#", ".#a.md", ".a.md.swp", "a.md.swp", "a.md.part",
      "b.tmp", "~$a.md", "~$office.MD", "a.md.filepart", ".DS_Store", "._a.md", "4913"],
 )  # fmt: skip
-def test_what_editors_and_downloads_leave_behind_is_passed_over(tmp_path: Path, name: str) -> None:
+def test_temporary_files_of_editors_and_downloads_are_ignored(tmp_path: Path, name: str) -> None:
     root = tmp_path / "articles"
     assert scan(root, name, "a.txt") == ["a.txt"]
 
 
-def test_an_extension_counts_in_upper_and_lower_case(tmp_path: Path) -> None:
+def test_the_case_of_an_extension_does_not_matter(tmp_path: Path) -> None:
     names = ["a.MD", "b.Md", "c.md", "d/E.TXT", "news/f.HTML"]
     assert scan(tmp_path, *names, "News/g.html", "news/h/i.HTML", "j.mdx", "md", ".MD") == names
     directory = Directory(tmp_path, INCLUDE)
@@ -71,14 +71,14 @@ def test_an_extension_counts_in_upper_and_lower_case(tmp_path: Path) -> None:
         ("**/*", ["4913", "a.MD", "a.md", "b.d/x"]),
     ],
 )
-def test_only_an_extension_in_letters_counts_in_any_case(
+def test_only_a_plain_extension_matches_in_any_case(
     tmp_path: Path, pattern: str, found: list[str]
 ) -> None:
     scan(tmp_path, "a.md", "a.MD", "b.d/x", "~$a.md", "4913")
     assert list(Directory(tmp_path, (pattern,)).scan().signatures) == found
 
 
-def test_what_a_folder_is_called_by_number_is_walked(tmp_path: Path) -> None:
+def test_a_folder_named_like_a_temporary_file_is_scanned(tmp_path: Path) -> None:
     assert scan(tmp_path, "4913/a.md", "~x/b.md", "~c.md") == ["4913/a.md", "~c.md", "~x/b.md"]
 
 
@@ -90,7 +90,7 @@ def test_what_a_folder_is_called_by_number_is_walked(tmp_path: Path) -> None:
         ("anywhere", ["a.md", "b/c.md", "link.md", "out.md", "outfolder/d.md"]),
     ],
 )
-def test_links_are_followed_as_far_as_allowed_and_circles_end(
+def test_links_are_followed_as_configured_and_circles_end(
     tmp_path: Path, links: Links, found: list[str]
 ) -> None:
     root = tmp_path / "articles"
@@ -107,7 +107,7 @@ def test_links_are_followed_as_far_as_allowed_and_circles_end(
     assert list(Directory(root, INCLUDE, links).scan().signatures) == found
 
 
-def test_what_is_no_file_is_no_article(tmp_path: Path) -> None:
+def test_pipes_and_folders_are_no_articles(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.md")
     (tmp_path / "folder.md").mkdir()
     assert scan(tmp_path, "a.md") == ["a.md"]
@@ -122,12 +122,12 @@ def test_a_changed_file_has_another_signature(tmp_path: Path) -> None:
     assert directory.scan().signatures != before
 
 
-def test_a_directory_that_is_not_there_is_an_error_not_an_empty_one(tmp_path: Path) -> None:
+def test_a_missing_directory_is_an_error_not_an_empty_one(tmp_path: Path) -> None:
     with pytest.raises(ScanError, match="No such file"):
         Directory(tmp_path / "gone", INCLUDE).scan()
 
 
-def test_an_article_is_read_as_it_is(tmp_path: Path) -> None:
+def test_a_file_is_read_byte_for_byte(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_bytes(b"\xff\r\n\0")
     assert Directory(tmp_path, INCLUDE).read("a.md") == b"\xff\r\n\0"
 
@@ -140,7 +140,7 @@ def test_a_name_that_is_not_utf_8_is_written_out_and_read_back(tmp_path: Path) -
     assert directory.read(r"b\xff/\xe4.md") == b"odd"
 
 
-def test_of_two_files_with_one_source_the_one_that_is_so_called_counts(tmp_path: Path) -> None:
+def test_a_literal_name_counts_before_an_escaped_name_that_looks_the_same(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"\xe4.md")).write_text("odd")
     (tmp_path / r"\xe4.md").write_text("literal")
     directory = Directory(tmp_path, INCLUDE)
@@ -155,7 +155,7 @@ ENDING = st.sampled_from([".md", ".MD", ".tar.md", ".swp", ".part", ".md~", ".md
 
 @given(st.lists(st.tuples(NAME, ENDING).map("".join), max_size=8))
 @settings(deadline=None, max_examples=60)
-def test_the_end_of_a_name_tells_what_the_whole_pattern_would(names: list[str]) -> None:
+def test_matching_by_extension_agrees_with_the_whole_pattern(names: list[str]) -> None:
     include = ("**/*.md", "**/*.swp", "**/*.tar.md", "**/*.tmp", "**/*~")
     wanted, _ = glob.translate(list(include), flags=glob.GLOBSTAR | glob.FORCEUNIX)
     hidden = re.compile(
@@ -175,7 +175,7 @@ def known(directory: Directory) -> dict[str, int]:
     return folder_digests(directory.scan().signatures.items())
 
 
-def test_a_tally_is_another_one_when_anything_has_changed_and_only_then(tmp_path: Path) -> None:
+def test_the_folder_digests_change_only_when_a_file_changes(tmp_path: Path) -> None:
     directory = Directory(tmp_path, INCLUDE)
     (tmp_path / "link.md").symlink_to("b/c.md")
     (tmp_path / "again").symlink_to("d")
@@ -200,7 +200,7 @@ def test_a_tally_is_another_one_when_anything_has_changed_and_only_then(tmp_path
         before = after
 
 
-def test_a_later_pass_over_everything_looks_again_only_where_it_differs(
+def test_a_later_pass_scans_only_the_folders_that_changed(
     site: Site, tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for source in ("a/b.md", "a/c/d.md", "e/f.md"):
@@ -252,7 +252,7 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return names
 
 
-def test_a_file_that_cannot_be_looked_at_is_named(tmp_path: Path, refused: set[str]) -> None:
+def test_a_file_whose_status_cannot_be_read_is_named(tmp_path: Path, refused: set[str]) -> None:
     scan(tmp_path, "a.md", "b/c.md", "b/d.md")
     directory = Directory(tmp_path, INCLUDE)
     directory.scan()
@@ -266,7 +266,7 @@ def test_a_file_that_cannot_be_looked_at_is_named(tmp_path: Path, refused: set[s
     assert look(directory, "b/d.md").unreadable == ()
 
 
-def test_an_article_that_cannot_be_looked_at_stays_as_it_was(
+def test_an_article_whose_status_cannot_be_read_stays_published(
     site: Site, tree: Tree, refused: set[str]
 ) -> None:
     for source in ("a.md", "b/c.md", "b/d.md", "e/f.md"):
@@ -293,7 +293,7 @@ def look(directory: Directory, *sources: str) -> PartialScan:
     return seen
 
 
-def test_a_look_sees_what_is_at_a_place_and_below_it(tmp_path: Path) -> None:
+def test_a_partial_scan_finds_the_files_at_a_place_and_below(tmp_path: Path) -> None:
     scan(tmp_path, "a.md", "b/c.md", "b/d/e.md", "b/.f/g.md", "b/h.pdf", "bb.md", "news/i.html")
     directory = Directory(tmp_path, INCLUDE)
     directory.scan()
@@ -303,14 +303,14 @@ def test_a_look_sees_what_is_at_a_place_and_below_it(tmp_path: Path) -> None:
         assert look(directory, none).signatures == {}
 
 
-def test_a_look_names_the_places_it_saw_without_those_below_others(tmp_path: Path) -> None:
+def test_a_partial_scan_names_no_place_below_another(tmp_path: Path) -> None:
     scan(tmp_path, "a.md")
     directory = Directory(tmp_path, INCLUDE)
     directory.scan()
     assert look(directory, "b/c/d.md", "b", "b-c", "b/e.md", "a.md").within == ("a.md", "b", "b-c")
 
 
-def test_only_a_scan_can_tell_before_the_first_and_of_the_whole(tmp_path: Path) -> None:
+def test_a_partial_scan_needs_an_earlier_scan_and_a_place(tmp_path: Path) -> None:
     scan(tmp_path, "a.md")
     directory = Directory(tmp_path, INCLUDE)
     assert directory.scan_places(["a.md"]) is None
@@ -320,7 +320,7 @@ def test_only_a_scan_can_tell_before_the_first_and_of_the_whole(tmp_path: Path) 
     assert directory.scan_places(["a.md", ""]) is None
 
 
-def test_only_a_scan_can_tell_when_another_directory_is_in_its_place(tmp_path: Path) -> None:
+def test_there_is_no_partial_scan_of_a_directory_that_was_replaced(tmp_path: Path) -> None:
     root = tmp_path / "articles"
     scan(root, "a.md")
     directory = Directory(root, INCLUDE)
@@ -331,7 +331,7 @@ def test_only_a_scan_can_tell_when_another_directory_is_in_its_place(tmp_path: P
     assert directory.scan_places(["a.md"]) is None
 
 
-def test_only_a_scan_can_tell_where_links_lead(tmp_path: Path) -> None:
+def test_there_is_no_partial_scan_of_new_links(tmp_path: Path) -> None:
     scan(tmp_path, "a.md", "b/c.md")
     directory, never = Directory(tmp_path, INCLUDE), Directory(tmp_path, INCLUDE, "never")
     directory.scan(), never.scan()
@@ -345,7 +345,7 @@ def test_only_a_scan_can_tell_where_links_lead(tmp_path: Path) -> None:
     assert list(look(directory, "new/d.md").signatures) == ["new/d.md"]
 
 
-def test_a_path_becomes_the_source_to_look_at(tmp_path: Path) -> None:
+def test_source_of_returns_the_source_of_a_path(tmp_path: Path) -> None:
     root = tmp_path / "articles"
     scan(root, "a.md", "b/c.md")
     (tmp_path / "linked").symlink_to(root)
@@ -364,7 +364,7 @@ def test_a_path_becomes_the_source_to_look_at(tmp_path: Path) -> None:
         assert directory.source_of(tmp_path) == ""
 
 
-def test_a_path_that_has_to_do_with_a_link_asks_for_a_scan(tmp_path: Path) -> None:
+def test_source_of_asks_for_a_whole_scan_of_paths_behind_links(tmp_path: Path) -> None:
     root, outside = tmp_path / "articles", tmp_path / "outside"
     scan(root, "a.md", "b/c.md", "d/e.md", "d/f/g.md")
     scan(outside, "h.md")
@@ -385,7 +385,7 @@ def test_a_path_that_has_to_do_with_a_link_asks_for_a_scan(tmp_path: Path) -> No
     assert directory.source_of(tmp_path / "other") is None
 
 
-def test_what_cannot_be_listed_is_told_by_a_look_as_by_a_scan(
+def test_a_partial_scan_names_unreadable_folders_like_a_scan(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scan(tmp_path, "a.md", "b/c.md", "b/d/e.md")
@@ -439,7 +439,7 @@ def do(root: Path, deed: str, path: str, other: str) -> set[str]:
 @given(st.lists(DEEDS, max_size=12), st.lists(DEEDS, max_size=4), st.lists(PATHS, max_size=2))
 @settings(deadline=None, max_examples=80)
 @pytest.mark.parametrize("links", ["inside", "anywhere", "never"])
-def test_looking_where_something_happened_leaves_nothing_for_a_scan_to_find(
+def test_a_partial_scan_of_all_events_finds_every_change(
     links: Links,
     before: list[tuple[str, str, str]],
     after: list[tuple[str, str, str]],
@@ -466,7 +466,7 @@ def test_looking_where_something_happened_leaves_nothing_for_a_scan_to_find(
             assert not diff(kept | seen.signatures, found)
 
 
-def test_a_walk_tells_that_it_gets_on_at_each_folder_and_within_large_ones(tmp_path: Path) -> None:
+def test_a_scan_reports_progress_at_each_folder_and_within_large_ones(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
     for n in range(2500):

@@ -101,7 +101,7 @@ def test_the_three_formats_agree_item_by_item(samples: Site, slug: str) -> None:
     assert atom == rss == json_
 
 
-def test_no_code_of_theirs_comes_out_and_images_have_a_referrerpolicy(
+def test_no_script_comes_out_and_images_have_a_referrerpolicy(
     samples: Site,
 ) -> None:
     images = 0

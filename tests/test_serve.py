@@ -58,7 +58,7 @@ def test_a_file_dropped_edited_and_deleted_is_seen_in_the_feeds(
 
 
 @pytest.mark.parametrize("with_", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_cleanly_with_all_its_processes(
+def test_the_service_stops_cleanly_with_all_its_processes(
     tmp_path: Path, articles: Path, with_: signal.Signals
 ) -> None:
     with serving(tmp_path, articles, "--workers", "2") as service:
@@ -69,9 +69,7 @@ def test_it_stops_cleanly_with_all_its_processes(
         assert "Traceback" not in service.log
 
 
-def test_ctrl_c_in_a_terminal_reaches_every_process_and_it_still_stops_cleanly(
-    tmp_path: Path, articles: Path
-) -> None:
+def test_ctrl_c_in_a_terminal_stops_the_service_cleanly(tmp_path: Path, articles: Path) -> None:
     with serving(tmp_path, articles) as service:
         os.killpg(service.process.pid, signal.SIGINT)
         assert service.process.wait(60) == 0
@@ -119,7 +117,7 @@ def test_readers_who_take_large_files_slowly_hold_up_nobody(tmp_path: Path, arti
         assert service.client.get("/").status_code == 200
 
 
-def test_connections_that_do_nothing_hold_up_nobody_and_are_closed(
+def test_idle_connections_do_not_block_readers_and_are_closed(
     tmp_path: Path, articles: Path
 ) -> None:
     number = 3000
@@ -145,7 +143,9 @@ def test_connections_that_do_nothing_hold_up_nobody_and_are_closed(
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_it_listens_at_a_unix_socket_and_writes_its_id(tmp_path: Path, articles: Path) -> None:
+def test_the_service_listens_at_a_unix_socket_and_writes_its_pid(
+    tmp_path: Path, articles: Path
+) -> None:
     path, pid_file = tmp_path / "feedsvc.sock", tmp_path / "pid"
     config = tmp_path / "config.yaml"
     config.write_text(f"articles: {{directory: '{articles}'}}\n")
@@ -166,7 +166,7 @@ def test_it_listens_at_a_unix_socket_and_writes_its_id(tmp_path: Path, articles:
     assert "GET /feeds/all.atom" in (tmp_path / "log").read_text()
 
 
-def test_it_serves_https_with_a_certificate(tmp_path: Path, articles: Path) -> None:
+def test_the_service_serves_https_with_a_certificate(tmp_path: Path, articles: Path) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     made = subprocess.run(
         "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost".split()
@@ -202,7 +202,7 @@ def test_it_serves_https_with_a_certificate(tmp_path: Path, articles: Path) -> N
         (["--host", "203.0.113.1"], "choose another --host or --port"),
     ],
 )
-def test_what_it_cannot_serve_by_is_said(
+def test_unusable_options_end_the_service_with_a_message(
     tmp_path: Path, articles: Path, options: list[str], said: str
 ) -> None:
     service = Service(tmp_path, articles, *options)
@@ -214,7 +214,7 @@ def test_what_it_cannot_serve_by_is_said(
         service.stop()
 
 
-def test_the_watcher_does_without_the_web() -> None:
+def test_the_watcher_does_not_import_the_web_framework() -> None:
     program = (
         "import sys, feedsvc.serve.watcher\n"
         "print({'flask', 'granian', 'jinja2'} & sys.modules.keys())\n"
@@ -224,7 +224,7 @@ def test_the_watcher_does_without_the_web() -> None:
     assert ended.stdout == "set()\n"
 
 
-def test_readers_come_before_the_watcher(tmp_path: Path, articles: Path) -> None:
+def test_the_watcher_has_a_lower_priority_than_the_workers(tmp_path: Path, articles: Path) -> None:
     with serving(tmp_path, articles, "--workers", "2") as service:
         ours = os.getpriority(os.PRIO_PROCESS, service.process.pid)
         workers = [os.getpriority(os.PRIO_PROCESS, pid) for pid in service.workers(2)]
@@ -233,7 +233,7 @@ def test_readers_come_before_the_watcher(tmp_path: Path, articles: Path) -> None
         assert set(workers) == {ours}
 
 
-def test_a_state_that_goes_away_while_the_service_runs_is_made_anew_with_the_same_ids(
+def test_a_state_that_vanishes_is_made_anew_with_the_same_ids(
     tmp_path: Path, articles: Path
 ) -> None:
     with (
@@ -305,7 +305,7 @@ class Asking:
         return response.status
 
 
-def test_a_reload_takes_the_new_settings_over_and_loses_hardly_a_request(
+def test_a_reload_takes_the_new_settings_and_loses_hardly_any_request(
     tmp_path: Path, articles: Path
 ) -> None:
     with (
@@ -331,7 +331,7 @@ def test_a_reload_takes_the_new_settings_over_and_loses_hardly_a_request(
     assert len(new.failed) + len(kept.failed) <= 0.01 * (new.answers + kept.answers)
 
 
-def test_a_broken_configuration_is_said_and_the_old_one_goes_on(
+def test_a_reload_of_a_broken_configuration_is_logged_and_the_old_one_stays(
     tmp_path: Path, articles: Path
 ) -> None:
     with serving(tmp_path, articles, "--workers", "2") as service:
@@ -373,7 +373,7 @@ def answered(connection: socket.socket) -> int:
 
 
 @pytest.mark.parametrize("with_", [signal.SIGTERM, signal.SIGHUP])
-def test_a_request_under_way_is_answered(
+def test_a_request_under_way_is_answered_before_its_worker_ends(
     tmp_path: Path, articles: Path, with_: signal.Signals
 ) -> None:
     with (
@@ -389,7 +389,7 @@ def test_a_request_under_way_is_answered(
         assert "Killing" not in service.log
 
 
-def test_a_service_that_stops_takes_no_more_connections(tmp_path: Path, articles: Path) -> None:
+def test_a_service_that_stops_refuses_new_connections(tmp_path: Path, articles: Path) -> None:
     with serving(tmp_path, articles, "--workers", "1") as service:
         with half_asked(service) as (half, _):
             service.process.send_signal(signal.SIGTERM)
@@ -435,7 +435,7 @@ def test_a_long_first_pass_shows_a_bar_on_a_terminal_and_none_in_a_log(
         os.close(other_end)
 
 
-def test_watcher_and_workers_go_when_the_service_is_killed(tmp_path: Path, articles: Path) -> None:
+def test_watcher_and_workers_end_when_the_service_is_killed(tmp_path: Path, articles: Path) -> None:
     with serving(tmp_path, articles, "--workers", "2") as service:
         until(service.watcher, "the watcher says that it watches")
         children = service.children()
@@ -502,7 +502,7 @@ class Elsewhere:
         return self.process.returncode
 
 
-def test_create_app_runs_under_another_server_with_one_watcher_for_all(
+def test_create_app_runs_under_another_server_with_one_watcher(
     tmp_path: Path, articles: Path
 ) -> None:
     (tmp_path / "config.yaml").write_text(f"articles: {{directory: '{articles}'}}\n")
@@ -518,7 +518,7 @@ def test_create_app_runs_under_another_server_with_one_watcher_for_all(
     assert not list((tmp_path / "state").glob("*.open")), "they said that they had closed it"
 
 
-def test_a_watcher_alone_is_for_the_processes_of_another_server(
+def test_the_watch_command_updates_the_feeds_of_another_server(
     tmp_path: Path, articles: Path
 ) -> None:
     config, log = tmp_path / "config.yaml", tmp_path / "log"
@@ -544,7 +544,9 @@ def test_a_watcher_alone_is_for_the_processes_of_another_server(
     assert not other.watches()
 
 
-def test_a_watcher_alone_needs_a_state_that_can_be_written(tmp_path: Path, articles: Path) -> None:
+def test_the_watch_command_needs_a_state_that_can_be_written(
+    tmp_path: Path, articles: Path
+) -> None:
     (tmp_path / "state").write_text("a file where the folder should be")
     config = tmp_path / "config.yaml"
     config.write_text(f"articles: {{directory: '{articles}'}}\n")

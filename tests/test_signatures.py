@@ -55,7 +55,7 @@ def wide(tmp_path: Path) -> Iterator[Path]:
     ],
     ids=["2300", "10000", "1600", "2^62", "-2^62"],
 )
-def test_a_file_with_any_time_is_published_and_named(
+def test_a_file_with_an_impossible_time_is_published_and_named(
     open_site: Open, wide: Path, seconds: float
 ) -> None:
     file = wide / "a.md"
@@ -96,7 +96,7 @@ def test_a_file_from_the_far_future_is_dated_now(
 
 
 @pytest.mark.parametrize("unseen", [False, True])
-def test_other_content_of_the_same_size_with_the_same_time_is_read(
+def test_new_content_with_the_same_size_and_time_is_read(
     site: Site, tree: Tree, unseen: bool
 ) -> None:
     file = tree.write("a.md", ONE)
@@ -135,7 +135,9 @@ def alike(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("alike")
-def test_an_event_is_reason_enough_to_read_a_file(site: Site, tree: Tree) -> None:
+def test_a_file_named_by_an_event_is_read_even_with_the_same_signature(
+    site: Site, tree: Tree
+) -> None:
     file = tree.write("a.md", ONE)
     tree.write("b.md", "---\ntitle: B\n---\n")
     site.refresh()
@@ -150,7 +152,7 @@ def test_an_event_is_reason_enough_to_read_a_file(site: Site, tree: Tree) -> Non
 
 @pytest.mark.usefixtures("alike")
 @pytest.mark.parametrize("links", ["inside", "never"])
-def test_an_event_counts_also_where_links_make_the_pass_one_over_everything(
+def test_an_event_counts_even_when_links_cause_a_whole_scan(
     open_site: Open, tree: Tree, links: str
 ) -> None:
     file = tree.write("a.md", ONE)
@@ -186,7 +188,7 @@ def test_an_event_is_not_forgotten_while_its_file_settles(
     assert site.refresh(paths=paths).changes == Changes()
 
 
-def test_what_changes_no_byte_changes_no_feed(site: Site, tree: Tree, clock: Clock) -> None:
+def test_a_change_of_metadata_alone_changes_no_feed(site: Site, tree: Tree, clock: Clock) -> None:
     file = tree.write("a.md", ONE)
     site.refresh()
     before = [site.document(f"/feeds/all.{suffix}") for suffix in ("atom", "rss", "json")]
@@ -211,7 +213,7 @@ def renumbering(start: int) -> Callable[[os.stat_result], File]:
 
 
 @pytest.mark.parametrize("folders", [1, 150])
-def test_a_file_system_that_gives_files_other_inodes_costs_no_reading(
+def test_new_inode_numbers_cause_no_reading(
     site: Site, tree: Tree, monkeypatch: pytest.MonkeyPatch, folders: int
 ) -> None:
     for number in range(150):
@@ -231,7 +233,7 @@ def test_a_file_system_that_gives_files_other_inodes_costs_no_reading(
         assert site.refresh(paths=paths).changes == Changes(modified=("0/0.md",) if paths else ())
 
 
-def test_a_state_from_before_is_read_once_more_and_nothing_changes(
+def test_files_of_an_older_state_are_read_once_more_and_no_feed_changes(
     open_site: Open, tree: Tree, tmp_path: Path, clock: Clock
 ) -> None:
     tree.write("a.md", ONE)
@@ -270,13 +272,13 @@ MOMENTS = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.j
 
 
 @given(stats())
-def test_any_file_is_told_within_64_bits(status: os.stat_result) -> None:
+def test_any_signature_fits_into_64_bits(status: os.stat_result) -> None:
     assert all(-(2**63) < value < 2**63 for value in file_of(status))
     assert Signature(*file_of(status)) != UNREAD
 
 
 @given(st.lists(st.tuples(st.dictionaries(st.sampled_from("abc"), stats()), MOMENTS), max_size=5))
-def test_files_settle_after_any_times_of_theirs_and_of_the_clock(
+def test_files_settle_whatever_their_times_and_the_clock_say(
     passes: list[tuple[dict[str, os.stat_result], datetime]],
 ) -> None:
     settling = Settling(timedelta(seconds=1))
@@ -344,7 +346,7 @@ def told(stats: dict[str, os.stat_result]) -> Iterator[None]:
     st.sampled_from(["0s", "1s"]),
 )
 @settings(deadline=None, max_examples=40)
-def test_after_any_result_of_stat_and_any_jump_of_the_clock_the_next_pass_works(
+def test_a_pass_works_after_any_stat_result_and_any_clock_jump(
     passes: list[tuple[dict[str, os.stat_result], datetime]], settle: str
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -384,7 +386,7 @@ def test_after_any_result_of_stat_and_any_jump_of_the_clock_the_next_pass_works(
 
 
 @pytest.mark.parametrize("kind", ["gone", "folder", "pipe", "link", "broken link"])
-def test_a_file_that_becomes_something_else_as_it_is_looked_at_concerns_no_other(
+def test_a_file_replaced_during_the_scan_does_not_affect_other_files(
     site: Site, tree: Tree, kind: str
 ) -> None:
     for source in ("a.md", "b.md", "c/d.md"):
@@ -420,7 +422,7 @@ def test_a_file_that_becomes_something_else_as_it_is_looked_at_concerns_no_other
 
 
 @pytest.mark.parametrize("error", [PermissionError(13, "no"), OSError(116, "Stale file handle")])
-def test_a_file_of_which_nothing_can_be_told_concerns_no_other(
+def test_a_file_whose_status_cannot_be_read_does_not_affect_other_files(
     site: Site, tree: Tree, monkeypatch: pytest.MonkeyPatch, error: OSError
 ) -> None:
     for source in ("a.md", "b.md", "c/d.md"):
@@ -442,7 +444,7 @@ def test_a_file_of_which_nothing_can_be_told_concerns_no_other(
     assert [problem.source for problem in report.problems] == ["b.md"]
 
 
-def test_a_file_that_could_not_be_read_and_goes_is_named_no_more(
+def test_a_deleted_file_is_no_longer_named_as_unreadable(
     site: Site, tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> bytes:
@@ -456,7 +458,7 @@ def test_a_file_that_could_not_be_read_and_goes_is_named_no_more(
     assert site.refresh().problems == ()
 
 
-def test_the_number_of_a_folder_is_another_one_when_two_files_take_each_others_names() -> None:
+def test_a_folder_digest_changes_when_two_files_swap_names() -> None:
     chance = random.Random(1)
     for _ in range(2000):
         names = [f"{chance.randrange(10**6)}.md" for _ in range(2)]

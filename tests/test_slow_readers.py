@@ -106,7 +106,7 @@ def readers_who_take_nothing(client: httpx.Client, path: str, number: int) -> It
 
 
 @pytest.mark.parametrize("server", [under_serve, under_plain_granian])
-def test_readers_who_take_nothing_of_an_image_hold_up_nobody(
+def test_readers_who_take_nothing_of_an_image_do_not_block_others(
     tmp_path: Path, articles: Path, server: object
 ) -> None:
     assert callable(server)
@@ -128,7 +128,9 @@ def test_readers_who_take_nothing_of_an_image_hold_up_nobody(
             assert (part.status_code, part.content) == (206, b"PNG")
 
 
-def test_readers_who_take_nothing_of_a_film_hold_up_nobody(tmp_path: Path, articles: Path) -> None:
+def test_readers_who_take_nothing_of_a_film_do_not_block_others(
+    tmp_path: Path, articles: Path
+) -> None:
     with (articles / "film.mp4").open("wb") as film:
         film.truncate(100_000_000)
     with (

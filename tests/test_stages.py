@@ -42,7 +42,7 @@ def finish(site: Site) -> int:
     raise AssertionError("it does not end")
 
 
-def test_a_file_that_comes_while_very_many_are_read_is_published_next(
+def test_a_new_file_is_published_before_the_rest_of_a_long_pass(
     tree: Tree, clock: Clock, running: Site
 ) -> None:
     drop(tree, clock, MANY)
@@ -58,9 +58,7 @@ def test_a_file_that_comes_while_very_many_are_read_is_published_next(
     assert len(titles(running)) == MANY + 2
 
 
-def test_a_change_or_a_deletion_of_a_file_that_waits_counts(
-    tree: Tree, clock: Clock, running: Site
-) -> None:
+def test_a_waiting_file_may_be_changed_or_deleted(tree: Tree, clock: Clock, running: Site) -> None:
     drop(tree, clock, MANY)
     running.refresh(one_stage=True)
     clock.advance(seconds=1)
@@ -74,9 +72,7 @@ def test_a_change_or_a_deletion_of_a_file_that_waits_counts(
     assert running.problems() == ()
 
 
-def test_a_deletion_alone_does_not_wait_for_the_others(
-    tree: Tree, clock: Clock, running: Site
-) -> None:
+def test_a_deletion_does_not_wait_for_the_backlog(tree: Tree, clock: Clock, running: Site) -> None:
     drop(tree, clock, MANY)
     running.refresh(one_stage=True)
     tree.remove("first.md")
@@ -84,7 +80,7 @@ def test_a_deletion_alone_does_not_wait_for_the_others(
     assert "First" not in titles(running)
 
 
-def test_while_very_many_files_are_renamed_every_entry_stays_with_its_id(
+def test_entries_keep_their_ids_while_very_many_files_are_renamed(
     tree: Tree, clock: Clock, running: Site
 ) -> None:
     drop(tree, clock, MANY)
@@ -100,7 +96,7 @@ def test_while_very_many_files_are_renamed_every_entry_stays_with_its_id(
     assert {item["title"]: item["id"] for item in items(running)} == before
 
 
-def test_a_rescan_in_between_and_a_restart_lose_nothing(
+def test_a_rescan_and_a_restart_between_stages_lose_no_article(
     tree: Tree, clock: Clock, running: Site, open_site: Open
 ) -> None:
     drop(tree, clock, MANY)
@@ -114,7 +110,7 @@ def test_a_rescan_in_between_and_a_restart_lose_nothing(
     assert titles(again) == [f"T{n:02}" for n in range(MANY - 1, -1, -1)]
 
 
-def test_when_the_way_of_reading_changes_all_files_are_read_again_whatever_happens_meanwhile(
+def test_a_new_time_zone_has_all_files_read_again_even_after_a_crash(
     tree: Tree, clock: Clock, running: Site, open_site: Open
 ) -> None:
     drop(tree, clock, MANY)

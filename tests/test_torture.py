@@ -33,7 +33,7 @@ def tortured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Thousan
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_the_good_entries_are_byte_for_byte_as_without(
+def test_hostile_files_change_no_byte_of_the_good_entries(
     tortured: tuple[Thousand, set[str]], name: str
 ) -> None:
     site, _ = tortured
@@ -45,7 +45,7 @@ def test_the_good_entries_are_byte_for_byte_as_without(
     assert entries(site.body("even", name), name) == entries(site.even[name], name)
 
 
-def test_what_has_become_empty_stays_as_it_was_and_nothing_comes_from_outside(
+def test_an_emptied_article_stays_published_and_no_file_outside_is_read(
     tortured: tuple[Thousand, set[str]],
 ) -> None:
     site, _ = tortured
@@ -59,7 +59,7 @@ def test_what_has_become_empty_stays_as_it_was_and_nothing_comes_from_outside(
         assert hostile.SECRET.encode() not in site.body(slug, "json")
 
 
-def test_check_names_each_file_that_harms_itself(tortured: tuple[Thousand, set[str]]) -> None:
+def test_check_names_each_hostile_file(tortured: tuple[Thousand, set[str]]) -> None:
     site, named = tortured
     problems = check(site.site.config, site.site.clock()).problems
     assert named <= {problem.source for problem in problems}
@@ -67,12 +67,12 @@ def test_check_names_each_file_that_harms_itself(tortured: tuple[Thousand, set[s
         assert "\n" not in str(problem)
 
 
-def test_the_running_site_names_them_too(tortured: tuple[Thousand, set[str]]) -> None:
+def test_the_running_site_names_each_hostile_file(tortured: tuple[Thousand, set[str]]) -> None:
     site, named = tortured
     assert named <= {problem.source for problem in site.site.problems()}
 
 
-def test_a_new_article_appears_all_the_same(tortured: tuple[Thousand, set[str]]) -> None:
+def test_a_new_article_appears_beside_hostile_files(tortured: tuple[Thousand, set[str]]) -> None:
     site, _ = tortured
     site.tree.write("newest.md", NEWEST)
     site.site.refresh()

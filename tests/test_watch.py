@@ -64,7 +64,7 @@ def test_passes_follow_the_schedule() -> None:
     watcher.stop()
 
 
-def test_however_many_ask_during_a_pass_one_follows_it() -> None:
+def test_many_requests_during_a_pass_lead_to_one_more_pass() -> None:
     passes = Passes()
     passes.go.clear()
     watcher = Watcher(passes, RARELY, None)
@@ -123,7 +123,7 @@ def test_events_are_told_between_the_stages_of_a_long_pass(tmp_path: Path) -> No
     assert any(passes.paths), "no stage was told of a file that came meanwhile"
 
 
-def test_what_came_after_the_first_look_and_before_events_were_listened_to_is_seen(
+def test_a_change_before_file_events_are_watched_is_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listen = threading.Event()
@@ -143,7 +143,7 @@ def test_what_came_after_the_first_look_and_before_events_were_listened_to_is_se
     assert passes.paths == [None, None]
 
 
-def test_a_name_that_is_no_text_leads_to_a_pass_over_everything_and_events_go_on(
+def test_a_name_that_is_not_utf_8_leads_to_a_whole_pass_and_events_go_on(
     tmp_path: Path,
 ) -> None:
     passes = Passes()
@@ -166,7 +166,7 @@ def test_a_name_that_is_no_text_leads_to_a_pass_over_everything_and_events_go_on
     assert {Path(path).suffix for path in told} == {".md"}
 
 
-def test_events_are_asked_for_again_of_a_directory_that_was_not_there(
+def test_a_missing_directory_is_watched_once_it_appears(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warned: list[str] = []
@@ -210,7 +210,7 @@ def test_events_during_a_pass_are_put_together_and_everything_is_everything() ->
     assert passes.paths == [{"a"}, {"b", "c"}, {"d"}, None]
 
 
-def test_after_a_pass_that_failed_everything_is_looked_at() -> None:
+def test_the_pass_after_a_failed_one_scans_everything() -> None:
     seen: list[Collection[str] | None] = []
 
     def refresh(paths: Collection[str] | None) -> Refresh:
@@ -225,7 +225,7 @@ def test_after_a_pass_that_failed_everything_is_looked_at() -> None:
     assert seen == [{"a"}, None, {"c"}]
 
 
-def test_a_pass_that_has_to_be_made_again_is() -> None:
+def test_a_pass_with_pending_files_is_made_again() -> None:
     made = threading.Semaphore(0)
     answers = [replace(NOTHING, pending=("a.md",), again_in=0.05), NOTHING]
 
@@ -277,12 +277,12 @@ def test_a_cron_expression_is_a_schedule() -> None:
     assert "minute='*/5'" in str(trigger("*/5 * * * *", UTC))
 
 
-def test_a_cron_expression_that_is_none_is_told() -> None:
+def test_a_broken_cron_expression_is_a_config_error() -> None:
     with pytest.raises(ConfigError, match=r"articles\.rescan: no cron expression: 99 \* \* \* \*"):
         trigger("99 * * * *", UTC)
 
 
-def test_the_log_tells_how_many_articles_there_are_where_they_were_counted(
+def test_the_log_shows_the_number_of_articles_if_they_were_counted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO", "feedsvc.watch")
@@ -301,7 +301,7 @@ def broken(paths: Collection[str] | None) -> Refresh:
     raise ValueError("nobody foresaw it")
 
 
-def test_a_pass_that_fails_for_a_reason_nobody_foresaw_is_logged_once_and_the_watcher_goes_on(
+def test_an_unexpected_error_in_a_pass_is_logged_once_and_the_watcher_goes_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     seen: list[Collection[str] | None] = []
@@ -352,7 +352,7 @@ class Failing:
 
 
 @pytest.mark.parametrize("thread", ["passes", "job", "timer", "events", "clock"])
-def test_no_thread_of_the_watcher_dies_in_silence(
+def test_an_unexpected_error_in_any_thread_ends_the_process(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -441,7 +441,7 @@ def test_a_pass_that_does_not_end_holds_up_a_stop_only_for_so_long() -> None:
     passes.go.set()
 
 
-def test_when_so_many_passes_are_due() -> None:
+def test_the_seconds_until_the_nth_pass_follow_the_schedule() -> None:
     now = datetime(2026, 3, 1, 12, 10, 20, tzinfo=UTC)
     assert seconds_until(trigger(timedelta(seconds=20), UTC), now, passes=3) == 60
     assert seconds_until(trigger("*/5 * * * *", UTC), now, passes=3) == 14 * 60 + 40

@@ -77,7 +77,7 @@ def test_head_is_get_without_a_body(client: FlaskClient, suffix: str) -> None:
     ['"{}"', 'W/"{}"', '"x", "{}"', '"x" ,W/"{}","y"', "*", '"{}-gzip"', '"{};gzip"', 'W/"{}-br"'],
 )
 @pytest.mark.parametrize("coding", ["identity", "gzip"])
-def test_whoever_has_it_gets_a_304(client: FlaskClient, form: str, coding: str) -> None:
+def test_a_matching_etag_gets_a_304(client: FlaskClient, form: str, coding: str) -> None:
     accept = {"Accept-Encoding": coding}
     first = client.get(FEED, headers=accept)
     tag = first.headers["ETag"].strip('"').removesuffix("-gzip")
@@ -90,7 +90,7 @@ def test_whoever_has_it_gets_a_304(client: FlaskClient, form: str, coding: str) 
 
 
 @pytest.mark.parametrize("tag", ['""', '"x"', '"{}x"', "garbage"])
-def test_whoever_has_another_gets_it_whole_whatever_the_date(client: FlaskClient, tag: str) -> None:
+def test_another_etag_gets_the_whole_feed_whatever_the_date(client: FlaskClient, tag: str) -> None:
     etag = client.get(FEED).headers["ETag"].strip('"')
     since = format_datetime(NOW + timedelta(days=1), usegmt=True)
     headers = {"If-None-Match": tag.format(etag), "If-Modified-Since": since}
@@ -98,12 +98,12 @@ def test_whoever_has_another_gets_it_whole_whatever_the_date(client: FlaskClient
 
 
 @pytest.mark.parametrize(("age", "status"), [(-1, 304), (0, 304), (1, 200)])
-def test_a_date_alone_is_enough(client: FlaskClient, age: int, status: int) -> None:
+def test_if_modified_since_alone_may_get_a_304(client: FlaskClient, age: int, status: int) -> None:
     since = format_datetime(NOW - timedelta(seconds=age), usegmt=True)
     assert client.get(FEED, headers={"If-Modified-Since": since}).status_code == status
 
 
-def test_a_date_alone_never_misses_a_change_in_the_same_second(
+def test_if_modified_since_never_misses_a_change_in_the_same_second(
     client: FlaskClient, site: Site, tree: Tree, clock: Clock
 ) -> None:
     for n in range(3):
@@ -120,7 +120,7 @@ def test_a_date_alone_never_misses_a_change_in_the_same_second(
 
 
 @pytest.mark.parametrize("text", ["yesterday", "", "Sun, 99 Feb 2026 12:00:00 GMT"])
-def test_a_date_that_is_none_is_ignored(client: FlaskClient, text: str) -> None:
+def test_an_if_modified_since_that_is_no_date_is_ignored(client: FlaskClient, text: str) -> None:
     assert client.get(FEED, headers={"If-Modified-Since": text}).status_code == 200
 
 
@@ -160,12 +160,12 @@ def test_each_client_gets_the_coding_that_it_wants_most(
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/html", "image/png", "nonsense"])
-def test_the_format_is_the_addresss_never_that_of_accept(client: FlaskClient, accept: str) -> None:
+def test_the_address_decides_the_format_not_accept(client: FlaskClient, accept: str) -> None:
     response = client.get("/feeds/all.rss?_=123", headers={"Accept": accept})
     assert response.headers["Content-Type"] == TYPES["rss"]
 
 
-def test_names_outside_ascii_work_composed_or_not(
+def test_feed_names_outside_ascii_work_composed_or_not(
     client: FlaskClient, site: Site, tree: Tree
 ) -> None:
     tree.write("2.md", "---\ntags: [été]\n---\nx")
@@ -180,7 +180,7 @@ def test_names_outside_ascii_work_composed_or_not(
      "/articles/0123", "/feeds/..%2f..%2fetc%2fpasswd.atom", "/feeds/%00.rss", "/feeds/%ff.rss",
      "/feeds/" + "x" * 5000 + ".atom"],
 )  # fmt: skip
-def test_what_is_not_there_is_a_404_in_plain_words(client: FlaskClient, path: str) -> None:
+def test_an_unknown_path_is_a_404_in_plain_words(client: FlaskClient, path: str) -> None:
     response = client.get(path)
     assert response.status_code == 404
     assert response.headers["Cache-Control"] == "no-store"
@@ -239,7 +239,7 @@ def test_readers_in_browsers_see_why_there_is_no_feed(
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
-def test_only_reading_is_allowed(client: FlaskClient, method: str) -> None:
+def test_methods_other_than_get_and_head_are_refused(client: FlaskClient, method: str) -> None:
     response = client.open(FEED, method=method)
     assert response.status_code == 405
     assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
@@ -254,7 +254,7 @@ def test_before_the_first_pass_readers_are_asked_to_come_back(site: Site) -> Non
     assert client.get("/healthz").text == "ok\n"
 
 
-def test_monitors_see_whether_feeds_can_be_served_and_how_far_a_pass_is(
+def test_readyz_tells_whether_feeds_can_be_served_and_how_far_a_pass_is(
     site: Site, tree: Tree
 ) -> None:
     client = site.app().test_client()
@@ -364,7 +364,7 @@ def with_category(open_site: Callable[..., Site], tree: Tree) -> Site:
 
 
 @pytest.mark.parametrize("query", VARIANTS)
-def test_opml_lists_what_is_asked_for(
+def test_opml_lists_the_feeds_that_the_query_asks_for(
     with_category: Site, clock: Clock, tree: Tree, query: str
 ) -> None:
     client = with_category.app().test_client()
@@ -410,7 +410,7 @@ def test_no_two_outlines_have_one_name(open_site: Callable[..., Site], tree: Tre
     assert len({name.casefold() for name in names}) == len(names)
 
 
-def test_a_date_that_has_not_come_yet_is_none(client: FlaskClient, clock: Clock) -> None:
+def test_an_if_modified_since_in_the_future_is_ignored(client: FlaskClient, clock: Clock) -> None:
     since = {"If-Modified-Since": format_datetime(NOW + timedelta(days=365), usegmt=True)}
     response = client.get(FEED, headers=since)
     assert response.status_code == 200
@@ -418,7 +418,7 @@ def test_a_date_that_has_not_come_yet_is_none(client: FlaskClient, clock: Clock)
     assert client.get(FEED, headers=since).status_code == 304
 
 
-def test_the_icon_is_ours_unless_another_is_named(client: FlaskClient) -> None:
+def test_the_icon_is_our_own_unless_one_is_configured(client: FlaskClient) -> None:
     for path in ("/favicon.ico", "/icon.png"):
         response = client.get(path, buffered=True)
         assert (response.status_code, response.headers["Content-Type"]) == (200, "image/png")
@@ -446,7 +446,7 @@ def test_the_icon_may_be_a_file(open_site: Callable[..., Site], tree: Tree, tmp_
     assert (response.status_code, response.data) == (200, OURS.read_bytes())
 
 
-def test_the_icon_may_be_elsewhere(open_site: Callable[..., Site]) -> None:
+def test_the_icon_may_be_at_another_address(open_site: Callable[..., Site]) -> None:
     site = open_site(site={"icon": "https://cdn.example.org/i.svg"})
     site.refresh()
     client = site.app().test_client()
@@ -472,7 +472,7 @@ def test_media_beside_articles_are_served_in_ranges(client: FlaskClient, tree: T
     ["1.html", "../secret.png", "%2e%2e/secret.png", "..%2fsecret.png", "link.png", ".hid/a.png",
      "/etc/passwd", "%2fetc%2fpasswd", "none.png", "dir.png", "a.svg", "a%00.png"],
 )  # fmt: skip
-def test_nothing_but_media_inside_the_directory_is_served(
+def test_only_media_files_inside_the_directory_are_served(
     client: FlaskClient, tree: Tree, path: str
 ) -> None:
     (tree.root.parent / "secret.png").write_bytes(b"secret")
@@ -483,7 +483,7 @@ def test_nothing_but_media_inside_the_directory_is_served(
     assert client.get(f"/media/{path}").status_code == 404
 
 
-def test_a_state_that_cannot_be_read_is_said_without_its_address(
+def test_a_state_that_cannot_be_read_is_a_503_without_its_address(
     open_site: Callable[..., Site], tree: Tree, tmp_path: Path
 ) -> None:
     site = open_site()
@@ -495,7 +495,7 @@ def test_a_state_that_cannot_be_read_is_said_without_its_address(
     assert str(tmp_path) not in response.text
 
 
-def test_paths_that_may_take_long_are_there(site: Site) -> None:
+def test_every_slow_path_is_a_route(site: Site) -> None:
     rules = [rule.rule for rule in site.app().url_map.iter_rules()]
     for beginning in slow.PATHS:
         assert any(rule.startswith(beginning) for rule in rules)

@@ -264,7 +264,7 @@ def hostile(*fields: str) -> dict[str, str]:
 @example(hostile("link: 'http://[::1'", "guid: 'http://[::1'"))
 @example(hostile('title: "\\ud800"', 'tags: ["\\udfff", "\\u202e"]', 'author: "\\ud800"'))
 @example(hostile(f"tags: [{', '.join(map(str, range(150)))}]"))
-def test_any_articles_beside_good_ones_leave_every_document_whole(
+def test_any_articles_beside_good_ones_leave_every_document_valid(
     without: Served, files: dict[str, str]
 ) -> None:
     with site_of(files) as (site, client, _):
@@ -300,7 +300,7 @@ YEAR = timedelta(days=366)
 @example([(timedelta(hours=-1), "edit"), (timedelta(hours=1), "edit")])
 @example([(YEAR, "edit"), (YEAR, "ask"), (-2 * YEAR, "pass"), (timedelta(seconds=9), "edit")])
 @example([(FIRST, "new"), (LAST, "edit")])
-def test_whatever_the_clock_says_the_next_pass_works(
+def test_the_next_pass_works_whatever_the_clock_says(
     events: list[tuple[datetime | timedelta, str]],
 ) -> None:
     with site_of({}) as (site, client, tree):

@@ -193,7 +193,7 @@ FILE = st.builds(
 @given(source=FILE, data=DATA)
 @example(source="x.md", data=b"---\ntitle: <b>\ntags: [news]\nid: urn:x-test:b\n---\n")
 @example(source="deep/x\udcff.md", data=b"---\ntags: ['\xed\xa0\x80']\n---\n]]>\xef\xbf\xbe")
-def test_any_bytes_beside_good_articles_change_no_byte_of_theirs(
+def test_any_file_beside_good_articles_changes_no_byte_of_their_entries(
     without: Entries, source: str, data: bytes
 ) -> None:
     with good_site() as (site, tree):

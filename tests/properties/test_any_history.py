@@ -553,7 +553,7 @@ def history(machine: type[History] = History, **said: Any) -> Iterator[History]:
         one.teardown()
 
 
-def test_files_that_begin_alike_under_one_name_are_articles_of_their_own() -> None:
+def test_files_made_from_one_template_are_articles_of_their_own() -> None:
     with history() as one:
         for _ in range(3):
             one.write_from_the_template(seen=True)
@@ -575,7 +575,7 @@ def test_a_copy_that_cannot_be_read_any_more_takes_over_with_its_last_good_versi
 
 
 @pytest.mark.parametrize("known_by", ["guid", "link"])
-def test_the_file_that_spoke_for_an_article_still_does_when_the_database_was_lost(
+def test_the_canonical_file_stays_so_when_the_database_was_lost(
     known_by: Known,
 ) -> None:
     with history(known_by=known_by) as one:
@@ -587,7 +587,7 @@ def test_the_file_that_spoke_for_an_article_still_does_when_the_database_was_los
 @pytest.mark.parametrize("machine", [History, InStages])
 @pytest.mark.parametrize("moves", [False, True])
 @pytest.mark.parametrize(("edited", "broken", "deleted"), list(product((0, 1), repeat=3)))
-def test_a_copy_that_says_something_else_takes_over_with_what_it_says(
+def test_an_edited_copy_takes_over_with_its_own_text(
     machine: type[History], moves: bool, edited: int, broken: int, deleted: int
 ) -> None:
     with history(machine, known_by="link") as one:
@@ -603,7 +603,7 @@ def test_a_copy_that_says_something_else_takes_over_with_what_it_says(
 
 @pytest.mark.parametrize("machine", [History, InStages])
 @pytest.mark.parametrize("number", [2, 3, 4])
-def test_names_that_rotate_through_a_new_article_take_no_id_along(
+def test_ids_stay_with_their_articles_when_a_new_file_joins_a_rotation_of_names(
     machine: type[History], number: int
 ) -> None:
     with history(machine) as one:
@@ -615,7 +615,7 @@ def test_names_that_rotate_through_a_new_article_take_no_id_along(
 
 
 @pytest.mark.parametrize("machine", [History, InStages])
-def test_names_that_rotate_through_a_new_article_while_the_database_is_lost_take_no_id_along(
+def test_ids_stay_when_names_rotate_while_the_database_is_lost(
     machine: type[History],
 ) -> None:
     with history(machine) as one:

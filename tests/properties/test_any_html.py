@@ -234,20 +234,20 @@ def visible(html: str) -> Counter[str]:
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
 @some
 @given(HTML)
-def test_what_is_clean_stays_as_it_is(policy: content.Policy, html: str) -> None:
+def test_cleaning_cleaned_html_changes_nothing(policy: content.Policy, html: str) -> None:
     once = clean(html, policy)
     assert clean(once, policy) == once
 
 
 @some
 @given(HTML, st.sampled_from(sorted(POLICIES)))
-def test_what_goes_out_is_balanced_and_within_the_allow_list(html: str, name: str) -> None:
+def test_cleaned_html_is_balanced_and_within_the_allow_list(html: str, name: str) -> None:
     Judge(clean(html, POLICIES[name]))
 
 
 @some
 @given(HTML, st.sampled_from(sorted(POLICIES)))
-def test_what_goes_out_means_the_same_to_the_next_parser(html: str, name: str) -> None:
+def test_cleaned_html_means_the_same_to_the_next_parser(html: str, name: str) -> None:
     once = clean(html, POLICIES[name])
     again = html5.parse(once).inner_html
     assert html5.parse(again).inner_html == again
@@ -256,7 +256,7 @@ def test_what_goes_out_means_the_same_to_the_next_parser(html: str, name: str) -
 
 @some
 @given(HTML)
-def test_no_text_is_lost_and_none_is_made(html: str) -> None:
+def test_cleaning_loses_no_text_and_adds_none(html: str) -> None:
     policy = replace(POLICY, cleaning=replace(Cleaning(), hexo=False))
     given, shown = visible(html), letters("".join(Judge(clean(html, policy)).words))
     if not re.search(r"<(?:iframe|object|embed|svg|amp-|ima?ge?)", html, re.IGNORECASE):
@@ -269,7 +269,7 @@ def test_no_text_is_lost_and_none_is_made(html: str) -> None:
 
 @some
 @given(HTML)
-def test_stock_bleach_finds_nothing_to_do(html: str) -> None:
+def test_bleach_finds_nothing_to_remove_from_cleaned_html(html: str) -> None:
     once = clean(html)
     styles = SimpleNamespace(sanitize_css=lambda style: style)
     judge = bleach.Cleaner(

@@ -208,7 +208,7 @@ BAD_DATE = "Wed, 23 Feb 2022 13:06:12 +99999999999999"
 )
 @example(environ_of("GET", "/media/a.png", "", {"HTTP_RANGE": f"bytes=0-{'9' * 5000}"}))
 @example(environ_of("GET", "/media/a.png", "", {"HTTP_RANGE": f"bytes={10**30}-"}))
-def test_no_request_is_answered_with_a_failure(
+def test_no_request_causes_a_server_error(
     app: Flask, caplog: pytest.LogCaptureFixture, environ: Environ
 ) -> None:
     check(app, environ, caplog)
@@ -216,7 +216,7 @@ def test_no_request_is_answered_with_a_failure(
 
 @SETTINGS
 @given(name=st.sampled_from(sorted(SHAPES)), value=value, path=st.sampled_from(PATHS))
-def test_no_header_alone_is_answered_with_a_failure(
+def test_no_single_header_causes_a_server_error(
     app: Flask, caplog: pytest.LogCaptureFixture, name: str, value: str, path: str
 ) -> None:
     path = path.encode().decode("latin-1")
@@ -226,7 +226,7 @@ def test_no_header_alone_is_answered_with_a_failure(
 
 @SETTINGS
 @given(address=st.text(), method=st.sampled_from(["GET", "HEAD"]), headers=headers)
-def test_no_image_address_is_answered_with_a_failure(
+def test_no_image_address_causes_a_server_error(
     app: Flask, caplog: pytest.LogCaptureFixture, address: str, method: str, headers: Environ
 ) -> None:
     path = proxied("", b"the key of somebody else", address)
@@ -239,14 +239,14 @@ def test_no_image_address_is_answered_with_a_failure(
 @pytest.mark.parametrize(
     "method", ["get", "Get", "FETCH", "GET\t", "head", "\xc9", "PROPFIND", "Q" * 9000]
 )
-def test_a_method_that_nobody_knows_is_a_501(app: Flask, method: str) -> None:
+def test_an_unknown_method_is_a_501(app: Flask, method: str) -> None:
     code, _, _ = ask(app, environ_of(method, FEED, "", {}))
     assert code == 501
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", FEED, "/", "/media/a.png"])
 @pytest.mark.parametrize("method", ["POST", "DELETE", "TRACE"])
-def test_a_method_that_does_not_apply_is_a_405_with_those_that_do(
+def test_a_method_that_does_not_apply_is_a_405_with_the_allowed_ones(
     app: Flask, path: str, method: str
 ) -> None:
     code, answered, _ = ask(app, environ_of(method, path, "", {}))
