@@ -11,25 +11,27 @@ from feedsvc.model import Article, Identity
 SITE = "test"
 
 
-def found(one: Article, *, digest: str = "d1", mtime: timedelta = timedelta()) -> Found:
+def found(parsed: Article, *, digest: str = "d1", mtime: timedelta = timedelta()) -> Found:
     return Found(
-        article=one,
+        article=parsed,
         file_digest=digest,
-        seen_digest=identity.seen_digest(one),
+        seen_digest=identity.seen_digest(parsed),
         mtime=WHEN + mtime,
     )
 
 
-def assign(*some: Found, known: tuple[Identity, ...] = (), site: str = SITE) -> dict[str, Identity]:
-    return identity.assign(some, known, site_id=site, now=WHEN + timedelta(days=9))
+def assign(
+    *files: Found, known: tuple[Identity, ...] = (), site: str = SITE
+) -> dict[str, Identity]:
+    return identity.assign(files, known, site_id=site, now=WHEN + timedelta(days=9))
 
 
-def only(one: Found, *known: Identity) -> Identity:
-    return assign(one, known=known)[one.article.source]
+def only(file: Found, *known: Identity) -> Identity:
+    return assign(file, known=known)[file.article.source]
 
 
-def gone(one: Identity) -> Identity:
-    return Identity(**{name: getattr(one, name) for name in one.__slots__} | {"present": False})
+def gone(row: Identity) -> Identity:
+    return Identity(**{name: getattr(row, name) for name in row.__slots__} | {"present": False})
 
 
 def test_a_new_id_comes_from_the_source_and_the_site_alone() -> None:
@@ -65,7 +67,7 @@ def test_white_space_around_the_body_does_not_move_updated() -> None:
 def test_updated_never_moves_back() -> None:
     before = only(found(article(updated=WHEN + timedelta(days=5))))
     after = only(found(article(title="New"), digest="d2", mtime=timedelta(hours=1)), before)
-    assert after.updated == WHEN + timedelta(days=9), "the time of the pass, then"
+    assert after.updated == WHEN + timedelta(days=9), "it is the time of the pass then"
 
 
 def test_a_declared_updated_is_taken_over_when_it_changes() -> None:
@@ -118,10 +120,10 @@ def test_a_declared_id_that_is_a_uri_is_used_as_it_is() -> None:
 
 
 def test_a_declared_id_that_is_no_uri_becomes_one() -> None:
-    one = only(found(article(source="a.html", id="0012")))
-    other = only(found(article(source="b.html", id="0012"), digest="d2"))
-    assert one.id == other.id
-    assert one.id.startswith("urn:uuid:")
+    first = only(found(article(source="a.html", id="0012")))
+    second = only(found(article(source="b.html", id="0012"), digest="d2"))
+    assert first.id == second.id
+    assert first.id.startswith("urn:uuid:")
 
 
 def test_a_key_can_stand_in_an_address() -> None:

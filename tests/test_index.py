@@ -1,4 +1,4 @@
-"""The index: its schema, its errors, what one process may do while another writes."""
+"""The index: its schema, its errors, and reading while another process writes."""
 
 import os
 import sqlite3
@@ -53,8 +53,8 @@ def test_many_threads_can_open_a_new_database_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(number) as pool:
         for n in range(40):
             new = tmp_path / f"{n}.db"
-            for one in [pool.submit(opened, new) for _ in range(number)]:
-                one.result()
+            for opening in [pool.submit(opened, new) for _ in range(number)]:
+                opening.result()
 
 
 def test_a_later_step_is_added_to_an_older_database(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_the_ledger_comes_back_from_its_journal(tmp_path: Path, loss: str) -> No
             file.unlink()
     index = Index.open(url(tmp_path / "x.db"), owner=True)
     assert list(index.ledger.all()) == before
-    assert [one.source for one in before] == ["renamed.md", "b.md"]
+    assert [row.source for row in before] == ["renamed.md", "b.md"]
     index.close()
 
 
@@ -149,7 +149,7 @@ def test_damage_inside_the_database_is_found_after_a_crash(
     index = Index.open(url(tmp_path / "x.db"), owner=True)
     write(index, *(identity(f"n{number}") for number in range(500)))
     Index.open(url(tmp_path / "x.db")).close()
-    # As if the process had been killed: its mark stays, and nobody holds it.
+    # As after a kill: the mark of the owner stays, and no process holds it.
     index.database._engine.dispose()
     assert index.database._mark is not None
     assert index.database._mark._descriptor is not None
@@ -204,7 +204,7 @@ def test_imported_identities_replace_known_ones_of_the_same_file(tmp_path: Path)
     index = Index.open(url(tmp_path / "x.db"))
     write(index, identity("new", source="a.md"), identity("other"))
     index.import_ledger([identity("old", source="a.md")])
-    assert {one.id: one.source for one in index.ledger.all()} == {
+    assert {row.id: row.source for row in index.ledger.all()} == {
         "urn:old": "a.md",
         "urn:other": "other.md",
     }

@@ -1,4 +1,4 @@
-"""Ingest in the wild: half-written files, dates to come, twins, odd names, disks that go away."""
+"""Refreshing real folders: half-written files, dates to come, copies, odd names, lost disks."""
 
 import os
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import pytest
 from conftest import NOW, Clock, Tree, items, titles
 from sites import Site
 
-from feedsvc.errors import LedgerError, NotFoundError, ScanError
+from feedsvc.errors import LedgerError, NotFoundError, NotReadyError, ScanError
 from feedsvc.index import journal
 
 ONE = "---\ntitle: One\ndate: 2022-01-01T00:00:00Z\ntags: [news]\n---\n<p>1</p>"
@@ -19,7 +19,8 @@ Open = Callable[..., Site]
 SETTLING = {"settle": "2s"}
 
 
-def told(site: Site) -> list[str]:
+def refresh_problems(site: Site) -> list[str]:
+    """Make a pass and return its problems."""
     return [problem.what for problem in site.refresh().problems]
 
 
@@ -77,8 +78,6 @@ def test_a_file_with_a_time_in_the_future_waits_until_it_stops_changing(
 def test_no_feed_is_served_before_the_first_files_have_settled(
     open_site: Open, tree: Tree, clock: Clock
 ) -> None:
-    from feedsvc.errors import NotReadyError
-
     tree.write("1.html", ONE)
     site = open_site(articles=SETTLING)
     site.refresh()
@@ -108,7 +107,7 @@ def test_a_file_over_the_size_limit_is_a_problem_and_is_not_opened(
     tree.write("1.html", ONE + "x" * 2000)
     site = open_site(articles={"max_bytes": 1024})
     monkeypatch.setattr("feedsvc.scan.Directory.read", None)
-    assert told(site) == ["the file is longer than articles.max_bytes (2067 > 1024)"]
+    assert refresh_problems(site) == ["the file is longer than articles.max_bytes (2067 > 1024)"]
 
 
 def test_a_file_that_cannot_be_read_keeps_its_last_version_and_is_tried_again(
@@ -129,7 +128,7 @@ def test_a_file_that_cannot_be_read_keeps_its_last_version_and_is_tried_again(
         "the file cannot be read (Permission denied)",
     )
     assert titles(site) == ["One"]
-    assert told(site) == []
+    assert refresh_problems(site) == []
     assert titles(site) == ["Another"]
 
 
@@ -161,7 +160,7 @@ def test_an_article_dated_in_the_future_appears_when_it_is_due(
 def test_an_article_that_is_not_due_yet_starts_no_feed(site: Site, tree: Tree) -> None:
     tree.write("1.html", FUTURE.replace("news", "secret"))
     site.refresh()
-    assert [one.slug for one in site.entries.listings()] == ["all"]
+    assert [feed.slug for feed in site.entries.listings()] == ["all"]
     with pytest.raises(NotFoundError):
         site.document("/feeds/secret.atom")
 
@@ -191,7 +190,7 @@ def test_dates_without_a_zone_are_in_the_zone_of_their_category(
     }
 
 
-# --- twins
+# --- copies
 
 
 def test_two_files_with_one_link_are_one_entry_and_the_second_is_a_problem(
@@ -206,7 +205,7 @@ def test_two_files_with_one_link_are_one_entry_and_the_second_is_a_problem(
     assert str(problem).startswith("0.html: it is the same article as 1.html")
     assert items(site) == before
     tree.remove("1.html")
-    assert told(site) == []
+    assert refresh_problems(site) == []
     (after,) = items(site)
     assert (after["id"], after["title"]) == (before[0]["id"], "Two")
 
@@ -221,19 +220,19 @@ def test_a_copy_becomes_an_article_when_its_original_is_edited(
     clock.advance(hours=1)
     tree.write("a.html", ONE.replace("One", "Edited"))
     site.refresh()
-    settled = {item["title"]: item["id"] for item in items(site)}
-    assert set(settled) == {"One", "Edited"}
-    assert settled["Edited"] == before["id"]
+    ids = {item["title"]: item["id"] for item in items(site)}
+    assert set(ids) == {"One", "Edited"}
+    assert ids["Edited"] == before["id"]
     clock.advance(hours=1)
     tree.touch("b.html")
     site.refresh()
-    assert {item["title"]: item["id"] for item in items(site)} == settled
+    assert {item["title"]: item["id"] for item in items(site)} == ids
 
 
 def test_articles_that_link_to_one_home_page_stay_separate(site: Site, tree: Tree) -> None:
     for name, text in (("1.html", ONE), ("2.html", TWO)):
         tree.write(name, text.replace("title", "link: https://o.example.org/\ntitle"))
-    assert told(site) == []
+    assert refresh_problems(site) == []
     assert titles(site) == ["Two", "One"]
 
 
@@ -242,15 +241,15 @@ def test_files_that_look_the_same_to_a_reader_are_one_article(site: Site, tree: 
     site.refresh()
     before = items(site)
     tree.write("2.html", ONE.replace("title: One", "layout: post\ntitle: 'One'"))
-    assert told(site) == []
+    assert refresh_problems(site) == []
     assert items(site) == before
 
 
 def test_two_files_with_one_declared_id_are_one_entry(site: Site, tree: Tree) -> None:
     tree.write("1.html", ONE.replace("title", "guid: tag:x,2024:1\ntitle"))
     tree.write("2.html", TWO.replace("title", "guid: tag:x,2024:1\ntitle"))
-    (what,) = told(site)
-    assert what.startswith("it is the same article as 1.html")
+    (problem,) = refresh_problems(site)
+    assert problem.startswith("it is the same article as 1.html")
     assert titles(site) == ["One"]
 
 
@@ -310,7 +309,7 @@ def test_a_folder_that_cannot_be_listed_keeps_its_articles_and_is_named(
     assert problem.place == "bad/"
     assert "cannot be listed (Permission denied)" in problem.what
     assert titles(site) == ["One"]
-    assert told(site) == []
+    assert refresh_problems(site) == []
 
 
 @pytest.mark.parametrize(
@@ -321,10 +320,10 @@ def test_files_with_odd_names_are_articles_like_any_other(
     site: Site, tree: Tree, name: str
 ) -> None:
     tree.write(name, ONE)
-    assert told(site) == []
+    assert refresh_problems(site) == []
     assert titles(site) == ["One"]
     tree.write(name, ONE.replace("One", "Another"))
-    assert told(site) == []
+    assert refresh_problems(site) == []
     assert titles(site) == ["Another"]
 
 
@@ -332,12 +331,12 @@ def test_a_name_that_is_not_utf_8_works_and_keeps_its_id(site: Site, tree: Tree)
     odd = os.fsencode(tree.root) + b"/\xce\xc4\xd5\xc2.md"
     with open(odd, "wb") as file:  # noqa: PTH123 - a name that no Path should hold
         file.write(b"Hello")
-    assert told(site) == []
+    assert refresh_problems(site) == []
     (before,) = items(site)
     assert before["title"] == r"\xce\xc4\xd5\xc2"
     with open(odd, "wb") as file:  # noqa: PTH123
         file.write(b"Hello again")
-    assert told(site) == []
+    assert refresh_problems(site) == []
     (after,) = items(site)
     assert (after["id"], after["content_html"]) == (before["id"], "<p>Hello again</p>")
     os.unlink(odd)  # noqa: PTH108
@@ -409,26 +408,28 @@ def test_explain_shows_every_step(open_site: Open, tree: Tree) -> None:
     site.refresh()
     tree.rename("old.md", "new.md")
     site.refresh()
-    found = steps(site, str(tree.root / "new.md"))
-    assert found["file"][0] == "new.md"
-    assert "GB18030" in found["encoding"][0]
-    assert "line 4: tags = ['ads']" in found["front matter (YAML, field by field)"]
-    assert any("title: is not YAML" in line for line in found["passed over or recovered"])
-    assert "published: 2022-01-01T00:00:00+00:00" in found["dates"]
-    assert found["categories"] == [
+    explained = steps(site, str(tree.root / "new.md"))
+    assert explained["file"][0] == "new.md"
+    assert "GB18030" in explained["encoding"][0]
+    assert "line 4: tags = ['ads']" in explained["front matter (YAML, field by field)"]
+    assert any("title: is not YAML" in line for line in explained["passed over or recovered"])
+    assert "published: 2022-01-01T00:00:00+00:00" in explained["dates"]
+    assert explained["categories"] == [
         "terms: ads",
         "c: yes: its title matches, with “a”",
         "d: yes: it has the term ADS",
         "e: no: it has the excluded term ads",
         "f: no: no term of it, and the title does not match",
     ]
-    assert found["id"] == [items(site)[0]["id"], "remembered for this file"]
-    assert found["removed"] == ["1 × comment: nobody sees it", "1 × script: it can run"]
-    assert found["before"] == [
+    assert explained["id"] == [items(site)[0]["id"], "remembered for this file"]
+    assert explained["removed"] == ["1 × comment: nobody sees it", "1 × script: it can run"]
+    assert explained["before"] == [
         "<p>记者昨日从有关部门获悉，今年上半年增长较快。</p><script>x</script><!-- y -->"
     ]
-    assert found["after"] == ["<p>记者昨日从有关部门获悉，今年上半年增长较快。</p>"]
-    assert found["feeds"] == [f"https://f.example.org/feeds/{s}" for s in ("ads", "all", "c", "d")]
+    assert explained["after"] == ["<p>记者昨日从有关部门获悉，今年上半年增长较快。</p>"]
+    assert explained["feeds"] == [
+        f"https://f.example.org/feeds/{s}" for s in ("ads", "all", "c", "d")
+    ]
 
 
 def test_explain_shows_where_an_id_comes_from(site: Site, tree: Tree) -> None:

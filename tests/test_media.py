@@ -18,21 +18,24 @@ BASE = "https://feeds.example.org/media"
 
 
 def enclosures(site: Site) -> dict[str, list[tuple[str, str, str | None]]]:
-    """Return what each format has of the newest entry: address, type, length."""
-    found = {}
+    """Return address, type and length of each enclosure of the newest entry, by format."""
+    by_format = {}
     for suffix in ("atom", "rss"):
         entry = feedparser.parse(site.document(f"/feeds/all.{suffix}").body).entries[0]
-        found[suffix] = [(one.href, one.type, one.get("length")) for one in entry.enclosures]
+        by_format[suffix] = [
+            (enclosure.href, enclosure.type, enclosure.get("length"))
+            for enclosure in entry.enclosures
+        ]
     (item, *_) = items(site)
-    found["json"] = [
+    by_format["json"] = [
         (
-            one["url"],
-            one["mime_type"],
-            str(one["size_in_bytes"]) if "size_in_bytes" in one else None,
+            attachment["url"],
+            attachment["mime_type"],
+            str(attachment["size_in_bytes"]) if "size_in_bytes" in attachment else None,
         )
-        for one in item.get("attachments", [])
+        for attachment in item.get("attachments", [])
     ]
-    return found
+    return by_format
 
 
 def test_sound_and_video_are_enclosures_and_the_image_is_media_rss(site: Site, tree: Tree) -> None:
@@ -71,23 +74,23 @@ def test_a_feed_of_summaries_has_the_enclosures_too(
     assert enclosures(site)["rss"] == [("https://x.org/a.ogg", "audio/ogg", "0")]
 
 
-@pytest.mark.parametrize(
-    "address",
-    ["none.mp3", "..%2f..%2fsecret.mp3", "link.mp3", ".hid/a.mp3", "dir.mp3", "a%00.mp3",
-     "https://x.org/a.mp3", "loop.mp3", "//feeds.example.org.evil/media/a.mp3"],
-)  # fmt: skip
-def test_no_length_is_given_for_files_that_are_not_served(
-    site: Site, tree: Tree, address: str
-) -> None:
+NOT_SERVED = [
+    "none.mp3", "..%2f..%2fsecret.mp3", "link.mp3", ".hid/a.mp3", "dir.mp3", "a%00.mp3",
+    "https://x.org/a.mp3", "loop.mp3", "//feeds.example.org.evil/media/a.mp3",
+]  # fmt: skip
+
+
+def test_no_length_is_given_for_files_that_are_not_served(site: Site, tree: Tree) -> None:
     (tree.root.parent / "secret.mp3").write_bytes(b"secret")
     (tree.root / "link.mp3").symlink_to(tree.root.parent / "secret.mp3")
     (tree.root / "loop.mp3").symlink_to(tree.root / "loop.mp3")
     (tree.root / "dir.mp3").mkdir()
     tree.write(".hid/a.mp3", b"x")
-    tree.write("a.html", f"<p>x</p><audio src='{address}'></audio>")
-    site.refresh()
-    assert [length for _, _, length in enclosures(site)["json"]] == [None]
-    assert [length for _, _, length in enclosures(site)["rss"]] == ["0"]
+    for address in NOT_SERVED:
+        tree.write("a.html", f"<p>{address}</p><audio src='{address}'></audio>")
+        site.refresh()
+        assert [length for _, _, length in enclosures(site)["json"]] == [None], address
+        assert [length for _, _, length in enclosures(site)["rss"]] == ["0"], address
 
 
 def test_a_media_file_that_changes_alone_changes_no_feed(
@@ -107,7 +110,7 @@ def test_a_media_file_that_changes_alone_changes_no_feed(
 
 
 @pytest.mark.parametrize(
-    ("html", "found"),
+    ("html", "expected"),
     [
         ("<p>x</p>", []),
         ("<audio src='https://x.org/a'></audio>", [("https://x.org/a", "audio/mpeg")]),
@@ -127,8 +130,8 @@ def test_a_media_file_that_changes_alone_changes_no_feed(
         ),
     ],
 )
-def test_the_sound_and_video_of_an_article_are_found(html: str, found: list[Any]) -> None:
-    assert [(one.href, one.type) for one in playable(SafeHTML(html))] == found
+def test_the_sound_and_video_of_an_article_are_found(html: str, expected: list[Any]) -> None:
+    assert [(media.href, media.type) for media in playable(SafeHTML(html))] == expected
 
 
 def test_an_article_has_at_most_fifty_enclosures() -> None:

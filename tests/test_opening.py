@@ -1,4 +1,4 @@
-"""What is opened is what the scan met, or nothing: no pipe is waited for, no link leads outside."""
+"""Files are opened only as the scan saw them: no pipe is waited for, no link leads outside."""
 
 import os
 import socket
@@ -30,16 +30,16 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "articles"
 
 
-@pytest.fixture(params=["by what Linux tells of it", "step by step"])
+@pytest.fixture(params=["by /proc of Linux", "step by step"])
 def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a test run where the system tells what was opened, and where it does not."""
+    """Run a test with the path of an open file from /proc, and on a system without /proc."""
     if request.param == "step by step":
-        told = os.readlink
+        readlink = os.readlink
 
         def unknown(path: str) -> str:
             if path.startswith("/proc/"):
                 raise FileNotFoundError
-            return told(path)
+            return readlink(path)
 
         monkeypatch.setattr(os, "readlink", unknown)
 
@@ -53,8 +53,8 @@ def put_folder(file: Path) -> None:
 
 
 def put_socket(file: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as made:
-        made.bind(str(file))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(file))
 
 
 @pytest.mark.parametrize("put", [put_pipe, put_folder, put_socket])
@@ -79,13 +79,24 @@ def reads(directory: Directory, source: str) -> bytes:
 
 
 def in_time(work: Callable[[], object]) -> None:
-    """Do something that must not wait for anybody, and must come to something."""
-    done: list[object] = []
-    thread = threading.Thread(target=lambda: done.append(work()), daemon=True)
+    """Fail if `work` does not end within ten seconds, or returns nothing that is true."""
+    results: list[object] = []
+    thread = threading.Thread(target=lambda: results.append(work()), daemon=True)
     thread.start()
     thread.join(10)
-    assert done, "it waits"
-    assert done[0]
+    assert results, "it waits"
+    assert results[0]
+
+
+def before_opening(patch: pytest.MonkeyPatch, change: Callable[[str], object]) -> None:
+    """Call `change` with the name of each file just before it is opened."""
+    open_file = scan.open_file
+
+    def change_first(root: str, name: str, *more: Any) -> int:
+        change(name)
+        return open_file(root, name, *more)
+
+    patch.setattr(scan, "open_file", change_first)
 
 
 def test_a_device_in_the_place_of_a_file_is_not_read(root: Path) -> None:
@@ -135,8 +146,8 @@ def test_reading_follows_the_same_links_as_the_scan(
     (root / "folder").symlink_to("b")
     (root / "far.md").symlink_to("../outside/a.md")
     directory = Directory(root, INCLUDE, links)
-    found = directory.scan().signatures
-    assert ("near.md" in found, "far.md" in found) == (near != b"nothing", far != b"nothing")
+    scanned = directory.scan().signatures
+    assert ("near.md" in scanned, "far.md" in scanned) == (near != b"nothing", far != b"nothing")
     assert reads(directory, "near.md") == reads(directory, "folder/c.md") == near
     assert reads(directory, "far.md") == far
 
@@ -165,7 +176,7 @@ def test_the_link_to_the_articles_directory_may_be_changed(root: Path, links: Li
     link.unlink()
     link.symlink_to("outside")
     (root.parent / "outside" / "out.md").symlink_to("../moved/a.md")
-    assert directory.read("a.md") == SECRET  # which is what the operator wants to be read now
+    assert directory.read("a.md") == SECRET  # the folder that the operator named now
     assert reads(directory, "out.md") == b"nothing"
 
 
@@ -174,11 +185,11 @@ def test_a_file_deleted_while_it_is_read_is_read_whole(
     root: Path, links: Links, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # An editor that saves puts a new file in the place of the one that is open.
-    told = os.readlink
+    readlink = os.readlink
 
     def unlink_first(path: str) -> str:
         (root / "a.md").unlink()
-        return told(path)
+        return readlink(path)
 
     monkeypatch.setattr(os, "readlink", unlink_first)
     assert Directory(root, INCLUDE, links).read("a.md") == b"inside"
@@ -224,14 +235,12 @@ def test_an_article_swapped_for_a_link_between_scan_and_reading_is_not_published
 ) -> None:
     tree.write("a.md", "---\ntitle: Inside\n---\ntext")
     (tree.root.parent / "secret.md").write_text("---\ntitle: Secret\n---\ntext")
-    opened = scan.open_file
 
-    def swap_first(root: str, name: str, *more: Any) -> int:
+    def swap(name: str) -> None:
         (tree.root / name).unlink()
         (tree.root / name).symlink_to("../secret.md")
-        return opened(root, name, *more)
 
-    monkeypatch.setattr(scan, "open_file", swap_first)
+    before_opening(monkeypatch, swap)
     site.refresh()
     assert titles(site) == []
 
@@ -241,16 +250,14 @@ def test_a_pipe_in_the_place_of_an_article_does_not_block_a_pass(
 ) -> None:
     tree.write("a.md", "---\ntitle: A\n---\ntext")
     tree.write("b.md", "---\ntitle: B\n---\ntext")
-    opened = scan.open_file
 
-    def swap_first(root: str, name: str, *more: Any) -> int:
+    def swap(name: str) -> None:
         if name == "a.md":
             (tree.root / name).unlink()
             os.mkfifo(tree.root / name)
-        return opened(root, name, *more)
 
     with monkeypatch.context() as patched:
-        patched.setattr(scan, "open_file", swap_first)
+        before_opening(patched, swap)
         in_time(lambda: site.refresh().seconds)
     assert titles(site) == ["B"]
     (tree.root / "a.md").unlink()
@@ -272,13 +279,8 @@ def test_a_file_that_has_grown_since_the_scan_is_not_read_whole(
 ) -> None:
     site = open_site(articles={"max_bytes": 1024})
     file = tree.write("a.md", "short")
-    opened = scan.open_file
-
-    def grow_first(root: str, name: str, *more: Any) -> int:
-        os.truncate(file, 2**40)  # no disk holds the zeros, and no memory could
-        return opened(root, name, *more)
-
-    monkeypatch.setattr(scan, "open_file", grow_first)
+    # No memory could hold so many zeros; on the disk they take no room.
+    before_opening(monkeypatch, lambda _: os.truncate(file, 2**40))
     (problem,) = site.refresh().problems
     assert problem.what == "the file is longer than articles.max_bytes (more than 1024)"
 
@@ -316,14 +318,11 @@ def test_a_pipe_in_the_place_of_an_image_is_a_404_at_once(media: FlaskClient, tr
 def test_an_image_swapped_for_a_link_as_it_is_opened_is_not_served(
     media: FlaskClient, tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = scan.open_file
-
-    def swap_first(root: str, name: str, *more: Any) -> int:
+    def swap(name: str) -> None:
         (tree.root / name).unlink()
         (tree.root / name).symlink_to("../secret.png")
-        return opened(root, name, *more)
 
-    monkeypatch.setattr(scan, "open_file", swap_first)
+    before_opening(monkeypatch, swap)
     response = media.get("/media/x.png", buffered=True)
     assert (response.status_code, SECRET in response.data) == (404, False)
 

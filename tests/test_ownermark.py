@@ -1,4 +1,4 @@
-"""Who has a state open for refreshing, and whether the last one closed it."""
+"""The mark of a process that refreshes a state, which stays only after a crash."""
 
 import os
 import signal
@@ -76,7 +76,7 @@ def test_the_whole_database_is_checked_only_after_a_crash(
     assert running.stdout is not None
     assert running.stdout.readline() == b"open\n"
     Index.open(url, owner=True).close()  # such as `feedsvc refresh` beside `serve`
-    assert not checks, "the other one is at work"
+    assert not checks, "the other process is at work"
     if killed:
         os.kill(running.pid, signal.SIGKILL)
     running.stdin.close()

@@ -230,7 +230,7 @@ def test_terms_have_no_feeds_when_auto_categories_is_off(open_site: Open, tree: 
     site.refresh()
     with pytest.raises(NotFoundError, match="no feed called “news”"):
         site.document("/feeds/news.atom")
-    assert [one.slug for one in site.entries.listings()] == ["all"]
+    assert [feed.slug for feed in site.entries.listings()] == ["all"]
 
 
 def test_feeds_are_cut_at_the_limit_and_may_be_of_summaries(open_site: Open, tree: Tree) -> None:
@@ -247,7 +247,7 @@ def test_terms_that_differ_in_case_or_slash_have_feeds_of_their_own(site: Site, 
     for n, term in enumerate(["AI", "ai", "a/b", "a-b", "a b", "../x"]):
         tree.write(f"{n}.md", f"---\ntitle: '{term}'\ntags: ['{term}']\n---\nx")
     site.refresh()
-    slugs = [one.slug for one in site.entries.listings() if one.slug != "all"]
+    slugs = [feed.slug for feed in site.entries.listings() if feed.slug != "all"]
     assert len(slugs) == len(set(slugs)) == 6
     assert all(len(titles(site, slug)) == 1 for slug in slugs)
 
@@ -273,32 +273,32 @@ def test_no_feed_is_served_before_the_first_pass(site: Site, tree: Tree) -> None
     assert titles(site) == []
 
 
-def changed(document: Document) -> tuple[str, Any]:
+def validators(document: Document) -> tuple[str, Any]:
     return document.etag, document.last_modified
 
 
 def test_last_modified_moves_on_every_change_even_within_a_second(
     site: Site, tree: Tree, clock: Clock
 ) -> None:
-    seen = []
+    sent = []
     for n in range(4):
         tree.write("1.html", ONE.replace("One", f"Title {n}"))
         site.refresh()
-        seen.append(changed(site.document("/feeds/all.atom")))
+        sent.append(validators(site.document("/feeds/all.atom")))
         clock.advance(milliseconds=10)
-    assert len({etag for etag, _ in seen}) == 4
-    assert [when for _, when in seen] == sorted({when for _, when in seen})
+    assert len({etag for etag, _ in sent}) == 4
+    assert [modified for _, modified in sent] == sorted({modified for _, modified in sent})
 
 
 def test_only_the_feeds_of_a_changed_article_change(site: Site, tree: Tree, clock: Clock) -> None:
     tree.write("1.html", ONE.replace("news", "a"))
     tree.write("2.html", TWO.replace("news", "b"))
     site.refresh()
-    before = {s: changed(site.document(f"/feeds/{s}.atom")) for s in ("all", "a", "b", "life")}
+    before = {s: validators(site.document(f"/feeds/{s}.atom")) for s in ("all", "a", "b", "life")}
     clock.advance(hours=1)
     tree.write("1.html", ONE.replace("news", "a").replace("One", "Uno"))
     site.refresh()
-    after = {s: changed(site.document(f"/feeds/{s}.atom")) for s in ("all", "a", "b", "life")}
+    after = {s: validators(site.document(f"/feeds/{s}.atom")) for s in ("all", "a", "b", "life")}
     assert {slug for slug in after if after[slug] != before[slug]} == {"all", "a"}
 
 

@@ -32,8 +32,8 @@ def scan(root: Path, *sources: str) -> list[str]:
 
 
 def test_files_are_found_at_any_depth_by_pattern(tmp_path: Path) -> None:
-    found = scan(tmp_path, "a.md", "b/c/d.txt", "news/e.html", "news/f/g.html", "h.pdf", "Makefile")
-    assert found == ["a.md", "b/c/d.txt", "news/e.html"]
+    files = ["a.md", "b/c/d.txt", "news/e.html", "news/f/g.html", "h.pdf", "Makefile"]
+    assert scan(tmp_path, *files) == ["a.md", "b/c/d.txt", "news/e.html"]
 
 
 def test_names_may_hold_anything_a_file_system_allows(tmp_path: Path) -> None:
@@ -56,11 +56,11 @@ def test_the_case_of_an_extension_does_not_matter(tmp_path: Path) -> None:
     assert scan(tmp_path, *names, "News/g.html", "news/h/i.HTML", "j.mdx", "md", ".MD") == names
     directory = Directory(tmp_path, INCLUDE)
     directory.scan()
-    assert list(look(directory, "a.MD", "d").signatures) == ["a.MD", "d/E.TXT"]
+    assert list(scan_places(directory, "a.MD", "d").signatures) == ["a.MD", "d/E.TXT"]
 
 
 @pytest.mark.parametrize(
-    ("pattern", "found"),
+    ("pattern", "expected"),
     [
         ("**/*.[m]d", ["a.md"]),
         (r"**/*.\md", ["a.md"]),
@@ -72,10 +72,10 @@ def test_the_case_of_an_extension_does_not_matter(tmp_path: Path) -> None:
     ],
 )
 def test_only_a_plain_extension_matches_in_any_case(
-    tmp_path: Path, pattern: str, found: list[str]
+    tmp_path: Path, pattern: str, expected: list[str]
 ) -> None:
     scan(tmp_path, "a.md", "a.MD", "b.d/x", "~$a.md", "4913")
-    assert list(Directory(tmp_path, (pattern,)).scan().signatures) == found
+    assert list(Directory(tmp_path, (pattern,)).scan().signatures) == expected
 
 
 def test_a_folder_named_like_a_temporary_file_is_scanned(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_folder_named_like_a_temporary_file_is_scanned(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("links", "found"),
+    ("links", "expected"),
     [
         ("never", ["a.md", "b/c.md"]),
         ("inside", ["a.md", "b/c.md", "link.md"]),
@@ -91,7 +91,7 @@ def test_a_folder_named_like_a_temporary_file_is_scanned(tmp_path: Path) -> None
     ],
 )
 def test_links_are_followed_as_configured_and_circles_end(
-    tmp_path: Path, links: Links, found: list[str]
+    tmp_path: Path, links: Links, expected: list[str]
 ) -> None:
     root = tmp_path / "articles"
     scan(root, "a.md", "b/c.md")
@@ -104,7 +104,7 @@ def test_links_are_followed_as_configured_and_circles_end(
     (root / "b" / "up").symlink_to("..")
     (root / "self.md").symlink_to("self.md")
     (root / "nowhere.md").symlink_to("gone.md")
-    assert list(Directory(root, INCLUDE, links).scan().signatures) == found
+    assert list(Directory(root, INCLUDE, links).scan().signatures) == expected
 
 
 def test_pipes_and_folders_are_no_articles(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_literal_name_counts_before_an_escaped_name_that_looks_the_same(tmp_pa
     directory = Directory(tmp_path, INCLUDE)
     assert directory.scan().signatures[r"\xe4.md"].size == len("literal")
     assert directory.read(r"\xe4.md") == b"literal"
-    assert look(directory, r"\xe4.md").signatures == directory.scan().signatures
+    assert scan_places(directory, r"\xe4.md").signatures == directory.scan().signatures
 
 
 NAME = st.text(alphabet=".~$#-*[]ax\n中\\", max_size=4)
@@ -167,11 +167,12 @@ def test_matching_by_extension_agrees_with_the_whole_pattern(names: list[str]) -
         assert list(Directory(Path(folder), include).scan().signatures) == sorted(
             name
             for name in set(names)
-            if not hidden.search(name) and any(re.match(one, name, re.IGNORECASE) for one in wanted)
+            if not hidden.search(name)
+            and any(re.match(pattern, name, re.IGNORECASE) for pattern in wanted)
         )
 
 
-def known(directory: Directory) -> dict[str, int]:
+def scanned_digests(directory: Directory) -> dict[str, int]:
     return folder_digests(directory.scan().signatures.items())
 
 
@@ -181,7 +182,7 @@ def test_the_folder_digests_change_only_when_a_file_changes(tmp_path: Path) -> N
     (tmp_path / "again").symlink_to("d")
     scan(tmp_path, "a.md", "b/c.md", "d/e.md", "b/中文.md", "d/" + os.fsdecode(b"\xff.md"))
     before = directory.digest_folders().folders
-    assert directory.digest_folders().folders == before == known(directory)
+    assert directory.digest_folders().folders == before == scanned_digests(directory)
     assert before.keys() == {"", "b", "d"}
     changes: list[Callable[[], object]] = [
         lambda: (tmp_path / "b" / "c.md").write_text("longer"),
@@ -196,7 +197,7 @@ def test_the_folder_digests_change_only_when_a_file_changes(tmp_path: Path) -> N
     for change in changes:
         change()
         after = directory.digest_folders().folders
-        assert after == known(directory) != before
+        assert after == scanned_digests(directory) != before
         before = after
 
 
@@ -220,9 +221,9 @@ def test_a_later_pass_scans_only_the_folders_that_changed(
 
 @pytest.fixture
 def refused(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """Refuse to tell of files with these names; for root, everything can be told."""
+    """Refuse the status of files with these names; root would be refused nothing."""
     names: set[str] = set()
-    really, list_really = os.lstat, os.scandir
+    real_lstat, real_scandir = os.lstat, os.scandir
 
     class Entry:
         def __init__(self, entry: Any) -> None:
@@ -234,18 +235,18 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> set[str]:
         def stat(self, **options: bool) -> os.stat_result:
             if self._entry.name in names:
                 raise PermissionError(13, "Permission denied")
-            found: os.stat_result = self._entry.stat(**options)
-            return found
+            result: os.stat_result = self._entry.stat(**options)
+            return result
 
     @contextmanager
     def listed(descriptor: int) -> Iterator[Iterator[Entry]]:
-        with list_really(descriptor) as entries:
+        with real_scandir(descriptor) as entries:
             yield map(Entry, entries)
 
     def lstat(path: str) -> os.stat_result:
         if Path(path).name in names:
             raise PermissionError(13, "Permission denied")
-        return really(path)
+        return real_lstat(path)
 
     monkeypatch.setattr(os, "scandir", listed)
     monkeypatch.setattr(os, "lstat", lstat)
@@ -258,12 +259,12 @@ def test_a_file_whose_status_cannot_be_read_is_named(tmp_path: Path, refused: se
     directory.scan()
     refused.add("c.md")
     unreadable = (("b/c.md", "Permission denied"),)
-    found = directory.scan()
-    assert list(found.signatures) == ["a.md", "b/d.md"]
-    assert found.unreadable == directory.digest_folders().unreadable == unreadable
+    scanned = directory.scan()
+    assert list(scanned.signatures) == ["a.md", "b/d.md"]
+    assert scanned.unreadable == directory.digest_folders().unreadable == unreadable
     for place in ("b", "b/c.md"):
-        assert look(directory, place).unreadable == unreadable
-    assert look(directory, "b/d.md").unreadable == ()
+        assert scan_places(directory, place).unreadable == unreadable
+    assert scan_places(directory, "b/d.md").unreadable == ()
 
 
 def test_an_article_whose_status_cannot_be_read_stays_published(
@@ -277,7 +278,7 @@ def test_an_article_whose_status_cannot_be_read_stays_published(
         report = site.refresh(paths=paths)
         assert not report.changes
         assert report.articles == (4 if paths is None else None)
-        assert {one.source for one in report.problems} == {"b/c.md", "e/f.md"}
+        assert {problem.source for problem in report.problems} == {"b/c.md", "e/f.md"}
     (tree.root / "b/d.md").unlink()
     assert site.refresh().changes == Changes(removed=("b/d.md",))
     refused.clear()
@@ -287,27 +288,31 @@ def test_an_article_whose_status_cannot_be_read_stays_published(
     assert report.problems == ()
 
 
-def look(directory: Directory, *sources: str) -> PartialScan:
-    seen = directory.scan_places(sources)
-    assert seen is not None
-    return seen
+def scan_places(directory: Directory, *sources: str) -> PartialScan:
+    partial = directory.scan_places(sources)
+    assert partial is not None
+    return partial
 
 
 def test_a_partial_scan_finds_the_files_at_a_place_and_below(tmp_path: Path) -> None:
     scan(tmp_path, "a.md", "b/c.md", "b/d/e.md", "b/.f/g.md", "b/h.pdf", "bb.md", "news/i.html")
     directory = Directory(tmp_path, INCLUDE)
     directory.scan()
-    assert list(look(directory, "b").signatures) == ["b/c.md", "b/d/e.md"]
-    assert list(look(directory, "a.md", "news/i.html").signatures) == ["a.md", "news/i.html"]
-    for none in ("gone.md", "gone/a.md", "b/h.pdf", "b/.f", "b/.f/g.md", "a.md/x.md", "../a.md"):
-        assert look(directory, none).signatures == {}
+    assert list(scan_places(directory, "b").signatures) == ["b/c.md", "b/d/e.md"]
+    assert list(scan_places(directory, "a.md", "news/i.html").signatures) == ["a.md", "news/i.html"]
+    for place in ("gone.md", "gone/a.md", "b/h.pdf", "b/.f", "b/.f/g.md", "a.md/x.md", "../a.md"):
+        assert scan_places(directory, place).signatures == {}
 
 
 def test_a_partial_scan_names_no_place_below_another(tmp_path: Path) -> None:
     scan(tmp_path, "a.md")
     directory = Directory(tmp_path, INCLUDE)
     directory.scan()
-    assert look(directory, "b/c/d.md", "b", "b-c", "b/e.md", "a.md").within == ("a.md", "b", "b-c")
+    assert scan_places(directory, "b/c/d.md", "b", "b-c", "b/e.md", "a.md").within == (
+        "a.md",
+        "b",
+        "b-c",
+    )
 
 
 def test_a_partial_scan_needs_an_earlier_scan_and_a_place(tmp_path: Path) -> None:
@@ -341,8 +346,8 @@ def test_there_is_no_partial_scan_of_new_links(tmp_path: Path) -> None:
     (tmp_path / "new" / "up").symlink_to("..")
     for place in ("again", "again/c.md", "link.md", "new", "new/up/a.md"):
         assert directory.scan_places([place]) is None
-        assert [s for s in look(never, place).signatures if s != "new/d.md"] == []
-    assert list(look(directory, "new/d.md").signatures) == ["new/d.md"]
+        assert [s for s in scan_places(never, place).signatures if s != "new/d.md"] == []
+    assert list(scan_places(directory, "new/d.md").signatures) == ["new/d.md"]
 
 
 def test_source_of_returns_the_source_of_a_path(tmp_path: Path) -> None:
@@ -391,79 +396,80 @@ def test_a_partial_scan_names_unreadable_folders_like_a_scan(
     scan(tmp_path, "a.md", "b/c.md", "b/d/e.md")
     directory = Directory(tmp_path, INCLUDE)
     directory.scan()
-    really = os.open
+    real_open = os.open
 
     def refuse(path: str, flags: int, *rest: int) -> int:
         if str(path).endswith("/b"):
             raise PermissionError(13, "Permission denied")
-        return really(path, flags, *rest)
+        return real_open(path, flags, *rest)
 
-    monkeypatch.setattr(os, "open", refuse)  # for root, every folder can be listed
+    monkeypatch.setattr(os, "open", refuse)  # root may list every folder
     unreadable = directory.scan().unreadable
     assert unreadable == (("b/", "Permission denied"),)
     for place in ("b", "b/c.md", "b/d", "b/gone.md"):
-        assert look(directory, place).unreadable == unreadable
-        assert look(directory, place).signatures == {}
-    assert look(directory, "a.md").unreadable == ()
+        assert scan_places(directory, place).unreadable == unreadable
+        assert scan_places(directory, place).signatures == {}
+    assert scan_places(directory, "a.md").unreadable == ()
 
 
 ODD = os.fsdecode(b"\xff.md")
 NAMES = st.sampled_from(["a.md", "b", "c", ".h", "中.md", r"\xff.md", ODD, "d.md~"])
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
-DEEDS = st.tuples(st.sampled_from(["write", "fold", "remove", "link", "move"]), PATHS, PATHS)
+ACTIONS = st.tuples(st.sampled_from(["write", "mkdir", "remove", "link", "move"]), PATHS, PATHS)
 
 
-def do(root: Path, deed: str, path: str, other: str) -> set[str]:
-    """Do one deed, if it can be done, and return the paths that events would tell of."""
-    one, two = root / path, root / other
-    told = {one, two} if deed == "move" else {one, *(up for up in one.parents if not up.exists())}
-    paths = {*map(str, told), *map(os.path.realpath, told)}  # one may write to where a link leads
+def do(root: Path, action: str, source: str, other: str) -> set[str]:
+    """Do this, if it is possible, and return the paths that file events would name."""
+    path, target = root / source, root / other
+    missing = (folder for folder in path.parents if not folder.exists())
+    changed = {path, target} if action == "move" else {path, *missing}
+    events = {*map(str, changed), *map(os.path.realpath, changed)}  # a link may be written through
     try:
-        if deed == "write":
-            one.parent.mkdir(parents=True, exist_ok=True)
-            with one.open("a") as file:
+        if action == "write":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a") as file:
                 file.write("x")
-        elif deed == "fold":
-            one.mkdir(parents=True, exist_ok=True)
-        elif deed == "remove":
-            one.unlink() if one.is_symlink() or one.is_file() else shutil.rmtree(one)
-        elif deed == "link":
-            one.symlink_to(two)
+        elif action == "mkdir":
+            path.mkdir(parents=True, exist_ok=True)
+        elif action == "remove":
+            path.unlink() if path.is_symlink() or path.is_file() else shutil.rmtree(path)
+        elif action == "link":
+            path.symlink_to(target)
         else:
-            one.rename(two)
+            path.rename(target)
     except OSError:
         pass
-    return paths
+    return events
 
 
-@given(st.lists(DEEDS, max_size=12), st.lists(DEEDS, max_size=4), st.lists(PATHS, max_size=2))
+@given(st.lists(ACTIONS, max_size=12), st.lists(ACTIONS, max_size=4), st.lists(PATHS, max_size=2))
 @settings(deadline=None, max_examples=80)
 @pytest.mark.parametrize("links", ["inside", "anywhere", "never"])
 def test_a_partial_scan_of_all_events_finds_every_change(
     links: Links,
     before: list[tuple[str, str, str]],
     after: list[tuple[str, str, str]],
-    quiet: list[str],
+    unchanged: list[str],
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "articles")
         root.mkdir()
-        for deed in before:
-            do(root, *deed)
+        for action in before:
+            do(root, *action)
         directory = Directory(root, INCLUDE, links)
         known = directory.scan().signatures
-        told = {str(root / path) for path in quiet}.union(*(do(root, *deed) for deed in after))
-        sources = {directory.source_of(path) for path in told} - {None}
-        seen = directory.scan_places(source for source in sources if source is not None)
-        found = Directory(root, INCLUDE, links).scan().signatures
-        if seen is None:
+        events = {str(root / path) for path in unchanged}.union(*(do(root, *a) for a in after))
+        sources = {directory.source_of(path) for path in events} - {None}
+        partial = directory.scan_places(source for source in sources if source is not None)
+        whole = Directory(root, INCLUDE, links).scan().signatures
+        if partial is None:
             assert links != "never"
-            assert "link" in {deed for deed, _, _ in before + after}
+            assert "link" in {action for action, _, _ in before + after}
         else:
-            assert seen.signatures == part(found, seen.within)
-            gone = part(known, seen.within)
-            kept = {source: one for source, one in known.items() if source not in gone}
-            assert not diff(kept | seen.signatures, found)
+            assert partial.signatures == part(whole, partial.within)
+            replaced = part(known, partial.within)
+            kept = {source: known[source] for source in known if source not in replaced}
+            assert not diff(kept | partial.signatures, whole)
 
 
 def test_a_scan_reports_progress_at_each_folder_and_within_large_ones(tmp_path: Path) -> None:
@@ -477,7 +483,7 @@ def test_a_scan_reports_progress_at_each_folder_and_within_large_ones(tmp_path: 
         directory.digest_folders,
         lambda progress: directory.scan_places(["a", "b"], progress),
     ):
-        told: list[None] = []
-        walk(lambda told=told: told.append(None))
+        reports: list[None] = []
+        walk(lambda reports=reports: reports.append(None))
         # Each folder once; the names in `b` at the first, the 1001st and the 2001st.
-        assert len(told) >= 2 + 3
+        assert len(reports) >= 2 + 3

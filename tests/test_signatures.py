@@ -1,4 +1,4 @@
-"""What tells a changed file: any times, sizes and inodes that a file system may report."""
+"""How changed files are recognised, whatever times, sizes and inodes a file system reports."""
 
 import os
 import random
@@ -15,12 +15,11 @@ from unittest import mock
 import pytest
 from conftest import NOW, Clock, Tree, items, titles
 from hypothesis import given, settings, strategies as st
+from sitefolder import site_in
 from sites import Site
 
-from feedsvc import config as configuration
 from feedsvc.changes import diff
 from feedsvc.diagnosis import check
-from feedsvc.index import Index
 from feedsvc.model import LATEST_NS, UNREAD, Changes, Scan, Signature
 from feedsvc.refresh.settling import Settling
 from feedsvc.scan import Directory, folder_digests, walk
@@ -95,16 +94,16 @@ def test_a_file_from_the_far_future_is_dated_now(
     assert item["date_published"] == published
 
 
-@pytest.mark.parametrize("unseen", [False, True])
+@pytest.mark.parametrize("by_event", [True, False])
 def test_new_content_with_the_same_size_and_time_is_read(
-    site: Site, tree: Tree, unseen: bool
+    site: Site, tree: Tree, by_event: bool
 ) -> None:
     file = tree.write("a.md", ONE)
     site.refresh()
     before = file.stat()
     tree.write("a.md", TWO)  # as rsync -t and cp -p do; the clock stands still
     assert file.stat().st_mtime_ns == before.st_mtime_ns
-    assert site.refresh(paths=None if unseen else [file]).changes == CHANGED
+    assert site.refresh(paths=[file] if by_event else None).changes == CHANGED
     assert titles(site) == ["Two"]
 
 
@@ -173,11 +172,11 @@ def test_an_event_is_not_forgotten_while_its_file_settles(
     clock.advance(seconds=1)
     site.refresh()
     tree.write("a.md", TWO)
-    site.refresh()  # it is read with this time
+    site.refresh()  # the file is read with this time
     clock.advance(seconds=1)
     site.refresh()
     tree.write("a.md", ONE)
-    os.utime(file, (clock.now.timestamp() - 1,) * 2)  # what the last pass but one has seen
+    os.utime(file, (clock.now.timestamp() - 1,) * 2)  # the time that the last pass but one saw
     site.refresh(paths=[file])
     tree.write("a.md", ONE.replace("One", "New"))
     report = site.refresh(paths=[file])
@@ -223,7 +222,7 @@ def test_new_inode_numbers_cause_no_reading(
         patched.setattr(walk, "file_of", renumbering(1))
         patched.setattr(walk, "file_without_inode", lambda status: (*file_of(status)[:2], 0, 0))
         patched.setattr(Directory, "read", lambda *_: b"")
-        site.refresh()  # where the inodes of a real system end
+        site.refresh()  # the inodes of the real file system are no longer seen
     monkeypatch.setattr(walk, "file_of", renumbering(1000))
     monkeypatch.setattr(walk, "file_without_inode", lambda status: (*file_of(status)[:2], 0, 0))
     for _ in range(2):
@@ -261,7 +260,7 @@ NS = st.one_of(
 
 @st.composite
 def stats(draw: st.DrawFn) -> os.stat_result:
-    """Draw what a file system may say of a regular file."""
+    """Draw any status that a file system may report of a regular file."""
     size = draw(st.one_of(st.integers(0, 200), st.integers(0, 2**63 - 1)))
     inode = draw(st.integers(0, 2**64 - 1))
     times = {"st_atime_ns": 0, "st_mtime_ns": draw(NS), "st_ctime_ns": draw(NS)}
@@ -298,7 +297,7 @@ def test_files_settle_whatever_their_times_and_the_clock_say(
             not changes
         )
         known = dict(settled.signatures)
-    # Whatever the times are, after so long as it takes nothing is waited for.
+    # After the settle time no file waits any more, unless its time is still to come.
     later = now + timedelta(seconds=1)
     settled = settling.settle(Scan(signatures=found, unreadable=(), root=""), known, later)
     assert (
@@ -311,27 +310,27 @@ def test_files_settle_whatever_their_times_and_the_clock_say(
 class Entry:
     """An entry of a folder with another result of `stat`."""
 
-    def __init__(self, entry: Any, told: dict[str, os.stat_result]) -> None:
+    def __init__(self, entry: Any, results: dict[str, os.stat_result]) -> None:
         self._entry = entry
-        self._told = told
+        self._results = results
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._entry, name)
 
     def stat(self, **options: bool) -> os.stat_result:
-        found: os.stat_result = self._entry.stat(**options)
-        return self._told.get(self._entry.name, found)
+        real: os.stat_result = self._entry.stat(**options)
+        return self._results.get(self._entry.name, real)
 
 
 @contextmanager
-def told(stats: dict[str, os.stat_result]) -> Iterator[None]:
-    """Let the file system tell this of files, by their names."""
+def reported(results: dict[str, os.stat_result]) -> Iterator[None]:
+    """Let the file system report these results of `stat`, by the names of files."""
     really = os.scandir
 
     @contextmanager
     def listed(descriptor: int) -> Iterator[Iterator[Entry]]:
         with really(descriptor) as entries:
-            yield (Entry(entry, stats) for entry in entries)
+            yield (Entry(entry, results) for entry in entries)
 
     with mock.patch.object(os, "scandir", listed):
         yield
@@ -349,40 +348,32 @@ def told(stats: dict[str, os.stat_result]) -> Iterator[None]:
 def test_a_pass_works_after_any_stat_result_and_any_clock_jump(
     passes: list[tuple[dict[str, os.stat_result], datetime]], settle: str
 ) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        clock = Clock()
-        tree = Tree(Path(folder, "articles"), clock)
-        mapping = {
-            "site": {"base_url": "https://feeds.example.org"},
-            "state": {"url": "sqlite:///state/index.db"},
-            "articles": {"directory": str(tree.root), "settle": settle},
-        }
-        config = configuration.parse(mapping, folder=Path(folder))
-        site = Site(config, Index.open(config.state.url, owner=True), clock)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        site_in(Path(folder), articles={"settle": settle}) as (site, tree),
+    ):
+        clock = tree.clock
         tree.write("a.md", ONE)
         tree.write("b.md", TWO)
         tree.write("c/d.md", ONE.replace("One", "Other"))
         clock.advance(seconds=1)
         right = clock.now
         site.refresh()
-        try:
-            for stats, clock.now in passes:
-                with told(stats):
-                    site.refresh()
-                    site.refresh(paths=[tree.root / "a.md"])
-                    site.refresh()
-            clock.now = right + timedelta(days=1)
-            tree.write("new.md", ONE.replace("One", "New"))
-            site.refresh()
-            clock.advance(seconds=1)
-            site.refresh()
-            assert sorted(titles(site)) == ["New", "One", "Other", "Two"]
-            assert site.problems() == ()
-        finally:
-            site.close()
+        for results, clock.now in passes:
+            with reported(results):
+                site.refresh()
+                site.refresh(paths=[tree.root / "a.md"])
+                site.refresh()
+        clock.now = right + timedelta(days=1)
+        tree.write("new.md", ONE.replace("One", "New"))
+        site.refresh()
+        clock.advance(seconds=1)
+        site.refresh()
+        assert sorted(titles(site)) == ["New", "One", "Other", "Two"]
+        assert site.problems() == ()
 
 
-# --- what happens between the moment when a folder is listed and that when a file is looked at
+# --- files that change after their folder was listed and before their status is read
 
 
 @pytest.mark.parametrize("kind", ["gone", "folder", "pipe", "link", "broken link"])
@@ -407,11 +398,11 @@ def test_a_file_replaced_during_the_scan_does_not_affect_other_files(
     @contextmanager
     def listed(descriptor: int) -> Iterator[Iterator[os.DirEntry[str]]]:
         with really(descriptor) as entries:
-            found = list(entries)
-        if any(entry.name == "b.md" for entry in found) and file.is_file():
+            listing = list(entries)
+        if any(entry.name == "b.md" for entry in listing) and file.is_file():
             file.unlink()
             put[kind]()
-        yield iter(found)
+        yield iter(listing)
 
     with mock.patch.object(os, "scandir", listed):
         site.refresh()
@@ -434,11 +425,11 @@ def test_a_file_whose_status_cannot_be_read_does_not_affect_other_files(
     def stat(entry: Entry, **_: bool) -> os.stat_result:
         if entry.name == "b.md":
             raise error
-        found: os.stat_result = entry._entry.stat(follow_symlinks=False)
-        return found
+        result: os.stat_result = entry._entry.stat(follow_symlinks=False)
+        return result
 
     monkeypatch.setattr(Entry, "stat", stat)
-    with told({}):
+    with reported({}):
         report = site.refresh()
     assert sorted(titles(site)) == ["b.md", "c/d.md", "changed", "new.md"]
     assert [problem.source for problem in report.problems] == ["b.md"]

@@ -1,8 +1,8 @@
-"""HTTP: validators, codings, methods, pages, and what hostile requests get."""
+"""HTTP: validators, codings, methods, pages, and hostile requests."""
 
 import gzip
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ import brotli
 import pytest
 from conftest import NOW, Clock, Tree
 from flask.testing import FlaskClient
+from sitefolder import site_in
 from sites import Site
 from werkzeug.test import TestResponse
 
@@ -35,8 +36,24 @@ DECODE: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Make the site of one article for all tests that change nothing."""
+    with site_in(tmp_path_factory.mktemp("web")) as (site, tree):
+        tree.write("1.html", ONE)
+        site.refresh()
+        yield site
+
+
 @pytest.fixture
-def client(site: Site, tree: Tree) -> FlaskClient:
+def client(unchanged: Site) -> FlaskClient:
+    """Return a client of an application whose response cache is empty."""
+    return unchanged.app().test_client()
+
+
+@pytest.fixture
+def own_client(site: Site, tree: Tree) -> FlaskClient:
+    """Return a client for a test that changes the articles."""
     tree.write("1.html", ONE)
     site.refresh()
     return site.app().test_client()
@@ -104,19 +121,19 @@ def test_if_modified_since_alone_may_get_a_304(client: FlaskClient, age: int, st
 
 
 def test_if_modified_since_never_misses_a_change_in_the_same_second(
-    client: FlaskClient, site: Site, tree: Tree, clock: Clock
+    own_client: FlaskClient, site: Site, tree: Tree, clock: Clock
 ) -> None:
     for n in range(3):
         clock.advance(milliseconds=100)
         tree.write("1.html", ONE.replace("Ann", f"Ann {n}"))
         site.refresh()
-        response = client.get(FEED)
+        response = own_client.get(FEED)
         since = response.headers["Last-Modified"]
         assert since <= format_datetime(clock.now, usegmt=True), "never later than the clock"
         clock.advance(milliseconds=100)
         tree.write("1.html", ONE.replace("Ann", f"Ben {n}"))
         site.refresh()
-        assert client.get(FEED, headers={"If-Modified-Since": since}).status_code == 200
+        assert own_client.get(FEED, headers={"If-Modified-Since": since}).status_code == 200
 
 
 @pytest.mark.parametrize("text", ["yesterday", "", "Sun, 99 Feb 2026 12:00:00 GMT"])
@@ -166,12 +183,12 @@ def test_the_address_decides_the_format_not_accept(client: FlaskClient, accept: 
 
 
 def test_feed_names_outside_ascii_work_composed_or_not(
-    client: FlaskClient, site: Site, tree: Tree
+    own_client: FlaskClient, site: Site, tree: Tree
 ) -> None:
     tree.write("2.md", "---\ntags: [été]\n---\nx")
     site.refresh()
     for path in ("/feeds/财经.atom", "/feeds/été.rss", "/feeds/e\u0301te\u0301.rss"):
-        assert client.get(path).status_code == 200
+        assert own_client.get(path).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -299,29 +316,35 @@ def test_a_feeds_page_shows_entries_and_can_be_discovered_from(client: FlaskClie
     )
 
 
+def newest_article(client: FlaskClient) -> str:
+    """Return the path of the page of the newest article."""
+    link = re.search(r'href="(/articles/\w+)"', client.get("/feeds/all").text)
+    assert link
+    return link[1]
+
+
 def test_an_articles_page_shows_it_whole(client: FlaskClient) -> None:
-    found = re.search(r'href="(/articles/\w+)"', client.get("/feeds/all").text)
-    assert found
-    response = client.get(found[1])
+    path = newest_article(client)
+    response = client.get(path)
     text = page(response)
     assert "<h1>Vec&lt;T&gt; &amp; “One”</h1>" in text
     assert "Ann" in text
     assert "https://feeds.example.org/media/x.png" in text
-    again = client.get(found[1], headers={"If-None-Match": response.headers["ETag"]})
+    again = client.get(path, headers={"If-None-Match": response.headers["ETag"]})
     assert again.status_code == 304
 
 
-def test_pages_show_plain_text_as_it_is_meant(client: FlaskClient, site: Site, tree: Tree) -> None:
+def test_pages_show_plain_text_as_it_is_meant(
+    own_client: FlaskClient, site: Site, tree: Tree
+) -> None:
     tree.write(
         "1.html",
         "---\ntitle: '<img src=x onerror=y> &lt;b&gt; AT&amp;T'\nauthor: Tom &amp; <i>Li\n"
         "tags: ['R&amp;D <T>']\nsummary: '1 &lt; 2 & <script>'\n---\nx",
     )
     site.refresh()
-    listed = page(client.get("/feeds/all"))
-    found = re.search(r'href="(/articles/\w+)"', listed)
-    assert found
-    whole = page(client.get(found[1]))
+    listed = page(own_client.get("/feeds/all"))
+    whole = page(own_client.get(newest_article(own_client)))
     for text in (listed, whole):
         assert "&lt;img src=x onerror=y&gt; &lt;b&gt; AT&amp;T" in text
         assert "Tom &amp; &lt;i&gt;Li" in text
@@ -330,12 +353,11 @@ def test_pages_show_plain_text_as_it_is_meant(client: FlaskClient, site: Site, t
     assert "R&amp;D &lt;T&gt;" in whole
 
 
-def test_a_withdrawn_article_is_a_410(client: FlaskClient, site: Site, tree: Tree) -> None:
-    found = re.search(r'href="(/articles/\w+)"', client.get("/feeds/all").text)
-    assert found
+def test_a_withdrawn_article_is_a_410(own_client: FlaskClient, site: Site, tree: Tree) -> None:
+    path = newest_article(own_client)
     tree.remove("1.html")
     site.refresh()
-    response = client.get(found[1])
+    response = own_client.get(path)
     assert response.status_code == 410
     assert "withdrawn" in response.text
 
@@ -355,35 +377,35 @@ VARIANTS = {
 }
 
 
-@pytest.fixture
-def with_category(open_site: Callable[..., Site], tree: Tree) -> Site:
+def test_opml_lists_the_feeds_that_the_query_asks_for(
+    open_site: Callable[..., Site], clock: Clock, tree: Tree
+) -> None:
     site = open_site(categories=[{"slug": "n", "title": "News", "terms": ["NEWS"]}])
     tree.write("1.html", ONE)
     site.refresh()
-    return site
-
-
-@pytest.mark.parametrize("query", VARIANTS)
-def test_opml_lists_the_feeds_that_the_query_asks_for(
-    with_category: Site, clock: Clock, tree: Tree, query: str
-) -> None:
-    client = with_category.app().test_client()
-    for each, listed in [*VARIANTS.items(), *VARIANTS.items()]:  # made, then from memory
-        assert outlines(client.get(f"/opml.xml{each}")) == listed
-    path = f"/opml.xml{query}"
-    response, head = client.get(path), client.head(path)
-    assert (head.status_code, head.data) == (200, b"")
-    assert dict(head.headers) == dict(response.headers)
-    since = {"If-Modified-Since": response.headers["Last-Modified"]}
-    tagged = {"If-None-Match": response.headers["ETag"]}
-    assert [client.get(path, headers=one).status_code for one in (since, tagged)] == [304, 304]
+    client = site.app().test_client()
+    for query, listed in [*VARIANTS.items(), *VARIANTS.items()]:  # made, then from memory
+        assert outlines(client.get(f"/opml.xml{query}")) == listed
+    validators: dict[str, list[dict[str, str]]] = {}
+    for query in VARIANTS:
+        path = f"/opml.xml{query}"
+        response, head = client.get(path), client.head(path)
+        assert (head.status_code, head.data) == (200, b"")
+        assert dict(head.headers) == dict(response.headers)
+        validators[query] = [
+            {"If-Modified-Since": response.headers["Last-Modified"]},
+            {"If-None-Match": response.headers["ETag"]},
+        ]
+        statuses = [client.get(path, headers=known).status_code for known in validators[query]]
+        assert statuses == [304, 304]
     clock.advance(minutes=1)
     tree.write("2.html", "---\ntags: [life]\n---\nx")
-    with_category.refresh()
-    changed = "topics=1" in query
-    assert ("life" in outlines(client.get(path))) == changed
-    status = 200 if changed else 304
-    assert [client.get(path, headers=one).status_code for one in (since, tagged)] == [status] * 2
+    site.refresh()
+    for query, both in validators.items():
+        path, changed = f"/opml.xml{query}", "topics=1" in query
+        assert ("life" in outlines(client.get(path))) == changed
+        statuses = [client.get(path, headers=known).status_code for known in both]
+        assert statuses == [200 if changed else 304] * 2, query
 
 
 def test_opml_without_categories_has_the_feed_of_everything(client: FlaskClient) -> None:
@@ -410,7 +432,7 @@ def test_no_two_outlines_have_one_name(open_site: Callable[..., Site], tree: Tre
     assert len({name.casefold() for name in names}) == len(names)
 
 
-def test_an_if_modified_since_in_the_future_is_ignored(client: FlaskClient, clock: Clock) -> None:
+def test_an_if_modified_since_in_the_future_is_ignored(client: FlaskClient) -> None:
     since = {"If-Modified-Since": format_datetime(NOW + timedelta(days=365), usegmt=True)}
     response = client.get(FEED, headers=since)
     assert response.status_code == 200
@@ -454,33 +476,35 @@ def test_the_icon_may_be_at_another_address(open_site: Callable[..., Site]) -> N
     assert "https://cdn.example.org/i.svg" in client.get(FEED).text
 
 
-def test_media_beside_articles_are_served_in_ranges(client: FlaskClient, tree: Tree) -> None:
+def test_media_beside_articles_are_served_in_ranges(own_client: FlaskClient, tree: Tree) -> None:
     tree.write("img/a b.PNG", b"\x89PNG-and-so-on")
     path = "/media/img/a%20b.PNG"
-    response = client.get(path, headers={"Range": "bytes=1-3"}, buffered=True)
+    response = own_client.get(path, headers={"Range": "bytes=1-3"}, buffered=True)
     assert (response.status_code, response.data) == (206, b"PNG")
     assert response.headers["Content-Type"] == "image/png"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
-    whole = client.get(path, buffered=True)
+    whole = own_client.get(path, buffered=True)
     assert whole.headers["Cache-Control"] == "public, max-age=86400"
     tagged = {"If-None-Match": whole.headers["ETag"]}
-    assert client.get(path, headers=tagged, buffered=True).status_code == 304
+    assert own_client.get(path, headers=tagged, buffered=True).status_code == 304
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["1.html", "../secret.png", "%2e%2e/secret.png", "..%2fsecret.png", "link.png", ".hid/a.png",
-     "/etc/passwd", "%2fetc%2fpasswd", "none.png", "dir.png", "a.svg", "a%00.png"],
-)  # fmt: skip
+NOT_MEDIA = [
+    "1.html", "../secret.png", "%2e%2e/secret.png", "..%2fsecret.png", "link.png", ".hid/a.png",
+    "/etc/passwd", "%2fetc%2fpasswd", "none.png", "dir.png", "a.svg", "a%00.png",
+]  # fmt: skip
+
+
 def test_only_media_files_inside_the_directory_are_served(
-    client: FlaskClient, tree: Tree, path: str
+    own_client: FlaskClient, tree: Tree
 ) -> None:
     (tree.root.parent / "secret.png").write_bytes(b"secret")
     (tree.root / "link.png").symlink_to(tree.root.parent / "secret.png")
     (tree.root / "dir.png").mkdir()
     tree.write(".hid/a.png", b"x")
     tree.write("a.svg", b"<svg/>")
-    assert client.get(f"/media/{path}").status_code == 404
+    for path in NOT_MEDIA:
+        assert own_client.get(f"/media/{path}").status_code == 404, path
 
 
 def test_a_state_that_cannot_be_read_is_a_503_without_its_address(

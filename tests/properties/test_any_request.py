@@ -1,8 +1,8 @@
-"""Whatever a request says, it gets a well-formed answer that is no failure of ours.
+"""Any request gets a well-formed answer that is no server error.
 
 Hypothesis writes requests: methods, paths, queries and headers as a WSGI server hands them on,
-which is any text in Latin-1. Each is made three times, so that the first may be answered by the
-application and the others from memory.
+which is any text in Latin-1. Each request is made three times: the application may answer the
+first, the response cache the others.
 """
 
 import io
@@ -10,22 +10,17 @@ import logging
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import pytest
-from conftest import Clock, Tree
 from flask import Flask
 from hypothesis import HealthCheck, example, given, settings, strategies as st
-from sites import Site
+from sitefolder import site_in
 
-from feedsvc import config as configuration
-from feedsvc.index import Index
 from feedsvc.signing import proxied
 
-BASE = "https://feeds.example.org"
 FEED = "/feeds/all.atom"
 PATHS = [
     FEED, "/feeds/all.rss", "/feeds/新闻.json", "/feeds/none.atom", "/feeds/all", "/opml.xml", "/",
@@ -115,20 +110,11 @@ SETTINGS = settings(
 
 @pytest.fixture(scope="module")
 def app() -> Iterator[Flask]:
-    with tempfile.TemporaryDirectory() as name:
-        folder, clock = Path(name), Clock()
-        tree = Tree(folder / "articles", clock)
+    with tempfile.TemporaryDirectory() as folder, site_in(Path(folder)) as (site, tree):
         tree.write("a.md", "---\ntitle: A\ntags: [新闻]\n---\n" + "text " * 300)
         tree.write("a.png", b"\x89PNG\r\n\x1a\n" + bytes(3000))
-        mapping = {
-            "site": {"title": "Test", "base_url": BASE},
-            "state": {"url": "sqlite:///state/index.db"},
-            "articles": {"directory": str(tree.root), "settle": "0s"},
-        }
-        config = configuration.parse(mapping, folder=folder)
-        with closing(Site(config, Index.open(config.state.url), clock)) as site:
-            site.refresh()
-            yield site.app()
+        site.refresh()
+        yield site.app()
 
 
 def environ_of(method: str, path: str, query: str, headers: Environ) -> Environ:
@@ -189,7 +175,7 @@ def check(app: Flask, environ: Environ, caplog: pytest.LogCaptureFixture) -> int
         answers.append((code, lasting, body))
     code = answers[0][0]
     assert code < 500 or code == 501, answers[0]
-    assert answers == [answers[0]] * 3, "from memory as by the application"
+    assert answers == [answers[0]] * 3, "the response cache answers as the application"
     assert [record.getMessage() for record in caplog.records if record.levelno > logging.INFO] == []
     return code
 
