@@ -1,4 +1,4 @@
-"""Inputs that take other cleaners the square of their size take ours twice the work for twice the size.
+"""Inputs that cost other cleaners the square of their size cost ours twice as much when doubled.
 
 Work is counted, not timed: each line of ours that runs, and each call of ours into anything else.
 `python -m benchmarks.cleaning` measures the work inside the libraries.

@@ -282,15 +282,17 @@ def test_files_settle_whatever_their_times_and_the_clock_say(
 ) -> None:
     settling = Settling(timedelta(seconds=1))
     known: dict[str, Signature] = {}
-    found: dict[str, Signature] = {}
+    scanned: dict[str, Signature] = {}
     now = datetime(2026, 1, 1, tzinfo=UTC)
     for files, moment in [*passes, *passes[-1:]]:
         now = moment
-        found = {source: Signature(*file_of(status)) for source, status in files.items()}
-        scan = Scan(signatures=found, unreadable=(), root="")
+        scanned = {source: Signature(*file_of(status)) for source, status in files.items()}
+        scan = Scan(signatures=scanned, unreadable=(), root="")
         settled = settling.settle(scan, known, now)
         assert settled.wait is None or 0 < settled.wait <= 1
-        assert set(settled.pending) == {s for s in found if settled.signatures.get(s) != found[s]}
+        assert set(settled.pending) == {
+            s for s in scanned if settled.signatures.get(s) != scanned[s]
+        }
         changes = diff(known, settled.signatures)
         assert bool(changes) == (known != settled.signatures)
         assert (folder_digests(known.items()) == folder_digests(settled.signatures.items())) >= (
@@ -299,10 +301,10 @@ def test_files_settle_whatever_their_times_and_the_clock_say(
         known = dict(settled.signatures)
     # After the settle time no file waits any more, unless its time is still to come.
     later = now + timedelta(seconds=1)
-    settled = settling.settle(Scan(signatures=found, unreadable=(), root=""), known, later)
+    settled = settling.settle(Scan(signatures=scanned, unreadable=(), root=""), known, later)
     assert (
-        settled.signatures == found
-        or min(s.mtime_ns for s in found.values()) // 10**9
+        settled.signatures == scanned
+        or min(s.mtime_ns for s in scanned.values()) // 10**9
         >= (now - timedelta(seconds=1)).timestamp()
     )
 

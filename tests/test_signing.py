@@ -1,4 +1,4 @@
-"""Signed addresses: they survive their way, and nobody else can make one."""
+"""Signed addresses come back unchanged, and nobody without the key can make one."""
 
 from urllib.parse import quote, unquote, urlsplit
 
@@ -22,11 +22,6 @@ ADDRESSES = [
 def parts(made: str) -> tuple[str, str]:
     signature, encoded = made.removeprefix(f"{BASE}/image/").split("/")
     return signature, encoded
-
-
-@pytest.mark.parametrize("address", ADDRESSES)
-def test_an_address_comes_back_as_it_was(address: str) -> None:
-    assert address_of(KEY, *parts(proxied(BASE, KEY, address))) == address
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=200))

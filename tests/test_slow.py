@@ -1,4 +1,4 @@
-"""Requests that take long leave threads to all others."""
+"""Slow requests leave threads for all other requests."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any

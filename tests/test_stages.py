@@ -1,4 +1,4 @@
-"""A pass over very many changes is made in stages, and what comes meanwhile is published first."""
+"""A pass over very many changes is made in stages; files that change meanwhile come first."""
 
 from collections.abc import Callable
 
@@ -39,7 +39,7 @@ def finish(site: Site) -> int:
     for passes in range(1, 100):
         if site.refresh(paths=(), one_stage=True).again_in is None:
             return passes
-    raise AssertionError("it does not end")
+    raise AssertionError("the passes do not end")
 
 
 def test_a_new_file_is_published_before_the_rest_of_a_long_pass(
@@ -53,7 +53,7 @@ def test_a_new_file_is_published_before_the_rest_of_a_long_pass(
     new = tree.write("new.md", "---\ntitle: New\n---\nIt is new.")
     running.refresh(paths=[new], one_stage=True)
     assert titles(running)[:2] == ["New", "T44"]
-    assert len(titles(running)) == 12, "it does not wait for others"
+    assert len(titles(running)) == 12, "the new file does not wait for others"
     assert finish(running) == 4
     assert len(titles(running)) == MANY + 2
 
@@ -105,7 +105,7 @@ def test_a_rescan_and_a_restart_between_stages_lose_no_article(
     running.refresh(one_stage=True)  # a scheduled one, over everything
     again = open_site(feeds={"limit": 1000})
     again.refresh(one_stage=True)
-    assert "First" in titles(again), "it may be one of those that wait, under another name"
+    assert "First" in titles(again), "a waiting file may be the same article"
     finish(again)
     assert titles(again) == [f"T{n:02}" for n in range(MANY - 1, -1, -1)]
 
@@ -139,7 +139,7 @@ def test_a_backlog_gives_each_file_once() -> None:
     backlog.put_first([("e", again)], Changes(added=("e",)), within=("e", "f"), found={"e": again})
     assert backlog.take(9) == [("e", again)]
     assert backlog.take(9) == files[2:4]
-    assert backlog.take(9) == files[1:2], "one that seems to be edited in place comes after others"
+    assert backlog.take(9) == files[1:2], "a file that seems to be edited in place comes last"
     assert backlog.is_costly
     assert backlog.take(9) == files[:1]
     assert not backlog.has_work

@@ -1,4 +1,4 @@
-"""When to refresh: never two at once, never a lost event."""
+"""When passes are made: never two at once, and no event is lost."""
 
 import os
 import threading
@@ -26,7 +26,7 @@ NOTHING = Refresh(changes=Changes(), articles=0, seconds=0.0)
 
 
 class Passes:
-    """A refresh that is counted, and can be held."""
+    """A refresh that counts its calls and can be held."""
 
     def __init__(self) -> None:
         self.begun = threading.Semaphore(0)
@@ -81,9 +81,9 @@ def test_many_requests_during_a_pass_lead_to_one_more_pass() -> None:
     assert (passes.count, passes.most_running) == (2, 1)
 
 
-def told_of_files(passes: Passes, directory: Path, name: str = "{}.md") -> Collection[str]:
-    """Write files until there is a pass over some, not over everything; return which."""
-    for n in range(LIMIT):  # it may be one pass over everything later that it listens
+def next_event_paths(passes: Passes, directory: Path, name: str = "{}.md") -> Collection[str]:
+    """Write files until a pass is made over some paths, not over everything; return the paths."""
+    for n in range(LIMIT):  # events may begin only after another pass over everything
         (directory / name.format(n)).write_text("x")
         while passes.begun.acquire(timeout=1):
             if (paths := passes.paths[-1]) is not None:
@@ -97,9 +97,9 @@ def test_a_file_event_leads_to_a_pass(tmp_path: Path) -> None:
     watcher.start()
     assert passes.begun.acquire(timeout=LIMIT)
     assert passes.paths[0] is None, "the first pass is over everything"
-    told = told_of_files(passes, tmp_path)
+    paths = next_event_paths(passes, tmp_path)
     watcher.stop()
-    assert {Path(path).suffix for path in told} == {".md"}
+    assert {Path(path).suffix for path in paths} == {".md"}
 
 
 def test_events_are_told_between_the_stages_of_a_long_pass(tmp_path: Path) -> None:
@@ -151,39 +151,44 @@ def test_a_name_that_is_not_utf_8_leads_to_a_whole_pass_and_events_go_on(
     watcher.start()
     assert passes.begun.acquire(timeout=LIMIT)
     try:
-        told_of_files(passes, tmp_path)  # it listens
+        next_event_paths(passes, tmp_path)
         for n in range(LIMIT):
             (tmp_path / os.fsdecode(b"%d-\xff.md" % n)).write_text("x")
             if passes.begun.acquire(timeout=1) and passes.paths[-1] is None:
                 break
         else:
             pytest.fail("no pass over everything")
-        told = told_of_files(passes, tmp_path, "{}-later.md")
+        paths = next_event_paths(passes, tmp_path, "{}-later.md")
     except OSError:
         pytest.skip("a file system without such names")
     finally:
         watcher.stop()
-    assert {Path(path).suffix for path in told} == {".md"}
+    assert {Path(path).suffix for path in paths} == {".md"}
 
 
 def test_a_missing_directory_is_watched_once_it_appears(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    warned: list[str] = []
-    told = threading.Event()
+    warnings: list[str] = []
+    logged = threading.Event()
+
+    def warning(message: str, *_: object) -> None:
+        warnings.append(message)
+        logged.set()
+
     monkeypatch.setattr(watch, "_RETRY_SECONDS", 0.01)
-    monkeypatch.setattr(watch.logger, "warning", lambda *said: (warned.append(said[0]), told.set()))
+    monkeypatch.setattr(watch.logger, "warning", warning)
     passes = Passes()
     watcher = Watcher(passes, RARELY, tmp_path / "later")
     watcher.start()
     assert passes.begun.acquire(timeout=LIMIT)
-    assert told.wait(LIMIT)
+    assert logged.wait(LIMIT)
     (tmp_path / "later").mkdir()
-    assert passes.begun.acquire(timeout=LIMIT), "nobody has told what was in it"
+    assert passes.begun.acquire(timeout=LIMIT), "no event named the files in it"
     assert passes.paths == [None, None]
-    told_of_files(passes, tmp_path / "later")
+    next_event_paths(passes, tmp_path / "later")
     watcher.stop()
-    assert warned == ["no file events (%s); the schedule goes on"]
+    assert warnings == ["no file events (%s); the schedule goes on"]
 
 
 def test_events_during_a_pass_are_put_together_and_everything_is_everything() -> None:
@@ -298,7 +303,7 @@ def test_the_log_shows_the_number_of_articles_if_they_were_counted(
 
 
 def broken(paths: Collection[str] | None) -> Refresh:
-    raise ValueError("nobody foresaw it")
+    raise ValueError("a bug")
 
 
 def test_an_unexpected_error_in_a_pass_is_logged_once_and_the_watcher_goes_on(
@@ -315,7 +320,7 @@ def test_an_unexpected_error_in_a_pass_is_logged_once_and_the_watcher_goes_on(
         watcher.pass_over({name})
     assert seen == [{"a"}, None, None, None, {"e"}], "what failed may be anywhere"
     assert caplog.text.count("Traceback") == 1
-    assert caplog.text.count("ValueError: nobody foresaw it") == 1
+    assert caplog.text.count("ValueError: a bug") == 1
     assert caplog.text.count("refresh failed as before: ValueError") == 2, "one line each"
 
 
@@ -335,11 +340,11 @@ def test_a_pass_that_failed_is_made_again_soon(monkeypatch: pytest.MonkeyPatch) 
 
 
 class Unforeseen(BaseException):
-    """It is not even an Exception."""
+    """An error that is no Exception."""
 
 
 class Failing:
-    """A refresh that fails in a way that no thread survives, at its nth call."""
+    """A refresh whose nth call raises an error that ends its thread."""
 
     def __init__(self, at: int) -> None:
         self.at, self.count = at, 0
@@ -406,7 +411,7 @@ def test_the_schedule_is_right_again_after_the_clock_was_set(
     with time_machine.travel(start) as now:
         watcher.start()
         assert passes.begun.acquire(timeout=LIMIT)
-        for _ in range(2):  # set, and set right again
+        for _ in range(2):  # the clock is set wrong, and right again
             now.shift(timedelta(hours=hours))
             assert passes.begun.acquire(timeout=LIMIT), "a pass at once"
             (job,) = watcher._scheduler.get_jobs()

@@ -1,4 +1,4 @@
-"""Processes that hang are ended, and processes whose parent is gone end themselves."""
+"""A hanging process is ended, and a child ends when its parent has died."""
 
 import subprocess
 import sys

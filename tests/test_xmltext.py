@@ -1,4 +1,4 @@
-"""Text at the door: what was escaped on the way here is decoded once."""
+"""Plain text from files: escaped text is decoded once and fits XML."""
 
 import html
 import unicodedata
@@ -23,14 +23,14 @@ TEXT = st.lists(
         ("a&#13;&#10;b&#7;", "a b"),
         ("e&#769;", "é"),
         ("windows &#147;quotes&#148;", "windows “quotes”"),
-        # Once: what was escaped twice may be meant so.
+        # Once: text that was escaped twice may be meant so.
         ("&amp;lt;b&amp;gt;", "&lt;b&gt;"),
         ("&amp;amp;", "&amp;"),
-        # Only what is complete.
+        # Only complete references.
         ("AT&T R&D", "AT&T R&D"),
         ("?a=1&copy=2&lt", "?a=1&copy=2&lt"),
         ("&notit; &nosuch; &; &#; &#x;", "&notit; &nosuch; &; &#; &#x;"),
-        # Nothing is no title.
+        # Invisible text alone stays escaped: a title must not be empty.
         ("&#8203;", "&#8203;"),
         ("&nbsp;", "&nbsp;"),
         ("", ""),
