@@ -11,7 +11,7 @@ serve: $(VENV)/installed
 	$(BIN)/feedsvc serve
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 
 lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 """`python -m benchmarks NAME [options]`: measure the whole service, each figure beside a yardstick.
 
-NAME is one of those below, or `all`; `report` makes the tables of docs/benchmarks.md out of results
+NAME is one of those below, or `all`; `report` makes the tables of docs/benchmarks.md from results
 that `--json` wrote.
 """
 
@@ -38,84 +38,84 @@ from feedsvc.errors import FeedsvcError
 _FAILURES = (MeasuringError, FeedsvcError, HTTPException, OSError, TimeoutExpired)
 
 MEASUREMENTS = {
-    one.name: one
-    for one in (
+    measurement.name: measurement
+    for measurement in (
         Measurement(
             name="hot-200",
-            what="One feed, asked for with gzip, one worker, beside nginx and a compressed file",
-            run=hot.fresh,
+            title="One feed, asked for with gzip, one worker, beside nginx and a compressed file",
+            run=hot.full_answers,
             programs=("nginx", "wrk"),
         ),
         Measurement(
             name="hot-304",
-            what="The same by readers who have it already",
-            run=hot.again,
+            title="The same with the feed's entity tag",
+            run=hot.not_modified,
             programs=("nginx", "wrk"),
         ),
         Measurement(
             name="zipf",
-            what="Many feeds by Zipf's law, 80 % conditional, two workers, beside nginx",
+            title="Many feeds by Zipf's law, 80 % conditional, two workers, beside nginx",
             run=zipf.quiet,
             programs=("nginx", "wrk"),
         ),
         Measurement(
             name="zipf-busy",
-            what="The same while as many articles again are read for the first time",
+            title="The same while feedsvc reads as many articles again for the first time",
             run=zipf.busy,
             programs=("wrk",),
         ),
         Measurement(
             name="first-start",
-            what="From the start without a state until every feed is served as it stays",
+            title="From the start without a state until every feed is served in its final form",
             run=starting.first_start,
             programs=("hugo",),
         ),
         Measurement(
             name="first-start-100k",
-            what="The same with more articles",
+            title="The same with more articles",
             run=starting.first_start_100k,
             programs=("hugo",),
         ),
         Measurement(
             name="restart",
-            what="From the start with a state until the first feed is served",
+            title="From the start with a state until the first feed is served",
             run=starting.restart,
         ),
         Measurement(
             name="idle-pass",
-            what="A pass over files of which none has changed",
+            title="A pass over unchanged files",
             run=passes.idle_pass,
             programs=("find",),
         ),
         Measurement(
             name="drop",
-            what="One file renamed into place among many, until its feed shows it",
+            title="One file renamed into place among many, until its feed shows it",
             run=drops.drop,
             programs=("hugo",),
         ),
         Measurement(
             name="memory",
-            what="Memory of two workers and the watcher after requests over all feeds",
+            title="Memory of two workers and the watcher after requests over all feeds",
             run=standing.memory,
         ),
         Measurement(
             name="idle",
-            what="Processor time of all processes while nothing happens",
+            title="Processor time of all processes while nothing happens",
             run=standing.idle,
         ),
         Measurement(
             name="cleaning",
-            what="Cleaning the median article, and HTML that is made to be slow",
+            title="Cleaning the median article, and HTML that is meant to be slow",
             run=against_bleach.measure,
         ),
         Measurement(
             name="torture",
-            what="Drops and feeds while hostile files lie among the articles",
+            title="Drops and feeds while hostile files lie among the articles",
             run=torture.torture,
         ),
         Measurement(
             name="scale",
-            what="First start, pass, drop and memory by the number of articles",
+            title="First start, pass, drop and memory by the number of articles",
             run=scale.scale,
             programs=("hugo", "find"),
         ),
@@ -123,25 +123,25 @@ MEASUREMENTS = {
 }
 
 
-def measure(one: Measurement, work: Work, sizes: Mapping[str, Any]) -> Result:
-    """Run one measurement; raises MeasuringError."""
+def measure(measurement: Measurement, work: Work, sizes: Mapping[str, Any]) -> Result:
+    """Run one measurement. Raises MeasuringError."""
     started = datetime.now(UTC)
-    found = one.run(work, **sizes)
+    measured = measurement.run(work, **sizes)
     options = [part for name, size in sizes.items() for part in (_option(name), str(size))]
     return Result(
-        name=one.name,
-        what=one.what,
+        name=measurement.name,
+        title=measurement.title,
         date=started.isoformat(timespec="seconds"),
-        command=shlex.join(["python", "-m", "benchmarks", one.name, *options]),
-        machine=machine.facts(one.programs),
+        command=shlex.join(["python", "-m", "benchmarks", measurement.name, *options]),
+        machine=machine.facts(measurement.programs),
         sizes=sizes,
-        figures=found.figures,
-        details=found.details,
+        figures=measured.figures,
+        details=measured.details,
     )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print, and return 1 where something could not be measured or, asked, is missed."""
+    """Measure and print; return 1 after a failure or, with `--check`, a missed target."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments and arguments[0] == "report":
         return report.main(arguments[1:])
@@ -153,25 +153,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failed = False
     with tempfile.TemporaryDirectory(prefix="feedsvc-bench-") as temporary:
         work = Work(folder or Path(temporary))
-        for one in chosen:
+        for measurement in chosen:
             try:
-                results.append(measure(one, work, {**one.sizes, **options}))
+                results.append(measure(measurement, work, {**measurement.sizes, **options}))
             except _FAILURES as error:
                 failed = True
                 notes = "\n".join(getattr(error, "__notes__", ()))
-                print(f"## {one.name}\n\nnot measured: {error}\n{notes}\n", file=sys.stderr)
+                print(f"## {measurement.name}\n\nnot measured: {error}\n{notes}\n", file=sys.stderr)
                 continue
             print(as_text(results[-1]), end="\n\n", flush=True)
             if file:
                 report.save(file, results)
-    missed = any(figure.reached is False for one in results for figure in one.figures)
+    missed = any(figure.reached is False for result in results for figure in result.figures)
     return 1 if failed or (check and missed) else 0
 
 
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--work", type=Path, help="where corpora and states are kept [temporary]")
-    common.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
+    common.add_argument(
+        "--work", type=Path, help="folder that keeps corpora and states [temporary]"
+    )
+    common.add_argument("--json", type=Path, metavar="FILE", help="also write the results to FILE")
     common.add_argument("--check", action="store_true", help="exit with 1 when a target is missed")
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
@@ -180,12 +182,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     names = parser.add_subparsers(dest="name", required=True, metavar="NAME")
     names.add_parser("all", parents=[common], help="all of them, in their default sizes")
-    names.add_parser("report", help="make the tables of docs/benchmarks.md out of results")
-    for one in MEASUREMENTS.values():
+    names.add_parser("report", help="make the tables of docs/benchmarks.md from results")
+    for measurement in MEASUREMENTS.values():
         own = names.add_parser(
-            one.name, parents=[common], help=one.what.replace("%", "%%"), description=one.what
+            measurement.name,
+            parents=[common],
+            help=measurement.title.replace("%", "%%"),
+            description=measurement.title,
         )
-        for name, default in one.sizes.items():
+        for name, default in measurement.sizes.items():
             own.add_argument(
                 _option(name), type=type(default), default=default, help=f"[{default or 'all'}]"
             )
@@ -197,6 +202,6 @@ def _option(name: str) -> str:
 
 
 if __name__ == "__main__":
-    # Ended from outside, what was started is ended too.
+    # SystemExit unwinds the contexts, which end the programs that were started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main())

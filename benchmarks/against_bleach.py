@@ -1,29 +1,29 @@
-"""Cleaning as one of the measurements; `benchmarks.cleaning` measures pathology by pathology."""
+"""The measurement of cleaning; `benchmarks.cleaning` reports each pathology."""
 
 from benchmarks import cleaning, pathologies
-from benchmarks.measurement import Found
+from benchmarks.measurement import Measured
 from benchmarks.results import Figure, at_most, no_more_than
 from benchmarks.sites import Work
 
 
 def measure(
-    work: Work,  # noqa: ARG001 - it needs no files
+    work: Work,  # noqa: ARG001 - cleaning needs no files
     *,
     size: int = 1_000_000,
     rounds: int = 50,
     only: str = "",
-) -> Found:
-    """Measure the median article beside bleach, and the worst of all pathologies."""
+) -> Measured:
+    """Measure the median article beside bleach, and the worst pathologies."""
     names = only.split(",") if only else list(pathologies.ALL)
-    found = [cleaning.figure(name, size) for name in names]
-    ours, theirs = cleaning.against_bleach(rounds)
-    slowest = max(found, key=lambda one: one.whole.seconds)
-    largest = max(found, key=lambda one: one.whole.megabytes)
-    broken = [f"{one.name} ({one.broken})" for one in found if one.broken]
-    return Found(
+    costs = [cleaning.measure_pathology(name, size) for name in names]
+    ours, theirs = cleaning.compare_with_bleach(rounds)
+    slowest = max(costs, key=lambda cost: cost.whole.seconds)
+    largest = max(costs, key=lambda cost: cost.whole.megabytes)
+    broken = [f"{cost.name} ({cost.broken})" for cost in costs if cost.broken]
+    return Measured(
         figures=(
             Figure(
-                what="the median article",
+                label="the median article",
                 unit="ms",
                 ours=ours * 1e3,
                 yardstick="bleach alone",
@@ -31,26 +31,26 @@ def measure(
                 target=at_most(cleaning.MOST_OF_BLEACH),
             ),
             Figure(
-                what=f"the slowest pathology ({slowest.name})",
+                label=f"the slowest pathology ({slowest.name})",
                 unit="s",
                 ours=slowest.whole.seconds,
                 target=no_more_than(cleaning.MOST_SECONDS),
             ),
             Figure(
-                what=f"the most memory ({largest.name})",
+                label=f"the most memory ({largest.name})",
                 unit="MB",
                 ours=largest.whole.megabytes,
                 target=no_more_than(cleaning.MOST_MEGABYTES),
             ),
             Figure(
-                what="pathologies that break a promise",
+                label="pathologies that break a promise",
                 unit="",
                 ours=len(broken),
                 target=no_more_than(0),
             ),
         ),
         details={
-            "pathologies": f"{len(found)} of {size / 1e6:g} MB",
+            "pathologies": f"{len(costs)} of {size / 1e6:g} MB",
             "broken": ", ".join(broken) or "none",
         },
     )

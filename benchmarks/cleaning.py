@@ -1,10 +1,9 @@
 """Measure what cleaning costs: `python -m benchmarks.cleaning`.
 
-Each pathology is cleaned at its full size and at half of it, in fresh processes: seconds, the most
-memory that the process took, and what doubling the size did to the time; then at the largest size
-that is still cleaned without a process of its own: milliseconds that readers may wait for. The
-median article is cleaned by feedsvc and by bleach alone in one process, in turns. Exits 1 where a
-promise is broken.
+Each pathology is cleaned at its full size and at half of it, in fresh processes, for the seconds,
+the peak memory, and the growth of the time when the size doubles; then at the largest size that
+feedsvc cleans without a process of its own, for the milliseconds that readers may wait. feedsvc and
+bleach alone clean the median article in turns, in one process. Exits with 1 if a promise is broken.
 """
 
 import argparse
@@ -30,9 +29,9 @@ from feedsvc.content import allowed
 MOST_SECONDS = 2.0
 MOST_MEGABYTES = 300.0
 MOST_RATIO = 2.5
-MOST_AT_ONCE = 0.075  # seconds; some 0.05 on a machine that does nothing else
+MOST_AT_ONCE = 0.075  # seconds; about 0.05 on an idle machine
 MOST_OF_BLEACH = 1.0
-_NOISE = 0.25  # seconds: below it a ratio says nothing
+_NOISE = 0.25  # seconds: a ratio of shorter times means nothing
 _MEDIAN = 7000  # bytes
 POLICY = content.Policy(
     link_base="https://articles.example.org/key",
@@ -42,20 +41,20 @@ POLICY = content.Policy(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """What one cleaning took: seconds of CPU time, megabytes of its process at the most."""
+class CleaningCost:
+    """Seconds of CPU time and peak megabytes of a process that cleaned one body."""
 
     seconds: float
     megabytes: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """What a pathology costs at its full size, at half of it, and cleaned at once."""
+class PathologyCost:
+    """The cost of a pathology at its full size, at half of it, and cleaned at once."""
 
     name: str
-    whole: Cost
-    half: Cost
+    whole: CleaningCost
+    half: CleaningCost
     at_once: float  # seconds
 
     @property
@@ -64,10 +63,10 @@ class Figure:
 
     @property
     def broken(self) -> str:
-        """Say which promises do not hold, nothing where all do."""
+        """The names of the promises that do not hold, "" if all do."""
         return ", ".join(
-            said
-            for said, holds in (
+            promise
+            for promise, holds in (
                 ("time", self.whole.seconds < MOST_SECONDS),
                 ("memory", self.whole.megabytes < MOST_MEGABYTES),
                 ("at once", self.at_once <= MOST_AT_ONCE),
@@ -81,7 +80,7 @@ def clean(name: str, size: int) -> float:
     """Clean a pathology once and return the seconds of CPU time that it took."""
     markup, make = pathologies.ALL[name]
     body = make(size)
-    content.clean("<p>x</p>", markup, POLICY)  # what is made once
+    content.clean("<p>x</p>", markup, POLICY)  # fill the caches first
     started = time.process_time()
     content.clean(body, markup, POLICY)
     return time.process_time() - started
@@ -100,52 +99,51 @@ def largest_at_once(name: str, size: int) -> int:
     return least
 
 
-def cost(name: str, size: int) -> Cost:
+def cost(name: str, size: int) -> CleaningCost:
     """Clean a pathology in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.cleaning", "--one", name, "--size", str(size)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{name}: cleaning ended with {done.returncode}")
     seconds, megabytes = map(float, done.stdout.split())
-    return Cost(seconds=seconds, megabytes=megabytes)
+    return CleaningCost(seconds=seconds, megabytes=megabytes)
 
 
 def most_megabytes() -> float:
-    """Return the most memory that this process has taken until now."""
+    """Return the peak memory of this process until now."""
     status = Path("/proc/self/status")
     if status.exists():
-        # Not what getrusage(2) says: on Linux that begins with what took the process that started
-        # this one.
-        (line,) = (one for one in status.read_text().splitlines() if one.startswith("VmHWM:"))
+        # Not getrusage(2): on Linux its peak starts with the memory of the parent process.
+        (line,) = (row for row in status.read_text().splitlines() if row.startswith("VmHWM:"))
         return int(line.split()[1]) / 1e3
     unit = 1e6 if platform.system() == "Darwin" else 1e3
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def figure(name: str, size: int) -> Figure:
-    """Measure one pathology; what is out of bounds is measured twice more, for its best."""
+def measure_pathology(name: str, size: int) -> PathologyCost:
+    """Measure one pathology; up to twice more if a promise is broken, and return the best."""
     at_once = largest_at_once(name, size)
 
-    def measured() -> Figure:
-        return Figure(
+    def measure_once() -> PathologyCost:
+        return PathologyCost(
             name=name,
             whole=cost(name, size),
             half=cost(name, size // 2),
             at_once=cost(name, at_once).seconds,
         )
 
-    found = measured()
+    best = measure_once()
     for _ in range(2):
-        if not found.broken:
+        if not best.broken:
             break
-        again = measured()
-        found = Figure(
+        again = measure_once()
+        best = PathologyCost(
             name=name,
-            whole=min(found.whole, again.whole, key=lambda one: one.seconds),
-            half=min(found.half, again.half, key=lambda one: one.seconds),
-            at_once=min(found.at_once, again.at_once),
+            whole=min(best.whole, again.whole, key=lambda cost: cost.seconds),
+            half=min(best.half, again.half, key=lambda cost: cost.seconds),
+            at_once=min(best.at_once, again.at_once),
         )
-    return found
+    return best
 
 
 def article() -> str:
@@ -158,41 +156,45 @@ def article() -> str:
     return min(bodies, key=lambda body: (abs(len(body.encode()) - _MEDIAN), body))
 
 
-def against_bleach(rounds: int) -> tuple[float, float]:
+def compare_with_bleach(rounds: int) -> tuple[float, float]:
     """Return the seconds that feedsvc and bleach alone need for the median article.
 
-    In turns, the median of so many rounds; each has what may be made once beforehand.
+    Each is the median of `rounds` turns, after three turns that fill the caches.
     """
     body = article()
-    judge = bleach.Cleaner(tags=allowed.TAGS, attributes=["src", "alt", "href", "id"], strip=True)
+    bleach_alone = bleach.Cleaner(
+        tags=allowed.TAGS, attributes=["src", "alt", "href", "id"], strip=True
+    )
     chance = random.Random(1)
     ours, theirs = [], []
     for _ in range(rounds + 3):
-        for which in chance.sample(("ours", "theirs"), 2):
+        for turn in chance.sample(("ours", "theirs"), 2):
             started = time.process_time()
-            if which == "ours":
+            if turn == "ours":
                 content.clean(body, "html", POLICY)
                 ours.append(time.process_time() - started)
             else:
-                judge.clean(body)
+                bleach_alone.clean(body)
                 theirs.append(time.process_time() - started)
     return statistics.median(ours[3:]), statistics.median(theirs[3:])
 
 
-def report(size: int, found: Iterable[Figure], ours: float, theirs: float) -> tuple[str, bool]:
-    """Return the figures as a Markdown table, and whether all promises hold."""
-    found = sorted(found, key=lambda one: one.whole.seconds, reverse=True)
+def report(
+    size: int, costs: Iterable[PathologyCost], ours: float, theirs: float
+) -> tuple[str, bool]:
+    """Return the costs as a Markdown table, and whether all promises hold."""
+    costs = sorted(costs, key=lambda cost: cost.whole.seconds, reverse=True)
     lines = [
-        f"{len(found)} pathologies of {size / 1e6:g} MB; {platform.system()} {platform.machine()},"
+        f"{len(costs)} pathologies of {size / 1e6:g} MB; {platform.system()} {platform.machine()},"
         f" Python {platform.python_version()}",
         "",
         "| pathology | s | MB | ratio to half the size | ms at once | broken |",
         "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {one.name} | {one.whole.seconds:.2f} | {one.whole.megabytes:.0f} |"
-        f" {one.ratio:.1f} | {one.at_once * 1e3:.0f} | {one.broken} |"
-        for one in found
+        f"| {cost.name} | {cost.whole.seconds:.2f} | {cost.whole.megabytes:.0f} |"
+        f" {cost.ratio:.1f} | {cost.at_once * 1e3:.0f} | {cost.broken} |"
+        for cost in costs
     ]
     ratio = ours / theirs
     lines += [
@@ -200,17 +202,17 @@ def report(size: int, found: Iterable[Figure], ours: float, theirs: float) -> tu
         f"The median article: feedsvc {ours * 1e3:.2f} ms, bleach alone {theirs * 1e3:.2f} ms,"
         f" ratio {ratio:.2f}{'' if ratio <= MOST_OF_BLEACH else ' (broken)'}",
     ]
-    return "\n".join(lines), ratio <= MOST_OF_BLEACH and not any(one.broken for one in found)
+    return "\n".join(lines), ratio <= MOST_OF_BLEACH and not any(cost.broken for cost in costs)
 
 
 def measure(size: int, rounds: int, names: Iterable[str] | None = None) -> tuple[str, bool]:
-    """Measure pathologies, all unless some are named, and the median article."""
-    found = [figure(name, size) for name in (names or pathologies.ALL)]
-    return report(size, found, *against_bleach(rounds))
+    """Measure the pathologies of these names, or all, and the median article."""
+    costs = [measure_pathology(name, size) for name in (names or pathologies.ALL)]
+    return report(size, costs, *compare_with_bleach(rounds))
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure, print the table, and return 1 where a promise is broken."""
+    """Measure, print the table, and return 1 if a promise is broken."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cleaning", description=__doc__)
     parser.add_argument("--size", type=int, default=1_000_000, help="characters of a pathology")
     parser.add_argument("--rounds", type=int, default=50, help="for the median article")

@@ -1,9 +1,9 @@
-"""A directory of made-up articles in the family's shape and sizes, the same for the same seed.
+"""A directory of made-up articles in the shape and sizes of crawled ones, equal for equal seeds.
 
-Bodies run from 0.6 to 48 KB with a median near 7 KB, in Chinese, with images, comments, a style
-block and a promotional block at the end, as crawled articles have them.
+Bodies are in Chinese, from 0.6 to 48 KB with a median near 7 KB, with images, comments, a style
+block and a promotional block at the end.
 
-Each folder of a thousand has a seed of its own, so folders are made by several processes at once,
+Each folder of a thousand articles has its own seed, so several processes can make folders at once,
 and a larger corpus begins with the smaller one.
 """
 
@@ -25,17 +25,17 @@ _HAN = (
     "月十实向声车全信重三机工物气每并别真打太新比才便夫再书部水像眼等体却加电主界门利"
     "海受听表德少克代员许先口由死安写性马光白或住难望教命花结乐色"
 )
-_LETTERS = "".join(random.Random(0).choices(_HAN, k=1 << 18))  # text is cut out of this
+_LETTERS = "".join(random.Random(0).choices(_HAN, k=1 << 18))  # texts are pieces of it
 _START = datetime(2022, 1, 1, tzinfo=UTC)
 _FOLDER = 1000  # articles
 TERMS = [f"类别{n:02d}" for n in range(CATEGORIES)]
 
 
 def make(folder: Path, articles: int, *, first: int = 0, tags: int = 0, seed: int = 1) -> int:
-    """Write `articles` files into `folder`, numbered from `first`; return how many bytes they hold.
+    """Write `articles` files into `folder`, numbered from `first`; return their size in bytes.
 
-    With `tags`, each names one of so many terms more, drawn by Zipf's law; all are named where
-    there are as many articles.
+    With `tags`, each article names one more term, one of `tags` terms, drawn by Zipf's law.
+    The articles numbered below `tags` name each of them once.
     """
     end = first + articles
     parts = [
@@ -57,20 +57,20 @@ def article(number: int, *, term: str, seed: int = 1) -> bytes:
     return _article(random.Random(f"{seed} {number}"), number, term, ()).encode()
 
 
-def _part(given: tuple[Path, Sequence[int], int, int]) -> int:
-    folder, numbers, tags, seed = given
+def _part(arguments: tuple[Path, Sequence[int], int, int]) -> int:
+    folder, numbers, tags, seed = arguments
     chance = random.Random(f"{seed} {numbers[0]}")
     parent = folder / f"{numbers[0] // _FOLDER:03d}"
     parent.mkdir(parents=True, exist_ok=True)
     total = 0
     for number in numbers:
         name = f"{number:06d}_{chance.getrandbits(64):016x}.txt"
-        named = () if not tags else (_tag(chance, number, tags),)
-        data = _article(chance, number, chance.choice(TERMS), named).encode()
+        own_tags = () if not tags else (_tag(chance, number, tags),)
+        data = _article(chance, number, chance.choice(TERMS), own_tags).encode()
         file = parent / name
         file.write_bytes(data)
-        when = _date(number).timestamp()
-        os.utime(file, (when, when))
+        seconds = _date(number).timestamp()
+        os.utime(file, (seconds, seconds))
         total += len(data)
     return total
 
@@ -99,14 +99,14 @@ def _article(chance: random.Random, number: int, term: str, tags: Sequence[str])
                 ' referrerpolicy="no-referrer"><span class="img_descr"></span></div>'
             )
     body = "\n".join(paragraphs)
-    named = f"\ntags: [{', '.join(tags)}]" if tags else ""
+    tags_line = f"\ntags: [{', '.join(tags)}]" if tags else ""
     return f"""
 ---
 title: '{_words(chance, 18)} {number}'
 categories:{" "}
  - {term}
  - 样本通讯
- - 样本通讯－{TERMS.index(term) % 4}{named}
+ - 样本通讯－{TERMS.index(term) % 4}{tags_line}
 headimg: '{image}'
 author: 样本通讯
 comments: false

@@ -1,7 +1,7 @@
-"""One file dropped among many: how long until its feed shows it, and what that costs.
+"""One file dropped among many: the time until its feed shows it, and the processor time.
 
-Two parts, because asking costs too: first drops whose feed is asked for without rest, for the time;
-then drops at leisure whose feed is asked for once a second, for the processor time.
+The two are measured one after the other, because requests cost processor time too: for the first, a
+client asks for the feed without a pause, for the second, once every `leisure` seconds.
 """
 
 import math
@@ -10,37 +10,37 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import corpus, hugo, programs, service
-from benchmarks.measurement import Found
+from benchmarks.measurement import Measured
 from benchmarks.programs import MissingError
 from benchmarks.results import Figure, no_more_than
 from benchmarks.service import FIRST, Service
 from benchmarks.sites import Site, Work
 
-_PAUSE = 0.002  # seconds between two questions
+_PAUSE = 0.002  # seconds between two requests
 _LIMIT = 120.0
 
 
 def drop(
     work: Work, *, articles: int = 100_000, drops: int = 50, calm: int = 20, leisure: float = 1.0
-) -> Found:
-    """Measure both parts, beside a build by hugo for the time."""
+) -> Measured:
+    """Measure both, and a build by hugo beside the time."""
     site = work.site(articles)
     latencies, cost = measure(site, drops, calm, leisure)
     try:
         build = hugo.build(work.folder / "hugo", site.articles).wall * 1e3
     except MissingError:
         build = None
-    return Found(
+    return Measured(
         figures=(
             Figure(
-                what="until shown, median",
+                label="until shown, median",
                 unit="ms",
                 ours=percentile(latencies, 0.5) * 1e3,
                 yardstick="hugo, once",
                 theirs=build,
             ),
             Figure(
-                what="until shown, 99th percentile",
+                label="until shown, 99th percentile",
                 unit="ms",
                 ours=percentile(latencies, 0.99) * 1e3,
                 yardstick="hugo, once",
@@ -48,7 +48,7 @@ def drop(
                 target=no_more_than(300),
             ),
             Figure(
-                what="processor time of a drop",
+                label="processor time of a drop",
                 unit="ms",
                 ours=cost * 1e3,
                 target=no_more_than(100),
@@ -59,26 +59,26 @@ def drop(
 
 
 def measure(site: Site, drops: int, calm: int, leisure: float) -> tuple[list[float], float]:
-    """Return the seconds of each drop, and the processor seconds of a calm one."""
+    """Return the seconds of each drop, and the processor seconds of one of `calm` slow drops."""
     site.configure(settle="0s")
-    site.know()
-    site.nobody_asked()  # of the feeds that a drop changes, only the one that is watched
+    site.ensure_state()
+    site.forget_requests()  # so that only the feed that this client asks for is rendered
     aside = site.folder / "aside.txt"
     try:
-        with site.visited("dropped") as room, service.serving(site) as running:
-            room.mkdir()
+        with site.extra_folder("dropped") as folder, service.serving(site) as running:
+            folder.mkdir()
             running.until_served()
             running.until_known(site, site.size)
-            _settle(running)
+            _wait_until_idle(running)
             latencies = [
-                until_shown(running, aside, room, number, pause=_PAUSE)
+                until_shown(running, aside, folder, number, pause=_PAUSE)
                 for number in range(site.size, site.size + drops)
             ]
-            _settle(running)
+            _wait_until_idle(running)
             before = programs.cpu(running.pid)
             for number in range(site.size + drops, site.size + drops + calm):
-                until_shown(running, aside, room, number, pause=leisure)
-            _settle(running)  # what follows a drop belongs to it
+                until_shown(running, aside, folder, number, pause=leisure)
+            _wait_until_idle(running)  # work after the last drop belongs to its cost
             cost = (programs.cpu(running.pid) - before) / calm
     finally:
         site.configure()
@@ -86,7 +86,7 @@ def measure(site: Site, drops: int, calm: int, leisure: float) -> tuple[list[flo
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Return the value that so great a share is not above, by nearest rank.
+    """Return the percentile of a share, such as 0.99, by nearest rank.
 
     >>> percentile([3, 1, 2], 0.5), percentile([3, 1, 2], 0.99)
     (2, 3)
@@ -94,28 +94,28 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[math.ceil(share * len(values)) - 1]
 
 
-def until_shown(running: Service, aside: Path, room: Path, number: int, *, pause: float) -> float:
-    """Drop one file and return the seconds until its feed shows it, asked after each pause."""
+def until_shown(running: Service, aside: Path, folder: Path, number: int, *, pause: float) -> float:
+    """Drop one file and return the seconds until its feed shows it, asking after each pause."""
     aside.write_bytes(corpus.article(number, term=corpus.TERMS[0]))
     marker = f" {number}<".encode()
     etag = running.client.get(FIRST).etag
     started = time.perf_counter()
-    aside.rename(room / f"{number}.txt")
+    aside.rename(folder / f"{number}.txt")
 
-    def shown() -> bool:
+    def is_shown() -> bool:
         answer = running.client.get(FIRST, etag=etag)
         return answer.status == 200 and marker in answer.body
 
-    programs.until(shown, "the feed shows the file", pause=pause, limit=_LIMIT)
+    programs.until(is_shown, "the feed shows the file", pause=pause, limit=_LIMIT)
     return time.perf_counter() - started
 
 
-def _settle(running: Service) -> None:
-    """Wait until the service does next to nothing."""
+def _wait_until_idle(running: Service) -> None:
+    """Wait until the service takes less than 4 % of a core."""
 
-    def calm() -> bool:
+    def is_idle() -> bool:
         before = programs.cpu(running.pid)
         time.sleep(0.5)
         return programs.cpu(running.pid) - before <= 0.02
 
-    programs.until(calm, "the service is calm", pause=0, limit=600)
+    programs.until(is_idle, "the service is idle", pause=0, limit=600)

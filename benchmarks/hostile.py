@@ -1,7 +1,7 @@
 """Files that have stopped, slowed or misled a service of this kind, to lie beside good articles.
 
-All that can carry a date say that they are older than any good article, and name a term of their
-own, so that they come after the good ones in each feed that shows both.
+If a file can have a date, it is older than any good article, so that good articles come first in
+each feed. If it can have a term, it is one that no good article has.
 """
 
 import contextlib
@@ -19,16 +19,16 @@ def _article(*fields: str, body: str = "A body.") -> bytes:
 
 
 _LATER = _article("title: Truncated later")
-_NAMED: Mapping[str, bytes] = {
+_REPORTED: Mapping[str, bytes] = {
     # Addresses that urlsplit refuses, or that it normalises into others.
     "address-without-bracket.md": _article("title: A", "headimg: 'http://[::1'"),
     "address-with-bracket.md": _article("title: B", "headimg: '//[x/a.png'"),
     "address-of-one-sign.md": _article("title: C", "headimg: 'http://e\u2100.example/a.png'"),
     "address-with-wide-hash.md": _article("title: D", "headimg: '//e\uff03.example/a.png'"),
-    # Articles that say nothing.
+    # Articles without content.
     "empty.md": b"",
     "nothing-but-front-matter.md": f"---\n{_OLD}\n---\n".encode(),
-    # What is not taken as it stands.
+    # Articles of which some part is left out or replaced.
     "120-terms.md": _article("title: E", f"categories: [{', '.join(map(str, range(120)))}]"),
     "damaged.md": _article("title: F", body="d\u00e9j\u00e0 vu ") + b"\xc3( \xff",
     "line\nend.md": _article("title: G", "headimg: 'http://[::1'"),
@@ -46,7 +46,7 @@ _OTHERS: Mapping[str, bytes] = {
     "PAGE.HTM": _article("title: M"),
     "latin-1.md": _article("title: N", body="Une ") + "d\u00e9j\u00e0 vu.".encode("latin-1"),
     "nested.html": _article("title: O", body="<div>" * 20_000),
-    # What editors and office programs leave beside a file.
+    # Files that editors and office programs leave beside a document.
     **dict.fromkeys(
         ("~$office.md", ".#lock.md", "#autosave.md#", "copy.md~", ".swap.md.swp"),
         _article("title: An editor's", "tags: [editors]"),
@@ -63,28 +63,28 @@ _EARLIEST, _LATEST = -9_214_560_000, 9_214_646_400  # 1678 and 2262: nanoseconds
 
 
 def write(folder: Path, *, outside: Path) -> set[str]:
-    """Write all of them into `folder`; return the names of those that an operator must be told of.
+    """Write all of them into `folder`; return the names of those that must be reported.
 
-    A link among them leads to `outside`, a file that is made outside of the articles directory. Of
-    `TRUNCATED`, an operator must be told once `truncate` has been called.
+    One is a link to `outside`, a file made outside of the articles directory. `TRUNCATED` must be
+    reported after a call of `truncate`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name, data in {**_NAMED, **_OTHERS, TRUNCATED: _LATER}.items():
+    for name, data in {**_REPORTED, **_OTHERS, TRUNCATED: _LATER}.items():
         (folder / name).write_bytes(data)
-    named = set(_NAMED)
+    reported = set(_REPORTED)
     for name, seconds in _TIMES.items():
         file = folder / name
         file.write_bytes(_article(f"title: {name}"))
         with contextlib.suppress(OSError, OverflowError):
             os.utime(file, (seconds, seconds))
         if not _EARLIEST <= file.stat().st_mtime <= _LATEST:
-            named.add(name)
+            reported.add(name)
     os.mkfifo(folder / "fifo.md")
     outside.write_text(SECRET)
     (folder / "link.md").symlink_to(outside)
-    return named
+    return reported
 
 
 def truncate(folder: Path) -> None:
-    """Leave nothing of a file that was whole, as a full disk does."""
+    """Empty a file that was whole, as a full disk does."""
     (folder / TRUNCATED).write_bytes(b"")

@@ -1,11 +1,11 @@
-"""One hot feed, asked for over and over: in full, and by who has it already.
+"""Many requests for one feed: for the full answer, and with its entity tag, answered by 304.
 
-Rounds of both servers in turn, the medians of each; both serve the same bytes on one worker.
+Both servers serve the same bytes with one worker. Their rounds alternate; each figure is a median.
 """
 
 from benchmarks import load, nginx, service
 from benchmarks.load import Load
-from benchmarks.measurement import Found
+from benchmarks.measurement import Measured
 from benchmarks.programs import MeasuringError, MissingError
 from benchmarks.results import Target, at_least
 from benchmarks.service import Client
@@ -15,28 +15,32 @@ _PATH = "/feeds/all.atom"
 _LIMIT = 24  # entries: about 250 KB
 
 
-def fresh(
+def full_answers(
     work: Work,
     *,
     articles: int = 1_000,
     seconds: float = 5.0,
     rounds: int = 3,
     connections: int = 16,
-) -> Found:
-    """Measure 200."""
-    return _hot(work, articles, seconds, rounds, connections, again=False, target=at_least(0.6))
+) -> Measured:
+    """Measure answers with status 200."""
+    return _hot(
+        work, articles, seconds, rounds, connections, conditional=False, target=at_least(0.6)
+    )
 
 
-def again(
+def not_modified(
     work: Work,
     *,
     articles: int = 1_000,
     seconds: float = 5.0,
     rounds: int = 3,
     connections: int = 16,
-) -> Found:
-    """Measure 304."""
-    return _hot(work, articles, seconds, rounds, connections, again=True, target=at_least(0.5))
+) -> Measured:
+    """Measure answers with status 304."""
+    return _hot(
+        work, articles, seconds, rounds, connections, conditional=True, target=at_least(0.5)
+    )
 
 
 def _hot(
@@ -46,25 +50,27 @@ def _hot(
     rounds: int,
     connections: int,
     *,
-    again: bool,
+    conditional: bool,
     target: Target,
-) -> Found:
+) -> Measured:
     site = work.site(articles, limit=_LIMIT)
-    site.know()
-    folder = work.room("hot")
+    site.ensure_state()
+    folder = work.empty_path("hot")
     folder.mkdir()
 
-    def put(port: int, path: str) -> Load:
+    def measure(port: int, path: str) -> Load:
         client = Client(port)
         answer = client.get(path, gzip=True)
-        headers = {"Accept-Encoding": "gzip"} | ({"If-None-Match": answer.etag} if again else {})
+        headers = {"Accept-Encoding": "gzip"} | (
+            {"If-None-Match": answer.etag} if conditional else {}
+        )
         status = client.get(path, gzip=True, etag=headers.get("If-None-Match", "")).status
         client.close()
-        if status != (304 if again else 200):
+        if status != (304 if conditional else 200):
             raise MeasuringError(f"{path} at {port} answers with {status}")
-        return load.put(
+        return load.run(
             f"http://127.0.0.1:{port}{path}",
-            load.one(headers),
+            load.same_request(headers),
             folder=folder,
             seconds=seconds,
             connections=connections,
@@ -72,7 +78,7 @@ def _hot(
 
     ours: list[Load] = []
     theirs: list[Load] = []
-    keeping: list[Load] = []
+    caching: list[Load] = []
     with service.serving(site, workers=1) as running:
         running.until_served()
         running.until_known(site, articles)
@@ -85,17 +91,17 @@ def _hot(
                 nginx.serving(folder / "other", files, workers=1, kept_open=True) as other,
             ):
                 for _ in range(rounds):
-                    ours.append(put(running.port, _PATH))
-                    theirs.append(put(port, "/hot.atom"))
-                    keeping.append(put(other, "/hot.atom"))
+                    ours.append(measure(running.port, _PATH))
+                    theirs.append(measure(port, "/hot.atom"))
+                    caching.append(measure(other, "/hot.atom"))
         except MissingError:
-            ours = [put(running.port, _PATH) for _ in range(rounds)]
-    return Found(
+            ours = [measure(running.port, _PATH) for _ in range(rounds)]
+    return Measured(
         figures=(
             load.rates(ours, "nginx", theirs, target),
             load.p99s(ours, "nginx", theirs),
-            load.rates(ours, nginx.KEEPING, keeping),
-            load.p99s(ours, nginx.KEEPING, keeping),
+            load.rates(ours, nginx.CACHING, caching),
+            load.p99s(ours, nginx.CACHING, caching),
         ),
         details={
             "feed": f"{len(plain):,} bytes, {len(packed):,} with gzip",

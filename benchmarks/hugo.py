@@ -1,7 +1,7 @@
 """The yardstick of starting: hugo, which builds a feed of every category from the same files.
 
-It does as little else as possible: no page is written, no other kind of list, no feed of another
-term. It does read every file in full (seen by strace), and 50 entries of each feed have bodies.
+It writes no page, no other list, and no feed of another term. It reads every file in full (as
+strace shows), and 50 entries of each feed have bodies.
 """
 
 import shutil
@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks import corpus
 from benchmarks.programs import Cost, MeasuringError, needed, run
 
-# The articles are HTML in .txt, and hugo 0.16x takes no HTML unless it is told to.
+# The articles are HTML in .txt files. hugo 0.16x reads HTML only if the configuration allows it.
 _CONFIG = """\
 baseURL = "http://127.0.0.1/"
 title = "Bench"
@@ -51,7 +51,7 @@ _TEMPLATE = """\
 
 
 def build(folder: Path, articles: Path) -> Cost:
-    """Build once, from nothing, and return what it cost. Raises MissingError."""
+    """Build once, from nothing, and return the cost. Raises MissingError."""
     command = needed("hugo")
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "layouts").mkdir(parents=True)
@@ -61,5 +61,5 @@ def build(folder: Path, articles: Path) -> Cost:
     cost = run([command, "--source", str(folder), "--quiet", "--destination", "public"])
     feeds = list((folder / "public").rglob("index.xml"))
     if not 0 < len(feeds) <= corpus.CATEGORIES or b"&lt;p&gt;" not in feeds[0].read_bytes():
-        raise MeasuringError(f"hugo made {len(feeds)} feeds, not what was asked for")
+        raise MeasuringError(f"hugo made {len(feeds)} feeds, or feeds without bodies")
     return cost

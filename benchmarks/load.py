@@ -1,4 +1,4 @@
-"""Load on a server, by wrk: what to ask, how long, and what came of it."""
+"""Load on a server by wrk: scripts of requests, runs, and figures."""
 
 import json
 import math
@@ -28,7 +28,7 @@ _ZIPF = Path(__file__).with_name("zipf.lua")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What wrk counted; errors are also answers from 400 on."""
+    """The counts of wrk; answers with a status of 400 or more are errors, too."""
 
     requests: int
     seconds: float
@@ -44,25 +44,25 @@ class Load:
 
     @property
     def size(self) -> float:
-        """Return bytes per answer, with its head."""
+        """Return bytes per answer, head included."""
         return self.bytes / max(1, self.requests)
 
 
-def one(headers: Mapping[str, str]) -> str:
-    """Return the script for the same request over and over: wrk makes it once."""
-    lines = [f"wrk.headers[{json.dumps(name)}] = {_lua(said)}" for name, said in headers.items()]
+def same_request(headers: Mapping[str, str]) -> str:
+    """Return the script that repeats one request; wrk formats it once."""
+    lines = [f"wrk.headers[{json.dumps(name)}] = {_lua(value)}" for name, value in headers.items()]
     return "\n".join(lines)
 
 
 def zipf(paths: Sequence[str], etags: Sequence[str], *, share: float, seed: int = 1) -> str:
-    """Return the script for paths by Zipf's law, a share of them with their entity tags."""
+    """Return the script that draws paths by Zipf's law, and sends the entity tag with a share."""
     return (
         f"paths = {{{', '.join(map(_lua, paths))}}}\netags = {{{', '.join(map(_lua, etags))}}}\n"
         f"share, seed = {share}, {seed}\n{_ZIPF.read_text()}"
     )
 
 
-def put(
+def run(
     url: str,
     script: str,
     *,
@@ -70,11 +70,11 @@ def put(
     seconds: float,
     connections: int,
     threads: int = 1,
-    meanwhile: Callable[[], bool] | None = None,
+    until_true: Callable[[], bool] | None = None,
 ) -> Load:
-    """Put load on an address for so long (wrk knows whole seconds only) and return what came of it.
+    """Put load on an address for some seconds, rounded up to whole ones, and return the counts.
 
-    With `meanwhile`, until that is true, and no longer than `seconds`.
+    With `until_true`, end when it returns true, but no later.
     """
     file = folder / "load.lua"
     file.write_text(f"{script}\n{_DONE}", "utf-8")
@@ -84,34 +84,34 @@ def put(
         [*command, "--script", str(file), url], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:
         try:
-            if meanwhile is not None:
+            if until_true is not None:
                 time.sleep(1)  # until wrk listens to signals
-                until(lambda: meanwhile() or process.poll() is not None, "load", pause=0.05)
+                until(lambda: until_true() or process.poll() is not None, "load", pause=0.05)
                 process.send_signal(signal.SIGINT)  # wrk stops and reports
-            said = process.communicate(timeout=min(LIMIT, whole + 120))[0].decode()
+            output = process.communicate(timeout=min(LIMIT, whole + 120))[0].decode()
         finally:
             process.kill()
-    found = [line for line in said.splitlines() if line.startswith("DONE ")]
-    if not found:
-        raise MeasuringError(f"wrk: {said[-2000:]}")
-    return Load(**json.loads(found[0].removeprefix("DONE ")))
+    reports = [line for line in output.splitlines() if line.startswith("DONE ")]
+    if not reports:
+        raise MeasuringError(f"wrk: {output[-2000:]}")
+    return Load(**json.loads(reports[0].removeprefix("DONE ")))
 
 
 def _lua(text: str) -> str:
-    # ASCII in quotes; addresses and entity tags have nothing else.
+    # Addresses and entity tags are ASCII.
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def rates(
     ours: Sequence[Load], yardstick: str, theirs: Sequence[Load], target: Target | None = None
 ) -> Figure:
-    """Return how many requests a second were answered, the median of the rounds."""
+    """Return the requests per second, the median of the rounds."""
     return Figure(
-        what="requests",
+        label="requests",
         unit="/s",
-        ours=median(one.rate for one in ours),
+        ours=median(load.rate for load in ours),
         yardstick=yardstick,
-        theirs=median(one.rate for one in theirs) if theirs else None,
+        theirs=median(load.rate for load in theirs) if theirs else None,
         target=target,
     )
 
@@ -119,24 +119,24 @@ def rates(
 def p99s(
     ours: Sequence[Load], yardstick: str, theirs: Sequence[Load], target: Target | None = None
 ) -> Figure:
-    """Return the 99th percentile of how long answers took, the median of the rounds."""
+    """Return the 99th percentile of the latency, the median of the rounds."""
     return Figure(
-        what="99th percentile",
+        label="99th percentile",
         unit="ms",
-        ours=median(one.p99 for one in ours) * 1e3,
+        ours=median(load.p99 for load in ours) * 1e3,
         yardstick=yardstick,
-        theirs=median(one.p99 for one in theirs) * 1e3 if theirs else None,
+        theirs=median(load.p99 for load in theirs) * 1e3 if theirs else None,
         target=target,
     )
 
 
 def answers(ours: Sequence[Load], theirs: Sequence[Load]) -> dict[str, str]:
-    """Return what to tell of the answers of feedsvc and nginx: sizes and errors."""
+    """Return the sizes of the answers of feedsvc and nginx, and the number of errors."""
     return {
         "bytes of an answer": ", ".join(
-            f"{name} {median(one.size for one in loads):,.0f}"
+            f"{name} {median(load.size for load in loads):,.0f}"
             for name, loads in (("feedsvc", ours), ("nginx", theirs))
             if loads
         ),
-        "errors": str(sum(one.errors for one in (*ours, *theirs))),
+        "errors": str(sum(load.errors for load in (*ours, *theirs))),
     }

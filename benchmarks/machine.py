@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""The machine and the programs that the figures were measured with."""
 
 import os
 import platform
@@ -10,12 +10,12 @@ from pathlib import Path
 from benchmarks.programs import program
 from feedsvc import __version__
 
-# How each program says its version; nginx says it on standard error, wrk with its usage.
+# The options that print a version; nginx prints it on standard error, wrk with its usage.
 _ASK = {"nginx": ["-v"], "wrk": ["-v"], "hugo": ["version"], "find": ["--version"]}
 
 
 def facts(programs: Iterable[str] = ()) -> Mapping[str, str]:
-    """Return names and values: the machine, the system, Python, feedsvc, and these programs."""
+    """Return the machine, the system, and the versions of Python, feedsvc and these programs."""
     return {
         "": _processor(),
         "cores": str(os.cpu_count()),
@@ -28,23 +28,23 @@ def facts(programs: Iterable[str] = ()) -> Mapping[str, str]:
 
 
 def version(name: str) -> str:
-    """Return the version of a program, `missing` where it is not there."""
+    """Return the version of a program, `missing` if it is not installed."""
     file = program(name)
     if file is None:
         return "missing"
-    said = subprocess.run(
+    answer = subprocess.run(
         [file, *_ASK[name]], capture_output=True, text=True, check=False, timeout=30
     )
-    found = re.search(r"\d+\.\d+(?:\.\d+)*", said.stdout + said.stderr)
-    return found[0] if found else "unknown"
+    number = re.search(r"\d+\.\d+(?:\.\d+)*", answer.stdout + answer.stderr)
+    return number[0] if number else "unknown"
 
 
 def _processor() -> str:
     try:
-        found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        name = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     except OSError:
-        found = None
-    return found[1] if found else platform.processor() or platform.machine()
+        name = None
+    return name[1] if name else platform.processor() or platform.machine()
 
 
 def _memory() -> str:

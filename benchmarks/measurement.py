@@ -1,4 +1,4 @@
-"""What a measurement is: a name, a function, and its sizes with their defaults."""
+"""A measurement: a name, a function, and its sizes with their defaults."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -9,8 +9,8 @@ from benchmarks.results import Figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What a function measured: figures, and what else is worth saying."""
+class Measured:
+    """The figures that a function measured, and further details for the report."""
 
     figures: tuple[Figure, ...]
     details: Mapping[str, str] = field(default_factory=dict)
@@ -18,15 +18,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """One of the registry; the sizes are the keyword-only parameters of `run(work, ...)`."""
+    """A named function; its sizes are the keyword-only parameters of `run(work, ...)`."""
 
     name: str
-    what: str
-    run: Callable[..., Found]
-    programs: tuple[str, ...] = ()  # whose versions belong to the report
+    title: str
+    run: Callable[..., Measured]
+    programs: tuple[str, ...] = ()  # their versions belong to the report
 
     @property
     def sizes(self) -> Mapping[str, Any]:
-        """Return the sizes' names and defaults."""
+        """Return the names and defaults of the sizes."""
         parameters = inspect.signature(self.run).parameters.values()
-        return {one.name: one.default for one in parameters if one.kind is one.KEYWORD_ONLY}
+        return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}

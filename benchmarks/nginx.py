@@ -1,4 +1,4 @@
-"""The yardstick of serving: nginx, with files that were compressed beforehand."""
+"""The yardstick of serving: nginx, with files compressed beforehand."""
 
 import gzip
 import os
@@ -10,7 +10,7 @@ from pwd import getpwuid
 
 from benchmarks.programs import MeasuringError, free_port, needed, running, until
 
-# As fast as it goes: no log, sendfile, connections that are never closed.
+# The fastest settings: no log, sendfile, connections that are never closed.
 _CONFIG = """\
 daemon off;
 worker_processes {workers};
@@ -41,7 +41,7 @@ http {{
 """
 
 _CACHE = "open_file_cache max=10000 inactive=1h; open_file_cache_valid 1h;"
-KEEPING = "nginx that keeps files open"
+CACHING = "nginx that keeps files open"
 
 
 @contextmanager
@@ -50,8 +50,8 @@ def serving(
 ) -> Iterator[int]:
     """Serve files by name until the block ends; the value is the port. Raises MissingError.
 
-    Each request opens its file, as nginx does if not told otherwise, unless they are `kept_open`;
-    then it serves what was there up to an hour ago.
+    By default nginx opens the file for each request. With `kept_open` it keeps files open, and
+    notices a change after an hour.
     """
     command = needed("nginx")
     root = folder / "root"
@@ -60,7 +60,7 @@ def serving(
         (root / name).write_bytes(body)
         (root / f"{name}.gz").write_bytes(gzip.compress(body, compresslevel=6, mtime=0))
     port = free_port()
-    # Where root starts nginx, its workers would become nobody, who may not read here.
+    # If root starts nginx, its workers run as nobody, who cannot read this folder.
     user = f"user {getpwuid(os.geteuid()).pw_name} ;" if os.geteuid() == 0 else ""
     config = folder / "nginx.conf"
     cache = _CACHE if kept_open else ""

@@ -1,6 +1,6 @@
-"""A pass that finds nothing changed: what the watcher does at every rescan.
+"""A pass over unchanged files, as the watcher makes it at every rescan.
 
-`python -m benchmarks.passes CONFIG TIMES` is the process that is measured.
+`python -m benchmarks.passes CONFIG TIMES` runs in the process that is measured.
 """
 
 import json
@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from benchmarks.measurement import Found
+from benchmarks.measurement import Measured
 from benchmarks.programs import LIMIT, MeasuringError, MissingError, needed, run
 from benchmarks.results import Figure, at_most
 from benchmarks.sites import Site, Work
@@ -19,43 +19,43 @@ from feedsvc.passes import Passes
 from feedsvc.serve import open_index, utc_now
 
 
-def idle_pass(work: Work, *, articles: int = 100_000, times: int = 5) -> Found:
+def idle_pass(work: Work, *, articles: int = 100_000, times: int = 5) -> Measured:
     """Measure the processor time of a pass beside that of find."""
     site = work.site(articles)
-    site.know()
-    return Found(figures=(figure(site, times),))
+    site.ensure_state()
+    return Measured(figures=(figure(site, times),))
 
 
 def figure(site: Site, times: int) -> Figure:
-    """Return the medians of so many passes, and of find."""
+    """Return the medians of the costs of `times` passes, and of find."""
     command = [sys.executable, "-m", "benchmarks.passes", str(site.config), str(times)]
-    # The first pass of both reads folders that the disk holds.
-    theirs = _found(site.articles, times)
-    said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT)
-    if said.returncode:
-        raise MeasuringError(f"passes failed: {said.stderr[-2000:]}")
-    theirs += _found(site.articles, times)
+    # These runs of find fill the file cache for the passes.
+    theirs = _find_costs(site.articles, times)
+    process = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT)
+    if process.returncode:
+        raise MeasuringError(f"passes failed: {process.stderr[-2000:]}")
+    theirs += _find_costs(site.articles, times)
     return Figure(
-        what="processor time of a pass",
+        label="processor time of a pass",
         unit="ms",
-        ours=median(json.loads(said.stdout)) * 1e3,
+        ours=median(json.loads(process.stdout)) * 1e3,
         yardstick="find",
         theirs=median(theirs) * 1e3 if theirs else None,
         target=at_most(2),
     )
 
 
-def _found(directory: Path, times: int) -> list[float]:
+def _find_costs(directory: Path, times: int) -> list[float]:
     try:
         find = needed("find")
-        asked = ["-type", "f", "-printf", "%T@ %s %p\\n"]
-        return [run([find, str(directory), *asked]).cpu for _ in range(times)]
-    except (MissingError, MeasuringError):  # the find of other systems knows no -printf
+        options = ["-type", "f", "-printf", "%T@ %s %p\\n"]
+        return [run([find, str(directory), *options]).cpu for _ in range(times)]
+    except (MissingError, MeasuringError):  # the find of other systems lacks -printf
         return []
 
 
 def main(config: str, times: str) -> None:
-    """Print the processor seconds of passes after the first, as JSON."""
+    """Print the processor seconds of each pass after the first, as JSON."""
     settings = configuration.load(Path(config))
     index = open_index(settings, owner=True)
     passes = Passes(settings, index, utc_now)

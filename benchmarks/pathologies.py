@@ -1,7 +1,7 @@
 """HTML and Markdown that cost some parsers or cleaners far more than their size, at any size.
 
-Each maker returns text of about so many characters. They came from what html5lib, bleach, lexbor
-and our own code took the square of, or more, at some time.
+Each maker returns text of about as many characters as it is asked for. At some time html5lib,
+bleach, lexbor or our own code needed quadratic time, or more, for each of them.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ def _over(piece: str) -> Callable[[int], str]:
 
 
 def _counted(piece: str) -> Callable[[int], str]:
-    """Repeat a piece in which `@` is another number each time."""
+    """Repeat a piece; replace its `@` by another number each time."""
 
     def make(size: int) -> str:
         made, number = 0, 0
@@ -30,7 +30,7 @@ def _counted(piece: str) -> Callable[[int], str]:
 
 
 def _two(first: str, second: str) -> Callable[[int], str]:
-    """Repeat one piece for the first half, another for the second."""
+    """Fill the first half with one piece, the second with another."""
     return lambda size: _over(first)(size // 2) + _over(second)(size // 2)
 
 
@@ -43,7 +43,7 @@ def _within_counted(start: str, piece: str, end: str = "") -> Callable[[int], st
 
 
 HTML: dict[str, Callable[[int], str]] = {
-    # Text, and what the tokenizer does with it.
+    # Text, and the work of the tokenizer.
     "ampersands and letters": _over("a&b "),
     "ampersands": _over("&"),
     "references": _over("&amp;"),

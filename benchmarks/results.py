@@ -1,4 +1,4 @@
-"""What a measurement found, as values, as JSON and as Markdown. Pure: nothing is measured here."""
+"""The results of measurements as values, as JSON and as Markdown. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -19,18 +19,18 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One line: what it is, ours, the yardstick's, and the bound.
+    """One line of a table: its label, our figure, the yardstick's, and the target.
 
-    >>> one = Figure(what="pass", unit="s", ours=3, yardstick="find", theirs=2, target=at_most(2))
-    >>> one.ratio, one.reached
+    >>> cost = Figure(label="pass", unit="s", ours=3, yardstick="find", theirs=2, target=at_most(2))
+    >>> cost.ratio, cost.reached
     (1.5, True)
     """
 
-    what: str
+    label: str
     unit: str
     ours: float
     yardstick: str = ""
-    theirs: float | None = None  # None: there is none, or its program is missing
+    theirs: float | None = None  # None: no yardstick, or its program is missing
     target: Target | None = None
 
     @property
@@ -39,17 +39,17 @@ class Figure:
 
     @property
     def reached(self) -> bool | None:
-        """Tell whether the target is reached; None where there is none, or no yardstick to it."""
+        """Whether the target is reached; None without a target, or without its yardstick."""
         judged = self.ratio if self.target and self.target.of_ratio else self.ours
         return None if self.target is None or judged is None else self.target.reached(judged)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The figures of one measurement, and all that is needed to repeat it."""
+    """The figures of one measurement, with the command and the facts to repeat it."""
 
     name: str
-    what: str
+    title: str
     date: str  # ISO 8601, UTC
     command: str
     machine: Mapping[str, str]
@@ -58,11 +58,11 @@ class Result:
     details: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """Return a value for json.dumps, with the ratios and verdicts that are derived."""
-        made = asdict(self)
-        for one, figure in zip(made["figures"], self.figures, strict=True):
-            one |= {"ratio": figure.ratio, "reached": figure.reached}
-        return made
+        """Return a value for json.dumps, with each figure's ratio and `reached`."""
+        result = asdict(self)
+        for fields, figure in zip(result["figures"], self.figures, strict=True):
+            fields |= {"ratio": figure.ratio, "reached": figure.reached}
+        return result
 
 
 def at_most(bound: float) -> Target:
@@ -82,28 +82,28 @@ def from_json(value: Mapping[str, Any]) -> Result:
     """Return the result that `as_json` wrote."""
     figures = tuple(
         Figure(
-            what=one["what"],
-            unit=one["unit"],
-            ours=one["ours"],
-            yardstick=one["yardstick"],
-            theirs=one["theirs"],
-            target=Target(**one["target"]) if one["target"] else None,
+            label=fields["label"],
+            unit=fields["unit"],
+            ours=fields["ours"],
+            yardstick=fields["yardstick"],
+            theirs=fields["theirs"],
+            target=Target(**fields["target"]) if fields["target"] else None,
         )
-        for one in value["figures"]
+        for fields in value["figures"]
     )
     return Result(**{**value, "figures": figures})
 
 
 def as_text(result: Result) -> str:
-    """Return the report of one measurement, in Markdown that reads well on a terminal."""
+    """Return the report of one measurement in Markdown."""
     lines = [
         f"## {result.name}",
         "",
-        f"{result.what}.",
+        f"{result.title}.",
         "",
         *table(result.figures),
         "",
-        *(f"* {name}: {said}" for name, said in result.details.items()),
+        *(f"* {name}: {detail}" for name, detail in result.details.items()),
         f"* on {machine(result.machine)}; {result.date}",
         f"* again: `{result.command}`",
     ]
@@ -112,24 +112,24 @@ def as_text(result: Result) -> str:
 
 def machine(facts: Mapping[str, str]) -> str:
     """Return the facts in one line."""
-    return ", ".join(f"{name} {said}" if name else said for name, said in facts.items())
+    return ", ".join(f"{name} {value}" if name else value for name, value in facts.items())
 
 
 def table(figures: tuple[Figure, ...]) -> list[str]:
     """Return the lines of a table."""
     lines = [
-        "| what | feedsvc | yardstick | | ratio | target | reached |",
+        "| figure | feedsvc | yardstick | | ratio | target | reached |",
         "|---|---:|---|---:|---:|---|---|",
     ]
-    for one in figures:
+    for figure in figures:
         cells = (
-            one.what,
-            _number(one.ours, one.unit),
-            one.yardstick or "–",
-            _number(one.theirs, one.unit),
-            _number(one.ratio),
-            _target(one),
-            {True: "yes", False: "**no**", None: "–"}[one.reached],
+            figure.label,
+            _number(figure.ours, figure.unit),
+            figure.yardstick or "–",
+            _number(figure.theirs, figure.unit),
+            _number(figure.ratio),
+            _target(figure),
+            {True: "yes", False: "**no**", None: "–"}[figure.reached],
         )
         lines.append(f"| {' | '.join(cells)} |")
     return lines
@@ -150,9 +150,9 @@ def _number(value: float | None, unit: str = "") -> str:
     return f"{value:,.{digits}f} {unit}".strip()
 
 
-def _target(one: Figure) -> str:
-    if one.target is None:
+def _target(figure: Figure) -> str:
+    if figure.target is None:
         return "–"
-    sign = "≥" if one.target.least else "≤"
-    unit = "" if one.target.of_ratio else f" {one.unit}"
-    return f"{sign} {one.target.bound:g}{unit}".rstrip()
+    sign = "≥" if figure.target.least else "≤"
+    unit = "" if figure.target.of_ratio else f" {figure.unit}"
+    return f"{sign} {figure.target.bound:g}{unit}".rstrip()

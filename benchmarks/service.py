@@ -21,7 +21,7 @@ _ANSWER_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back."""
+    """The answer to a request."""
 
     status: int
     etag: str
@@ -29,13 +29,13 @@ class Answer:
 
 
 class Client:
-    """One connection that is kept open, and opened again when it was closed."""
+    """One connection, kept open, and opened again if the server has closed it."""
 
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_SECONDS)
 
     def get(self, path: str, *, etag: str = "", gzip: bool = False) -> Answer:
-        """Return the answer; raises OSError or HTTPException where there is none."""
+        """Return the answer. Raises OSError or HTTPException if there is none."""
         headers = {"If-None-Match": etag} if etag else {}
         if gzip:
             headers["Accept-Encoding"] = "gzip"
@@ -56,7 +56,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A service that was started: its first process, its port, when it was started."""
+    """A started service: its first process, its port, the time of its start."""
 
     process: Popen[bytes]
     port: int
@@ -68,7 +68,7 @@ class Service:
         return self.process.pid
 
     def until_served(self, path: str = FIRST) -> float:
-        """Return the seconds from the start until `path` has been served with 200, in full."""
+        """Return the seconds from the start until `path` has been served with status 200."""
 
         def seconds() -> float | None:
             try:
@@ -83,17 +83,21 @@ class Service:
     def feeds(self) -> list[str]:
         """Return the path of every Atom feed, as /opml.xml names them."""
         outlines = ET.fromstring(self.client.get("/opml.xml?all=1&topics=1").body).iter("outline")
-        return [urlsplit(one.get("xmlUrl", "")).path for one in outlines if one.get("xmlUrl")]
+        return [
+            urlsplit(outline.get("xmlUrl", "")).path
+            for outline in outlines
+            if outline.get("xmlUrl")
+        ]
 
     def until_known(self, site: Site, articles: int, *, pause: float = 0.1) -> None:
-        """Wait until the state knows so many articles."""
+        """Wait until the state has as many articles."""
         with site.index() as index:
 
-            def known() -> bool:
+            def is_complete() -> bool:
                 self.check()
                 return index.articles.count() == articles
 
-            programs.until(known, "all is known", pause=pause)
+            programs.until(is_complete, "the state has all articles", pause=pause)
 
     def check(self) -> None:
         """Raise MeasuringError when the service has ended."""
@@ -103,7 +107,7 @@ class Service:
 
 @contextmanager
 def serving(site: Site, *, workers: int | None = None) -> Iterator[Service]:
-    """Run `feedsvc serve` over a site until the block ends; without `workers`, as it likes."""
+    """Run `feedsvc serve` on a site until the block ends; `workers` None means the default."""
     port = programs.free_port()
     options = ["--config", str(site.config), "--port", str(port)]
     if workers is not None:

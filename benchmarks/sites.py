@@ -1,7 +1,7 @@
-"""Sites to measure: a corpus, a configuration over it, a state that can be thrown away.
+"""Sites to measure: a corpus, a configuration for it, a state that can be deleted.
 
-Corpora lie in the work directory and are made once; so is the state over each, as long as
-feedsvc's source stays as it is.
+The work directory keeps corpora. It also keeps the state of each site until feedsvc's source
+changes.
 """
 
 import hashlib
@@ -20,12 +20,12 @@ from feedsvc.index import Index
 from feedsvc.serve import open_index
 
 FEEDSVC = [sys.executable, "-m", "feedsvc"]
-_MAKE = 2  # of corpus.make: one more whenever it makes something else
-_VISITORS = ("dropped", "more")  # folders that a measurement puts among the articles and takes out
+_MAKE = 2  # the version of corpus.make; raise it when its files change
+_EXTRA_FOLDERS = ("dropped", "more")  # a measurement adds them to the articles and removes them
 
 
 class Site:
-    """A configuration over some articles; its state lies beside it."""
+    """A configuration for a directory of articles, with the state beside it."""
 
     def __init__(self, folder: Path, articles: Path, size: int, *, limit: int) -> None:
         self.folder = folder
@@ -39,7 +39,7 @@ class Site:
         self.configure()
 
     def configure(self, *, rescan: str = "1h", settle: str = "1s") -> None:
-        """Write the configuration; neither key changes what the state holds."""
+        """Write the configuration; neither key changes the content of the state."""
         categories = "".join(
             f"  - {{slug: c{n:02d}, terms: [{term}]}}\n" for n, term in enumerate(corpus.TERMS)
         )
@@ -51,84 +51,84 @@ class Site:
             "utf-8",
         )
 
-    def forget(self) -> None:
-        """Throw the state away."""
+    def delete_state(self) -> None:
+        """Delete the state."""
         shutil.rmtree(self._state, ignore_errors=True)
         self._made_by.unlink(missing_ok=True)
 
-    def know(self) -> None:
-        """Have a state that knows all articles."""
+    def ensure_state(self) -> None:
+        """Make the state, with all articles, unless this source of feedsvc has made it."""
         if not self._made_by.exists() or self._made_by.read_text() != _source():
-            self.forget()
+            self.delete_state()
             run([*FEEDSVC, "refresh", "--config", str(self.config)])
-            self.known()
+            self.mark_state()
 
-    def known(self) -> None:
-        """Remember that the state knows all articles."""
+    def mark_state(self) -> None:
+        """Note that the state has all articles, made by this source of feedsvc."""
         self._made_by.write_text(_source())
 
-    def nobody_asked(self) -> None:
-        """Have a state that no reader has asked for anything; only without a service."""
+    def forget_requests(self) -> None:
+        """Delete the documents, and with them the times of requests. No service may run."""
         with closing(sqlite3.connect(self._state / "feedsvc.db")) as database, database:
             database.execute("DELETE FROM documents")
 
     @contextmanager
     def index(self) -> Iterator[Index]:
-        """Open the state for reading, beside whoever uses it."""
+        """Open the state for reading, while a service may use it."""
         with closing(open_index(configuration.load(self.config))) as index:
             yield index
 
     @contextmanager
-    def visited(self, name: str) -> Iterator[Path]:
-        """Have room among the articles for more, until the block ends; the state is lost then."""
-        assert name in _VISITORS
+    def extra_folder(self, name: str) -> Iterator[Path]:
+        """Return a folder for more articles; when the block ends, delete it and the state."""
+        assert name in _EXTRA_FOLDERS
         try:
             yield self.articles / name
         finally:
-            self.forget()
+            self.delete_state()
             shutil.rmtree(self.articles / name, ignore_errors=True)
 
 
 class Work:
-    """The work directory: corpora and sites by what they hold."""
+    """The work directory: corpora and sites, named by their sizes."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def corpus(self, articles: int, *, first: int = 0, tags: int = 0) -> Path:
-        """Return the directory of a corpus, made unless it is there."""
+        """Return the directory of a corpus; make it if it does not exist."""
         folder = self.folder / f"corpus-{articles}-{first}-{tags}"
         stamp = folder / "made.json"
-        said = json.dumps({"make": _MAKE, "articles": articles, "first": first, "tags": tags})
-        if not stamp.exists() or stamp.read_text() != said:
+        stamped = json.dumps({"make": _MAKE, "articles": articles, "first": first, "tags": tags})
+        if not stamp.exists() or stamp.read_text() != stamped:
             shutil.rmtree(folder, ignore_errors=True)
             corpus.make(folder / "articles", articles, first=first, tags=tags)
-            stamp.write_text(said)
-        for name in _VISITORS:  # of a measurement that was killed
+            stamp.write_text(stamped)
+        for name in _EXTRA_FOLDERS:  # left by a measurement that was killed
             shutil.rmtree(folder / "articles" / name, ignore_errors=True)
         return folder / "articles"
 
     def site(self, articles: int, *, tags: int = 0, limit: int = 50) -> Site:
-        """Return a site over a corpus."""
+        """Return a site for a corpus."""
         folder = self.folder / f"site-{articles}-{tags}-{limit}"
         return Site(folder, self.corpus(articles, tags=tags), articles, limit=limit)
 
-    def room(self, name: str) -> Path:
-        """Return the path of a folder that is not there."""
+    def empty_path(self, name: str) -> Path:
+        """Return the path for a folder; delete one that exists."""
         folder = self.folder / name
         shutil.rmtree(folder, ignore_errors=True)
         return folder
 
 
 def warm(articles: Path) -> None:
-    """Read every file once, so that nobody is the first to wait for the disk."""
+    """Read every file once, so that it is in the file cache."""
     for file in articles.rglob("*.txt"):
         file.read_bytes()
 
 
 def _source() -> str:
-    """Return a digest of feedsvc's source: another one may make another state."""
+    """Return a digest of feedsvc's source: other source may make another state."""
     digest = hashlib.sha256()
     for file in sorted(Path(feedsvc_file).parent.rglob("*.py")):
         digest.update(file.read_bytes())

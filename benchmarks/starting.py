@@ -1,4 +1,4 @@
-"""From nothing to every feed, and from a state to the first one."""
+"""Start without a state until every feed is served, and with a state until the first feed."""
 
 import os
 import time
@@ -7,62 +7,62 @@ from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
 from benchmarks import hugo, service
-from benchmarks.measurement import Found
+from benchmarks.measurement import Measured
 from benchmarks.programs import LIMIT, Cost, MeasuringError, MissingError
 from benchmarks.results import Figure, Target, at_most, no_more_than
 from benchmarks.service import FEEDS, Client, Service
 from benchmarks.sites import Site, Work, warm
 
-_PAUSE = 0.05  # seconds between two looks at feeds that are not final yet
+_PAUSE = 0.05  # seconds between two requests for all feeds, until they are final
 
 
-def first_start(work: Work, *, articles: int = 10_000, runs: int = 3) -> Found:
-    """Measure the start from nothing beside hugo."""
+def first_start(work: Work, *, articles: int = 10_000, runs: int = 3) -> Measured:
+    """Measure the start without a state beside hugo."""
     return _first_start(work, articles, runs, at_most(1.0))
 
 
-def first_start_100k(work: Work, *, articles: int = 100_000, runs: int = 1) -> Found:
-    """Measure the same where there is more of it."""
+def first_start_100k(work: Work, *, articles: int = 100_000, runs: int = 1) -> Measured:
+    """Measure the same with more articles."""
     return _first_start(work, articles, runs, at_most(0.5))
 
 
-def restart(work: Work, *, articles: int = 100_000, runs: int = 5) -> Found:
+def restart(work: Work, *, articles: int = 100_000, runs: int = 5) -> Measured:
     """Measure the start with a state."""
     site = work.site(articles)
-    site.know()
+    site.ensure_state()
     taken = []
     for _ in range(runs):
         with service.serving(site) as running:
             taken.append(running.until_served())
-    return Found(
+    return Measured(
         figures=(
             Figure(
-                what="until the first feed", unit="s", ours=median(taken), target=no_more_than(2)
+                label="until the first feed", unit="s", ours=median(taken), target=no_more_than(2)
             ),
         ),
-        details={"runs": ", ".join(f"{one:.2f} s" for one in taken)},
+        details={"runs": ", ".join(f"{seconds:.2f} s" for seconds in taken)},
     )
 
 
-def once(site: Site) -> tuple[float, float]:
-    """Start from nothing; return the seconds until the first feed, and until all are final."""
-    site.forget()
+def start_once(site: Site) -> tuple[float, float]:
+    """Start without a state; return the seconds until the first feed, and until all are final."""
+    site.delete_state()
     with service.serving(site) as running:
         first = running.until_served()
-        everything = _until_final(running, site)
-    site.known()
-    return first, everything
+        final = _until_final(running, site)
+    site.mark_state()
+    return first, final
 
 
 def _until_final(running: Service, site: Site) -> float:
-    """Return the seconds from the start until each feed was served as it then stays.
+    """Return the seconds from the start until each feed was served in its final form.
 
-    So a feed that shows only a part of its articles for a while does not count.
+    A feed that lacks articles does not count.
     """
     etags: dict[str, str] = {}
 
     def ask(client: Client, paths: Sequence[str]) -> float:
-        """Return when the last of these feeds changed, 0 where none did."""
+        """Return the seconds from the start to the last change of these feeds, 0 if none."""
         changed = 0.0
         for path in paths:
             answer = client.get(path, etag=etags.get(path, ""))
@@ -71,7 +71,7 @@ def _until_final(running: Service, site: Site) -> float:
                 changed = time.perf_counter() - running.started
         return changed
 
-    # A reader for each core: hugo uses them all, too.
+    # A reader for each core, because hugo uses all cores, too.
     readers = os.cpu_count() or 1
     clients = [Client(running.port) for _ in range(readers)]
     shares = [FEEDS[first::readers] for first in range(readers)]
@@ -92,28 +92,28 @@ def _until_final(running: Service, site: Site) -> float:
     return last
 
 
-def _first_start(work: Work, articles: int, runs: int, target: Target) -> Found:
+def _first_start(work: Work, articles: int, runs: int, target: Target) -> Measured:
     site = work.site(articles)
     warm(site.articles)
     ours: list[tuple[float, float]] = []
     theirs: list[Cost] = []
     for _ in range(runs):
-        ours.append(once(site))
+        ours.append(start_once(site))
         try:
             theirs.append(hugo.build(work.folder / "hugo", site.articles))
         except MissingError:
             continue
-    return Found(
+    return Measured(
         figures=(
             Figure(
-                what=f"until {len(FEEDS)} feeds are served",
+                label=f"until {len(FEEDS)} feeds are served",
                 unit="s",
-                ours=median(one[1] for one in ours),
+                ours=median(final for _, final in ours),
                 yardstick="hugo, 36 feeds",
-                theirs=median(one.wall for one in theirs) if theirs else None,
+                theirs=median(cost.wall for cost in theirs) if theirs else None,
                 target=target,
             ),
-            Figure(what="until the first feed", unit="s", ours=median(one[0] for one in ours)),
+            Figure(label="until the first feed", unit="s", ours=median(first for first, _ in ours)),
         ),
-        details={"runs": ", ".join(f"{one[1]:.2f} s" for one in ours)},
+        details={"runs": ", ".join(f"{final:.2f} s" for _, final in ours)},
     )

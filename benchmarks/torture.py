@@ -1,7 +1,7 @@
-"""Hostile files among good articles: what a running service still does for everybody else.
+"""Hostile files among good articles: drops and requests for feeds take no longer.
 
-Readers ask for feeds without rest while files are dropped: first among good articles alone, then
-with all of `hostile` written among them at once.
+A reader asks for feeds without a pause while files are dropped: first among good articles alone,
+then with all files of `hostile` among them.
 """
 
 import random
@@ -14,17 +14,17 @@ from pathlib import Path
 
 from benchmarks import hostile, programs, service
 from benchmarks.drops import percentile, until_shown
-from benchmarks.measurement import Found
+from benchmarks.measurement import Measured
 from benchmarks.results import Figure, no_more_than
 from benchmarks.service import FEEDS, Client, Service
 from benchmarks.sites import Site, Work
 
-_PAUSE = 0.01  # seconds between two requests, of whoever drops and of the reader
-_CONDITIONAL = 0.5  # of the requests, as feed readers make them
+_PAUSE = 0.01  # seconds between two requests, of the reader and for a dropped file
+_CONDITIONAL = 0.5  # share of the requests with an entity tag
 
 
 class _Reader(threading.Thread):
-    """Asks for one feed after the other, until told to stop, and notes how long answers take."""
+    """Asks for one feed after the other until `stop`, and notes the seconds of each answer."""
 
     def __init__(self, port: int) -> None:
         super().__init__(daemon=True)
@@ -55,14 +55,16 @@ class _Reader(threading.Thread):
         self._client.close()
 
 
-def torture(work: Work, *, articles: int = 1_000, drops: int = 20, leisure: float = 1.0) -> Found:
-    """Measure drops, so many seconds apart, and feeds: without hostile files, then with all."""
+def torture(
+    work: Work, *, articles: int = 1_000, drops: int = 20, leisure: float = 1.0
+) -> Measured:
+    """Measure drops, `leisure` seconds apart, and feeds, without hostile files and with them."""
     site = work.site(articles)
     site.configure(settle="0s")
-    site.know()
+    site.ensure_state()
     try:
-        with site.visited("dropped") as room, service.serving(site) as running:
-            room.mkdir()
+        with site.extra_folder("dropped") as folder, service.serving(site) as running:
+            folder.mkdir()
             running.until_served()
             running.until_known(site, site.size)
             for path in FEEDS:
@@ -70,16 +72,16 @@ def torture(work: Work, *, articles: int = 1_000, drops: int = 20, leisure: floa
             first, second, third = (
                 range(site.size + n * drops, site.size + (n + 1) * drops) for n in range(3)
             )
-            without = _measure(running, site, room, first, leisure)
-            hostile.write(room / "hostile", outside=site.folder / "outside.md")
-            poisoned = _measure(running, site, room, second, leisure)
-            hostile.truncate(room / "hostile")
-            emptied = _measure(running, site, room, third, leisure)
+            without = _measure(running, site, folder, first, leisure)
+            hostile.write(folder / "hostile", outside=site.folder / "outside.md")
+            hostile_present = _measure(running, site, folder, second, leisure)
+            hostile.truncate(folder / "hostile")
+            emptied = _measure(running, site, folder, third, leisure)
     finally:
         site.configure()
-    errors = without[2] + poisoned[2] + emptied[2]
-    shown, asked = poisoned[0] + emptied[0], poisoned[1] + emptied[1]
-    return Found(
+    errors = without[2] + hostile_present[2] + emptied[2]
+    shown, asked = hostile_present[0] + emptied[0], hostile_present[1] + emptied[1]
+    return Measured(
         figures=(
             _figure("until shown, the longest, without", max(without[0])),
             _figure("until shown, the longest", max(shown), 3_000),
@@ -97,14 +99,14 @@ def torture(work: Work, *, articles: int = 1_000, drops: int = 20, leisure: floa
 
 
 def _measure(
-    running: Service, site: Site, room: Path, numbers: range, leisure: float
+    running: Service, site: Site, folder: Path, numbers: range, leisure: float
 ) -> tuple[list[float], list[float], int]:
-    """Return the seconds of each drop and of each answer meanwhile, and the number of errors."""
+    """Return the seconds of each drop, the seconds of each answer meanwhile, and the errors."""
     aside = site.folder / "aside.txt"
     with _reading(running.port) as reader:
         shown = []
         for number in numbers:
-            shown.append(until_shown(running, aside, room, number, pause=_PAUSE))
+            shown.append(until_shown(running, aside, folder, number, pause=_PAUSE))
             time.sleep(leisure)
         programs.until(lambda: reader.seconds, "a feed is answered", pause=_PAUSE)
     return shown, reader.seconds, reader.errors
@@ -120,6 +122,6 @@ def _reading(port: int) -> Iterator[_Reader]:
         reader.stop()
 
 
-def _figure(what: str, seconds: float, bound: float | None = None) -> Figure:
+def _figure(label: str, seconds: float, bound: float | None = None) -> Figure:
     target = None if bound is None else no_more_than(bound)
-    return Figure(what=what, unit="ms", ours=seconds * 1e3, target=target)
+    return Figure(label=label, unit="ms", ours=seconds * 1e3, target=target)

@@ -1,5 +1,5 @@
--- What wrk asks: paths drawn by Zipf's law, the first most often; a share of them with the entity
--- tag that was served before. Before this stand: paths, etags, share, seed.
+-- The requests of wrk: paths drawn by Zipf's law, the first most often, a share of them with their
+-- entity tags. The lines before this set paths, etags, share and seed.
 
 local requests, turn = {}, 0
 local threads = 0
@@ -9,7 +9,7 @@ function setup(thread)
   threads = threads + 1
 end
 
--- All drawing is done beforehand, so that asking costs wrk next to nothing.
+-- All requests are drawn beforehand, so that wrk needs little time to send one.
 function init(args)
   math.randomseed(seed * 1000 + number)
   local fresh, again, sums, sum = {}, {}, {}, 0

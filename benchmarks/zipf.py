@@ -1,6 +1,6 @@
-"""Many feeds, asked for as readers do: some very often, most seldom, most of it conditionally.
+"""Requests for many feeds by Zipf's law, most of them conditional.
 
-The rank of a feed is that of its size: the feeds with most articles are read most.
+The largest feed has rank 1: readers ask most for the feeds with most articles.
 """
 
 import shutil
@@ -10,14 +10,14 @@ from pathlib import Path
 
 from benchmarks import load, nginx, service
 from benchmarks.load import Load
-from benchmarks.measurement import Found
+from benchmarks.measurement import Measured
 from benchmarks.programs import MeasuringError, MissingError
 from benchmarks.results import at_least, at_most
 from benchmarks.service import Answer, Client, Service
 from benchmarks.sites import Site, Work
 
 _WORKERS = 2
-_SHARE = 0.8  # of requests that are conditional
+_SHARE = 0.8  # of conditional requests
 
 
 def quiet(
@@ -28,45 +28,45 @@ def quiet(
     seconds: float = 10.0,
     rounds: int = 3,
     connections: int = 16,
-) -> Found:
+) -> Measured:
     """Measure beside nginx."""
     site = work.site(articles, tags=feeds)
-    site.know()
-    folder = work.room("zipf")
+    site.ensure_state()
+    folder = work.empty_path("zipf")
     folder.mkdir()
 
-    def put(port: int, found: list[tuple[str, Answer]], seconds: float) -> Load:
-        return _put(folder, port, found, seconds, connections)
+    def measure(port: int, answers: list[tuple[str, Answer]], seconds: float) -> Load:
+        return _run(folder, port, answers, seconds, connections)
 
     ours: list[Load] = []
     theirs: list[Load] = []
-    keeping: list[Load] = []
+    caching: list[Load] = []
     with service.serving(site, workers=_WORKERS) as running:
-        found = _found(running, site, feeds)
-        put(running.port, found, seconds / 2)  # every worker has seen most of it
-        files = {f"{n}.atom": running.client.get(path).body for n, (path, _) in enumerate(found)}
+        largest = _largest_feeds(running, site, feeds)
+        measure(running.port, largest, seconds / 2)  # fills the cache of each worker
+        files = {f"{n}.atom": running.client.get(path).body for n, (path, _) in enumerate(largest)}
         try:
             with (
                 nginx.serving(folder / "nginx", files, workers=_WORKERS) as port,
                 nginx.serving(folder / "other", files, workers=_WORKERS, kept_open=True) as other,
             ):
-                same = _same(port, files)
-                kept = _same(other, files)  # written later, so its tags are others
+                plain = _answers_of_nginx(port, files)
+                cached = _answers_of_nginx(other, files)  # its files are newer: other entity tags
                 for _ in range(rounds):
-                    ours.append(put(running.port, found, seconds))
-                    theirs.append(put(port, same, seconds))
-                    keeping.append(put(other, kept, seconds))
+                    ours.append(measure(running.port, largest, seconds))
+                    theirs.append(measure(port, plain, seconds))
+                    caching.append(measure(other, cached, seconds))
         except MissingError:
-            ours = [put(running.port, found, seconds) for _ in range(rounds)]
-    return Found(
+            ours = [measure(running.port, largest, seconds) for _ in range(rounds)]
+    return Measured(
         figures=(
             load.rates(ours, "nginx", theirs, at_least(0.5)),
             load.p99s(ours, "nginx", theirs, at_most(3)),
-            load.rates(ours, nginx.KEEPING, keeping),
-            load.p99s(ours, nginx.KEEPING, keeping),
+            load.rates(ours, nginx.CACHING, caching),
+            load.p99s(ours, nginx.CACHING, caching),
         ),
         details={
-            "feeds": f"{len(found):,}, {sum(map(len, files.values())) / 1e6:,.0f} MB",
+            "feeds": f"{len(largest):,}, {sum(map(len, files.values())) / 1e6:,.0f} MB",
             **load.answers(ours, theirs),
         },
     )
@@ -80,35 +80,35 @@ def busy(
     feeds: int = 1_000,
     seconds: float = 10.0,
     connections: int = 16,
-) -> Found:
-    """Measure while more articles are read for the first time, beside itself without."""
+) -> Measured:
+    """Measure while feedsvc reads more articles for the first time, and without them."""
     site = work.site(articles, tags=feeds)
-    site.know()
+    site.ensure_state()
     arriving = work.folder / "arriving"
     shutil.rmtree(arriving, ignore_errors=True)
     shutil.copytree(work.corpus(more, first=articles, tags=feeds), arriving)
-    folder = work.room("zipf")
+    folder = work.empty_path("zipf")
     folder.mkdir()
-    with site.visited("more") as room, service.serving(site, workers=_WORKERS) as running:
-        found = _found(running, site, feeds)
-        _put(folder, running.port, found, seconds / 2, connections)
-        alone = _put(folder, running.port, found, seconds, connections)
+    with site.extra_folder("more") as target, service.serving(site, workers=_WORKERS) as running:
+        largest = _largest_feeds(running, site, feeds)
+        _run(folder, running.port, largest, seconds / 2, connections)
+        alone = _run(folder, running.port, largest, seconds, connections)
         with site.index() as index:
             started, before = time.monotonic(), index.database.generation()
-            arriving.rename(room)
+            arriving.rename(target)
 
-            def known() -> bool:
-                # To count takes a core's time away from those who are measured.
+            def is_read() -> bool:
+                # Counting takes processor time from the measured processes.
                 return (
                     index.database.generation() != before
                     and index.articles.count() == articles + more
                 )
 
-            during = _put(folder, running.port, found, 600, connections, until=known)
+            during = _run(folder, running.port, largest, 600, connections, until_true=is_read)
             took = time.monotonic() - started
-            if not known():
+            if not is_read():
                 raise MeasuringError("the articles that came were not read")
-    return Found(
+    return Measured(
         figures=(
             load.p99s([during], "without", [alone], at_most(3)),
             load.rates([during], "without", [alone]),
@@ -120,43 +120,43 @@ def busy(
     )
 
 
-def _found(running: Service, site: Site, feeds: int) -> list[tuple[str, Answer]]:
-    """Return paths and first answers of so many feeds, the largest first."""
+def _largest_feeds(running: Service, site: Site, number: int) -> list[tuple[str, Answer]]:
+    """Return the paths and first answers of the largest feeds, the largest first."""
     running.until_served()
     running.until_known(site, site.size)
-    found = [(path, running.client.get(path, gzip=True)) for path in running.feeds()]
-    found.sort(key=lambda one: (-len(one[1].body), one[0]))
-    if any(answer.status != 200 for _, answer in found):
+    answers = [(path, running.client.get(path, gzip=True)) for path in running.feeds()]
+    answers.sort(key=lambda pair: (-len(pair[1].body), pair[0]))
+    if any(answer.status != 200 for _, answer in answers):
         raise MeasuringError("a feed of /opml.xml is not served")
-    return found[:feeds]
+    return answers[:number]
 
 
-def _same(port: int, names: Iterable[str]) -> list[tuple[str, Answer]]:
-    """Return paths and first answers of nginx, in the order of these files."""
+def _answers_of_nginx(port: int, names: Iterable[str]) -> list[tuple[str, Answer]]:
+    """Return the paths and first answers of nginx for these files."""
     client = Client(port)
-    found = [(f"/{name}", client.get(f"/{name}", gzip=True)) for name in names]
+    answers = [(f"/{name}", client.get(f"/{name}", gzip=True)) for name in names]
     client.close()
-    return found
+    return answers
 
 
-def _put(
+def _run(
     folder: Path,
     port: int,
-    found: list[tuple[str, Answer]],
+    answers: list[tuple[str, Answer]],
     seconds: float,
     connections: int,
     *,
-    until: Callable[[], bool] | None = None,
+    until_true: Callable[[], bool] | None = None,
 ) -> Load:
     script = load.zipf(
-        [path for path, _ in found], [answer.etag for _, answer in found], share=_SHARE
+        [path for path, _ in answers], [answer.etag for _, answer in answers], share=_SHARE
     )
-    return load.put(
+    return load.run(
         f"http://127.0.0.1:{port}",
         script,
         folder=folder,
         seconds=seconds,
         connections=connections,
         threads=2,
-        meanwhile=until,
+        until_true=until_true,
     )

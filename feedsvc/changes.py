@@ -1,4 +1,4 @@
-"""What differs between two scans. Pure."""
+"""The differences between two scans. Pure."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,43 +6,38 @@ from feedsvc.model import Changes, Signature
 
 
 def diff(known: Mapping[str, Signature], found: Mapping[str, Signature]) -> Changes:
-    """Compare what is known with what was found, by source.
+    """Compare the known signatures with those that a scan found, by source.
 
-    >>> one, two = Signature(mtime_ns=1, size=1), Signature(mtime_ns=2, size=1)
-    >>> diff({"a": one, "b": one}, {"b": two, "c": one})
+    >>> old, new = Signature(mtime_ns=1, size=1), Signature(mtime_ns=2, size=1)
+    >>> diff({"a": old, "b": old}, {"b": new, "c": old})
     Changes(added=('c',), modified=('b',), removed=('a',))
     """
-    # Most passes find nothing new, which is seen at once.
-    if known == found:
+    if known == found:  # in most passes, and quickly told
         return Changes()
     added: list[str] = []
     modified: list[str] = []
-    before = known.get
     for source, signature in found.items():
-        was = before(source)
-        if was is not signature and was != signature:
-            (added if was is None else modified).append(source)
-    gone = len(known) + len(added) > len(found)
+        before = known.get(source)
+        if before is not signature and before != signature:
+            (added if before is None else modified).append(source)
     return Changes(
         added=tuple(sorted(added)),
         modified=tuple(sorted(modified)),
-        removed=tuple(sorted(known.keys() - found.keys())) if gone else (),
+        removed=tuple(sorted(known.keys() - found.keys())),
     )
 
 
 def part(signatures: Mapping[str, Signature], within: Iterable[str]) -> dict[str, Signature]:
-    """Choose the signatures at some places and below them.
+    """Choose the signatures of some files, and of all files in some folders.
 
-    >>> one = Signature(mtime_ns=1, size=1)
-    >>> list(part({"a/b": one, "a-b": one, "c": one}, ("a", "c")))
-    ['c', 'a/b']
+    >>> signature = Signature(mtime_ns=1, size=1)
+    >>> list(part({"a/b": signature, "a-b": signature, "c": signature}, ("a", "c")))
+    ['a/b', 'c']
     """
-    places = tuple(within)
-    chosen = {place: signatures[place] for place in places if place in signatures}
+    places = set(within)
     folders = tuple(f"{place}/" for place in places)
-    chosen.update(
-        (source, signature)
+    return {
+        source: signature
         for source, signature in signatures.items()
-        if source.startswith(folders)
-    )
-    return chosen
+        if source in places or source.startswith(folders)
+    }

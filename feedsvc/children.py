@@ -1,8 +1,8 @@
-"""Processes of our own that do one kind of work, and can be killed without loss.
+"""Child processes that do one kind of work each, and can be killed without loss.
 
-A child runs the `main` of a module of ours. One that does `work` gets jobs through a socket, one at
-a time, and answers each. It ends when the other end of the socket is closed, so also when its
-parent has died, and also in the middle of a job.
+A child runs the `main` of one of our modules. A child that does `work` gets jobs through a socket,
+one at a time, and answers each. When the other end of the socket is closed, it ends at once, also
+in the middle of a job; so it never outlives its parent.
 """
 
 import os
@@ -20,23 +20,25 @@ from typing import Any
 
 from feedsvc.errors import ChildError
 
-_KILLED_SECONDS = (
-    5.0  # for the system to end a process; one that waits for a dead disk may never end
-)
-# Not `python -m`: what a module that is run so makes is not what others know by its name.
+# For the system to end a process; a process that waits for a dead disk may never end.
+_KILLED_SECONDS = 5.0
+# Not `python -m`: the module would be `__main__`, and its classes unequal to those of the parent.
 _PROGRAM = (
     "import importlib, sys; importlib.import_module(sys.argv[1]).main(*map(int, sys.argv[2:]))"
 )
 
 
 class Child:
-    """One such process; `connection` leads to it, and its `main` gets the socket and numbers."""
+    """A child process, at the other end of `connection`."""
 
     def __init__(
         self, module: str, *numbers: int, descriptors: tuple[int, ...] = (), logs: bool = False
     ) -> None:
-        """Start it. It inherits these `descriptors`, and the standard error if it `logs`."""
-        # Not multiprocessing: a process that is one of its daemons may have no children.
+        """Start the `main` of a module, with the socket's descriptor and `numbers` as arguments.
+
+        The child inherits `descriptors` and, if it `logs`, the standard error.
+        """
+        # Not multiprocessing: its daemon processes may not have children.
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
@@ -49,16 +51,16 @@ class Child:
         self.connection = Connection(ours.detach())
 
     def send(self, job: Any) -> None:
-        """Give it a job. Raises ChildError when it has ended."""
+        """Send a job. Raises ChildError when the child has ended."""
         try:
             self.connection.send(job)
         except OSError as error:
             raise self._ended() from error
 
     def receive(self, seconds: float) -> bytes:
-        """Return its next answer.
+        """Return the next answer.
 
-        Raises ChildError when there is none for so many seconds, or when the process has ended.
+        Raises ChildError when none comes within `seconds`, or when the child has ended.
         """
         try:
             if not self.connection.poll(seconds):
@@ -77,28 +79,22 @@ class Child:
         return ChildError("ended the process that did it", late=False)
 
     def wait(self) -> int:
-        """Return its status once it has ended."""
+        """Return the status of the child once it has ended."""
         return self._process.wait()
 
     def end(self, seconds: float) -> None:
-        """Ask it to end, and kill it when it has not within so many seconds."""
+        """Tell the child to end, by the job None, and kill it if it still runs after `seconds`."""
+        # To close the connection is not enough: a fork of this process may hold it open.
+        with suppress(OSError):
+            self.connection.send(None)
         self.connection.close()
         try:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.kill()
 
-    def tell_to_end(self, seconds: float) -> None:
-        """Send it a job that is None, which means to end, and then end it.
-
-        To close the connection does not reach it where a fork of this process has it, too.
-        """
-        with suppress(OSError):
-            self.connection.send(None)
-        self.end(seconds)
-
     def kill(self) -> None:
-        """End it, whatever it is doing."""
+        """End the child at once."""
         self.connection.close()
         self._process.kill()
         with suppress(subprocess.TimeoutExpired):
@@ -106,25 +102,12 @@ class Child:
 
 
 def lower_priority(niceness: int) -> None:
-    """Let processes that readers wait for come first, from now on."""
+    """Let the processes that answer readers run before this one."""
     with suppress(OSError):
         os.nice(niceness)
-    if hasattr(os, "sched_setscheduler"):  # Linux: one that wakes up does not interrupt others
+    if hasattr(os, "sched_setscheduler"):  # Linux: do not interrupt others by waking up
         with suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-
-
-def on_hangup(descriptor: int, call: Callable[[], None]) -> None:
-    """Have `call` called, in another thread, when the other end of this socket is closed."""
-    events = select.poll()
-    events.register(descriptor, 0)  # of nothing but the end, which is always told (poll(2))
-
-    def wait() -> None:
-        while not events.poll():
-            pass
-        call()
-
-    threading.Thread(target=wait, name="feedsvc-hangup", daemon=True).start()
 
 
 def limit_memory(size: int) -> None:
@@ -134,10 +117,9 @@ def limit_memory(size: int) -> None:
 
 
 def limit_time(seconds: int) -> None:
-    """Have the system end this process when it has worked for so many more seconds (SIGXCPU).
+    """Have the system end this process after so many more seconds on the processor (SIGXCPU).
 
-    Only time on the processor counts, so a busy machine makes nobody late. Called again, the limit
-    begins anew.
+    Waiting does not count, so a busy machine makes no difference. A new call replaces the limit.
     """
     used = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
@@ -147,13 +129,24 @@ def limit_time(seconds: int) -> None:
 
 
 def work(descriptor: int, answers: Callable[[Any], Iterable[bytes]], *, niceness: int) -> None:
-    """Be a child: answer each job that comes in through the socket `descriptor`, until it closes.
+    """Answer each job that comes in through the socket `descriptor`, until it closes.
 
-    `answers` makes the answers to one job: none, one or several. Each is sent when it is made.
+    `answers` yields the answers to one job: none, one or several. Each is sent at once.
     """
     lower_priority(niceness)
-    on_hangup(descriptor, lambda: os._exit(0))
+    threading.Thread(
+        target=_exit_on_hangup, args=(descriptor,), name="feedsvc-hangup", daemon=True
+    ).start()
     with Connection(descriptor) as connection, suppress(EOFError, OSError):
         while True:
             for answer in answers(connection.recv()):
                 connection.send_bytes(answer)
+
+
+def _exit_on_hangup(descriptor: int) -> None:
+    """End this process when the other end of a socket is closed."""
+    events = select.poll()
+    events.register(descriptor, 0)  # no events but the hang-up, which is always reported (poll(2))
+    while not events.poll():
+        pass
+    os._exit(0)

@@ -19,6 +19,6 @@ def convert(text: str, configuration: str) -> str:
 
 @lru_cache(maxsize=8)
 def _converter(configuration: str) -> Any:
-    import opencc  # noqa: PLC0415 - an extra: only who asks for it needs it
+    import opencc  # noqa: PLC0415 - an extra, mostly not installed
 
     return opencc.OpenCC(configuration)

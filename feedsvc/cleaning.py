@@ -1,38 +1,44 @@
-"""Cleaning that ends, and that fails for one article alone.
+"""Cleaning within limits of time and memory; an article that exceeds them is a CleaningError.
 
-`content` takes time linear in the size of its input, and tells how much. An article that takes a
-moment is cleaned at once. A costly one is given to a child process with a limit of time and of
-memory, in case some input is found that is worse than all that were tried; the child may be killed
-or die without loss. Whatever goes wrong in either, the caller gets a CleaningError.
+`content` takes time linear in the size of its input, and can foretell it. An article that takes a
+moment is cleaned at once, a costly one by a child process, which can be killed: some input may be
+worse than all that we tried.
 """
 
-import json
 import logging
 import threading
 import traceback
-from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
 
-from feedsvc import content, xmltext
+from feedsvc import content, plaindata, xmltext
 from feedsvc.children import Child, limit_memory, work
-from feedsvc.errors import CleaningError
-from feedsvc.model import Markup, SafeHTML
+from feedsvc.errors import ChildError, CleaningError
+from feedsvc.model import Markup
 
-_SHORT = 64 * 1024  # characters; whatever is longer is not even weighed
-_AT_ONCE = 0.035  # seconds foreseen; at the worst that was found, it takes half as much again
+_SHORT = 64 * 1024  # characters; a longer body is costly, whatever is in it
+_AT_ONCE = 0.035  # seconds foretold; the worst input takes half as much again
 _SECONDS = 10.0
-_SECONDS_PER_MILLION = 4.0  # characters; twice what the worst inputs take
+_SECONDS_PER_MILLION = 4.0  # characters; the worst inputs take half of it
 _MEMORY = 2 * 1024**3  # bytes of address space
-_LONGEST_TRACE = 5000  # characters; what an error says may hold the whole article
+_LONGEST_TRACE = 5000  # characters; an error's message may hold the whole article
 _MOST_LOGGED = 1000  # bodies whose traceback is not logged again
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """A cleaned body, or the name and the traceback of the exception."""
+
+    cleaned: content.Cleaned | None
+    failed: str = ""
+    trace: str = ""
+
+
 def is_costly(body: str, markup: Markup) -> bool:
     """Tell whether a body takes so long to clean that no reader should wait for it.
 
-    What is not costly takes some 50 milliseconds at the worst.
+    Any other takes some 50 milliseconds at most.
     """
     if len(body) > _SHORT:
         return True
@@ -41,7 +47,7 @@ def is_costly(body: str, markup: Markup) -> bool:
     except BaseException as error:
         if _is_crash(error):
             raise
-        return True  # the process that cleans will say what is wrong with it
+        return True  # the child process meets the same error and reports it
 
 
 class Cleaner:
@@ -58,53 +64,52 @@ class Cleaner:
         self._logged: set[int] = set()
 
     def clean(self, body: str, markup: Markup, policy: content.Policy) -> content.Cleaned:
-        """Clean as `content.clean` does. Raises CleaningError, and nothing else, where it fails."""
+        """Clean as `content.clean` does. Any failure is a CleaningError."""
         if len(body) > self._short or is_costly(body, markup):
             answer = self._answer_of_child(body, markup, policy)
         else:
             answer = _answer(body, markup, policy)
-        if "failed" in answer:
+        if answer.cleaned is None:
             raise CleaningError(self._failure(answer, body, policy))
-        return content.Cleaned(
-            html=SafeHTML(answer["html"]),  # `content.clean` made it, here or over there
-            summary=answer["summary"],
-            removed=tuple((what, number) for what, number in answer["removed"]),
-            formatted=answer["formatted"],
-        )
+        return answer.cleaned
 
-    def _answer_of_child(self, body: str, markup: Markup, policy: content.Policy) -> dict[str, Any]:
+    def _answer_of_child(self, body: str, markup: Markup, policy: content.Policy) -> _Answer:
         seconds = self._seconds + len(body) / 1e6 * _SECONDS_PER_MILLION
         with self._lock:
             try:
                 if self._child is None:
                     self._child = Child("feedsvc.cleaning", self._memory)
-                answer = _ask(self._child, (body, markup, policy), seconds)
+                self._child.send((body, markup, policy))
+                answer: _Answer = plaindata.load(_Answer, self._child.receive(seconds))
             except OSError as error:
                 self._close()
                 raise CleaningError(
                     "the process that would clean its HTML did not start"
                 ) from error
-            except CleaningError:
+            except ChildError as error:
                 self._close()
-                raise
-            if answer.get("failed") == MemoryError.__name__:
-                self._close()  # what is left of its memory may not do for the next article
+                raise CleaningError(f"cleaning its HTML {error}") from error
+            except ValueError as error:
+                self._close()
+                raise CleaningError("the process that cleans HTML gave no answer") from error
+            if answer.failed == MemoryError.__name__:
+                self._close()  # the next article might need the memory that this one has taken
             return answer
 
-    def _failure(self, answer: dict[str, Any], body: str, policy: content.Policy) -> str:
+    def _failure(self, answer: _Answer, body: str, policy: content.Policy) -> str:
         """Return why it failed; log the traceback, once for each body."""
-        if answer["failed"] == MemoryError.__name__:
+        if answer.failed == MemoryError.__name__:
             return "cleaning its HTML takes more memory than it may"
         if hash(body) not in self._logged:
             if len(self._logged) >= _MOST_LOGGED:
                 self._logged.clear()
             self._logged.add(hash(body))
             where = policy.page or policy.link
-            logger.error("the HTML of %s could not be cleaned:\n%s", where, answer["trace"])
-        return f"cleaning its HTML failed ({answer['failed']})"
+            logger.error("the HTML of %s could not be cleaned:\n%s", where, answer.trace)
+        return f"cleaning its HTML failed ({answer.failed})"
 
     def close(self) -> None:
-        """End the child process, if there is one; the next long article starts another."""
+        """End the child process, if there is one; the next costly article starts another."""
         with self._lock:
             self._close()
 
@@ -114,70 +119,23 @@ class Cleaner:
             self._child = None
 
 
-def _ask(child: Child, job: Any, seconds: float) -> dict[str, Any]:
-    """Have the child do one job. Raises CleaningError where no good answer comes in time."""
+def _answer(body: str, markup: Markup, policy: content.Policy) -> _Answer:
     try:
-        child.connection.send(job)
-        if not child.connection.poll(seconds):
-            raise CleaningError(f"cleaning its HTML takes more than {seconds:.0f} seconds")
-        # Not a pickle: what comes from there has dealt with what strangers wrote.
-        answer = json.loads(child.connection.recv_bytes())
-    except (EOFError, OSError) as error:
-        raise CleaningError("cleaning its HTML ended the process that did it") from error
-    except (ValueError, RecursionError) as error:
-        raise CleaningError("the process that cleans HTML gave no answer") from error
-    if not _is_answer(answer):
-        raise CleaningError("the process that cleans HTML gave no answer")
-    return dict(answer)
-
-
-def _is_answer(answer: Any) -> bool:
-    """Tell whether an answer has the shape that `_answer` gives."""
-    if not isinstance(answer, dict):
-        return False
-    if answer.keys() == {"failed", "trace"}:
-        return all(isinstance(text, str) for text in answer.values())
-    return (
-        answer.keys() == {"html", "summary", "removed", "formatted"}
-        and isinstance(answer["formatted"], bool)
-        and isinstance(answer["html"], str)
-        and isinstance(answer["summary"], str)
-        and isinstance(answer["removed"], list)
-        and all(
-            isinstance(pair, list) and list(map(type, pair)) == [str, int]
-            for pair in answer["removed"]
-        )
-    )
-
-
-def _answer(body: str, markup: Markup, policy: content.Policy) -> dict[str, Any]:
-    """Clean, and return what came out or what went wrong, as JSON has it."""
-    try:
-        cleaned = content.clean(body, markup, policy)
+        return _Answer(cleaned=content.clean(body, markup, policy))
     except BaseException as error:
         if _is_crash(error):
             raise
-        trace = xmltext.legal(traceback.format_exc())
-        return {"failed": type(error).__name__, "trace": trace[-_LONGEST_TRACE:]}
-    return {
-        "html": cleaned.html,
-        "summary": cleaned.summary,
-        "removed": cleaned.removed,
-        "formatted": cleaned.formatted,
-    }
+        trace = xmltext.legal(traceback.format_exc())[-_LONGEST_TRACE:]
+        return _Answer(cleaned=None, failed=type(error).__name__, trace=trace)
 
 
 def _is_crash(error: BaseException) -> bool:
-    """Tell whether an error is not of the article: an interrupt, the end of the process."""
-    # A panic of a library in Rust is no Exception (PyO3), but it is of the article.
+    """Tell whether an error ends the process, and is not the article's fault: an interrupt."""
+    # A panic of a Rust library is no Exception (PyO3), but it is the article's fault.
     return not isinstance(error, Exception) and type(error).__name__ != "PanicException"
 
 
-def _answers(job: Any) -> Iterator[bytes]:
-    yield json.dumps(_answer(*job)).encode()
-
-
 def main(descriptor: int, memory: int) -> None:
-    """Clean what comes in, until nobody sends any more."""
+    """Clean the articles that come in through a socket."""
     limit_memory(memory)
-    work(descriptor, _answers, niceness=5)
+    work(descriptor, lambda job: [plaindata.dump(_answer(*job))], niceness=5)

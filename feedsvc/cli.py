@@ -1,15 +1,15 @@
-"""What a person types: `feedsvc serve`, `watch`, `refresh`, `check`, `explain`, `ledger`."""
+"""The commands: `feedsvc serve`, `watch`, `refresh`, `check`, `explain`, `ledger`."""
 
 import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, TextIO
 
 import click
 
@@ -24,6 +24,7 @@ from feedsvc.index import journal
 from feedsvc.model import Changes, Problem, Refresh
 from feedsvc.passes import Passes
 from feedsvc.progressbar import progress_bar
+from feedsvc.schedule import trigger
 from feedsvc.serve import (
     Endpoint,
     available_cores,
@@ -33,26 +34,37 @@ from feedsvc.serve import (
     utc_now,
     watch as run_watcher,
 )
-from feedsvc.watch import trigger
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _PROBLEMS, _CONFIG = 1, 2  # exit codes
 _MOST_WAITS = 5  # for files that are being written
-_PATH = click.Path(path_type=Path)
 _MOST_EXTENSIONS = 10  # of ignored files that `check` lists
 
 
-def _config_option(command: F) -> F:
-    return click.option(
-        "--config",
-        "config_file",
-        type=click.Path(path_type=Path),
-        help="The configuration. Else $FEEDSVC_CONFIG, ./config.yaml, or the defaults.",
-    )(command)
+_PATH = click.Path(path_type=Path)
+_config_option = click.option(
+    "--config",
+    "config_file",
+    type=_PATH,
+    help="The configuration. Else $FEEDSVC_CONFIG, ./config.yaml, or the defaults.",
+)
+_json_option = click.option("--json", "as_json", is_flag=True, help="Report as one JSON object.")
 
 
-@click.group()
+class _Commands(click.Group):
+    """Commands that report a FeedsvcError as text; any other exception is a bug."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            click.echo(str(error), err=True)
+            ctx.exit(_CONFIG)
+        except FeedsvcError as error:
+            click.echo(f"feedsvc: {error}", err=True)
+            ctx.exit(_PROBLEMS)
+
+
+@click.group(cls=_Commands)
 @click.version_option(__version__, prog_name="feedsvc")
 def main() -> None:
     """Turn a directory of article files into Atom, RSS and JSON feeds."""
@@ -79,15 +91,10 @@ def serve(config_file: Path | None, workers: int, **endpoint: Any) -> None:
 
     SIGHUP makes it read the configuration again.
     """
-    with _errors():
-        config = _load(config_file)
-        log_to_stderr()
-        run_service(
-            config,
-            Endpoint(**endpoint),
-            workers=workers,
-            reread=partial(_load, config_file),
-        )
+    config = _load(config_file)
+    log_to_stderr()
+    reread = partial(_load, config_file)
+    run_service(config, Endpoint(**endpoint), workers=workers, reread=reread)
 
 
 @main.command()
@@ -97,59 +104,56 @@ def watch(config_file: Path | None) -> None:
 
     SIGHUP makes it read the configuration again.
     """
-    with _errors():
-        config = _load(config_file)
-        log_to_stderr()
-        run_watcher(config, reread=partial(_load, config_file))
+    config = _load(config_file)
+    log_to_stderr()
+    run_watcher(config, reread=partial(_load, config_file))
 
 
 @main.command()
 @_config_option
-@click.option("--json", "as_json", is_flag=True, help="Report as one JSON object.")
+@_json_option
 @click.option(
     "--accept-empty",
     is_flag=True,
-    help="The directory is empty, and is meant to be: remove every article.",
+    help="An empty directory is in the place of the old one, on purpose: remove every article.",
 )
 def refresh(config_file: Path | None, as_json: bool, accept_empty: bool) -> None:
     """Make one pass over the articles and report it.
 
-    Files that may still be being written are waited for.
+    It waits for files that may still be being written.
     """
-    with _errors():
-        config = _load(config_file)
-        with closing(open_index(config, owner=True)) as index:
-            notes = PassNotes(config, index, utc_now, watched=False)
-            with (
-                closing(Passes(config, index, utc_now, processes=available_cores())) as passes,
-                progress_bar() as progress,
-                notes.noting() as failures,
-            ):
-                report = passes.make(progress, accept_empty=accept_empty)
-                for _ in range(_MOST_WAITS):
-                    if not report.pending or report.again_in is None:
-                        break
-                    time.sleep(report.again_in)
-                    report = _joined(report, passes.make(progress))
-                failures.extend(report.failures)
+    config = _load(config_file)
+    with closing(open_index(config, owner=True)) as index:
+        notes = PassNotes(config, index, utc_now, watched=False)
+        with (
+            closing(Passes(config, index, utc_now, processes=available_cores())) as passes,
+            progress_bar() as progress,
+            notes.noting() as failures,
+        ):
+            report = passes.make(progress, accept_empty=accept_empty)
+            for _ in range(_MOST_WAITS):
+                if not report.pending or report.again_in is None:
+                    break
+                time.sleep(report.again_in)
+                report = _joined(report, passes.make(progress))
+            failures.extend(report.failures)
     click.echo(_as_json(report) if as_json else _as_text(report))
 
 
 @main.command()
 @_config_option
-@click.option("--json", "as_json", is_flag=True, help="Report as one JSON object.")
+@_json_option
 def check(config_file: Path | None, as_json: bool) -> None:
     """Check the configuration and every article; change nothing.
 
     Exits with 0 when all is well, 1 when articles have problems, 2 when the configuration has.
     """
-    with _errors():
-        config = _load(config_file)
-        trigger(config.articles.rescan, config.site.timezone)
-        with progress_bar() as progress:
-            checked = check_articles(config, utc_now(), progress, processes=available_cores())
-        problems = checked.problems
-        unmatched, left_behind = ignored(config)
+    config = _load(config_file)
+    trigger(config.articles.rescan, config.site.timezone)  # raises ConfigError
+    with progress_bar() as progress:
+        checked = check_articles(config, utc_now(), progress, processes=available_cores())
+    problems = checked.problems
+    unmatched, left_behind = ignored(config)
     if as_json:
         report = {
             "problems": [asdict(problem) for problem in problems],
@@ -161,10 +165,10 @@ def check(config_file: Path | None, as_json: bool) -> None:
         }
         click.echo(json.dumps(report, ensure_ascii=False))
     else:
-        click.echo(_grouped(problems))
+        click.echo(_problems_by_cure(problems))
         for line in (
-            *_ignored("no pattern of articles.include matches", unmatched),
-            *_ignored("an editor or a download left them", left_behind),
+            *_ignored_by_extension("no pattern of articles.include matches", unmatched),
+            *_ignored_by_extension("an editor or a download left them", left_behind),
         ):
             click.echo(line)
         if checked.language:
@@ -181,14 +185,13 @@ def explain(config_file: Path | None, file: str) -> None:
 
     FILE is a path, or the article's path inside the articles directory.
     """
-    with _errors():
-        config = _load(config_file)
-        with closing(open_index(config)) as index, closing(Cleaner()) as cleaner:
-            explainer = Explainer(config, index, Contents(config, index, cleaner))
-            for heading, lines in explainer.explain(file, utc_now()):
-                click.echo(f"{heading}:")
-                for line in lines:
-                    click.echo(f"  {xmltext.shown(line.expandtabs())}")
+    config = _load(config_file)
+    with closing(open_index(config)) as index, closing(Cleaner()) as cleaner:
+        explainer = Explainer(config, index, Contents(config, index, cleaner))
+        for heading, lines in explainer.explain(file, utc_now()):
+            click.echo(f"{heading}:")
+            for line in lines:
+                click.echo(f"  {xmltext.shown(line.expandtabs())}")
 
 
 @main.group()
@@ -201,7 +204,7 @@ def ledger() -> None:
 @click.argument("file", type=click.File("w", encoding="utf-8", atomic=True), default="-")
 def ledger_export(config_file: Path | None, file: TextIO) -> None:
     """Write the ledger to FILE, or to standard output, as lines of JSON."""
-    with _errors(), closing(open_index(_load(config_file))) as index:
+    with closing(open_index(_load(config_file))) as index:
         file.writelines(f"{journal.line(identity)}\n" for identity in index.ledger.all())
 
 
@@ -211,16 +214,15 @@ def ledger_export(config_file: Path | None, file: TextIO) -> None:
 def ledger_import(config_file: Path | None, file: TextIO) -> None:
     """Take over the ids in FILE, or in standard input, as `ledger export` writes them.
 
-    What FILE says of an article counts more than what is known of it here.
+    For an article that the ledger knows already, the id in FILE counts.
     """
-    with _errors():
-        with closing(open_index(_load(config_file))) as index:
-            number = index.import_ledger(journal.parse_all(file))
-        click.echo(f"{number} ids taken over")
+    with closing(open_index(_load(config_file))) as index:
+        number = index.import_ledger(journal.parse_all(file))
+    click.echo(f"{number} ids taken over")
 
 
 def _joined(first: Refresh, second: Refresh) -> Refresh:
-    """Report two passes as one."""
+    """Join the reports of two passes."""
     changes = Changes(
         added=first.changes.added + second.changes.added,
         modified=first.changes.modified + second.changes.modified,
@@ -233,41 +235,26 @@ def _load(file: Path | None) -> Config:
     return configuration.find(file, os.environ)
 
 
-@contextmanager
-def _errors() -> Iterator[None]:
-    """Say what feedsvc raises on purpose in words; anything else is a bug and shows itself."""
-    try:
-        yield
-    except ConfigError as error:
-        click.echo(str(error), err=True)
-        sys.exit(_CONFIG)
-    except FeedsvcError as error:
-        click.echo(f"feedsvc: {error}", err=True)
-        sys.exit(_PROBLEMS)
-
-
-def _grouped(problems: Sequence[Problem]) -> str:
-    """Return the problems, those that keep an article out first, alike ones together."""
+def _problems_by_cure(problems: Sequence[Problem]) -> str:
+    """Return the problems that keep an article out, then the others; each group by cure."""
     lines: list[str] = []
     for published, heading in ((False, "not published"), (True, "published all the same")):
-        some = [one for one in problems if one.published is published]
-        if not some:
-            continue
-        lines.append(f"{heading}: {len(some)}")
         by_cure: dict[str, list[Problem]] = {}
-        for one in some:
-            by_cure.setdefault(one.cure, []).append(one)
-        for cure, alike in sorted(by_cure.items(), key=lambda group: (-len(group[1]), group[0])):
+        for problem in problems:
+            if problem.published is published:
+                by_cure.setdefault(problem.cure, []).append(problem)
+        if by_cure:
+            lines.append(f"{heading}: {sum(map(len, by_cure.values()))}")
+        for cure, group in sorted(by_cure.items(), key=lambda item: (-len(item[1]), item[0])):
             lines.append(f"  {xmltext.shown(cure)}:")
-            lines += [f"    {one.place}: {one.what}" for one in alike]
+            lines += [f"    {problem.place}: {problem.what}" for problem in group]
     return "\n".join(lines) or "no problems"
 
 
-def _ignored(why: str, groups: Sequence[Ignored]) -> Iterator[str]:
-    """Yield what to say of files that are no articles because of their names."""
-    if not groups:
-        return
-    yield f"ignored, because {why}: {sum(group.files for group in groups)}"
+def _ignored_by_extension(reason: str, groups: Sequence[Ignored]) -> Iterator[str]:
+    """Yield lines about the files that are no articles by their names."""
+    if groups:
+        yield f"ignored, because {reason}: {sum(group.files for group in groups)}"
     for group in groups[:_MOST_EXTENSIONS]:
         more = ", …" if group.files > len(group.first) else ""
         names = ", ".join(map(xmltext.shown, group.first))
@@ -277,13 +264,11 @@ def _ignored(why: str, groups: Sequence[Ignored]) -> Iterator[str]:
         yield f"  … {len(groups) - _MOST_EXTENSIONS} extensions more"
 
 
-def _problem(problem: Problem) -> str:
-    return f"{'warning' if problem.published else 'error'}: {problem}"
-
-
 def _as_text(report: Refresh) -> str:
     changes = report.changes
-    lines = [_problem(problem) for problem in report.problems]
+    lines = [
+        f"{'warning' if problem.published else 'error'}: {problem}" for problem in report.problems
+    ]
     lines.append(
         f"{len(changes.added)} added, {len(changes.modified)} modified,"
         f" {len(changes.removed)} removed; {report.articles} articles,"
@@ -306,7 +291,7 @@ def _as_json(report: Refresh) -> str:
             "articles": report.articles,
             "pending": list(report.pending),
             "seconds": round(report.seconds, 3),
-            "problems": [asdict(one) for one in report.problems],
+            "problems": [asdict(problem) for problem in report.problems],
         },
         ensure_ascii=False,
     )

@@ -1,4 +1,4 @@
-"""Content codings (RFC 9110 8.4): the one place that knows the compressing libraries."""
+"""Content codings (RFC 9110 8.4). The owner of the compression libraries."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -12,17 +12,17 @@ else:
     from backports import zstd
 
 CodingError = zstd.ZstdError
-"""What was coded is damaged."""
+"""The coded bytes are damaged."""
 
 
 def _gzip(body: bytes) -> bytes:
-    # Not by way of a gzip file: its header would hold the clock, and equal feeds must give equal
+    # Not with the gzip module: it writes the time into the header, and equal feeds must give equal
     # bytes. 31 bits mean gzip, with the largest window.
     return zlib_ng.compress(body, level=4, wbits=31)
 
 
 def _brotli(body: bytes) -> bytes:
-    return bytes(brotli.compress(body, quality=4))  # the next takes twice as long
+    return bytes(brotli.compress(body, quality=4))  # 5 takes twice as long
 
 
 def _zstd(body: bytes) -> bytes:
@@ -36,26 +36,23 @@ _SHORTEST = 512  # bytes: below this a coded body is hardly smaller
 
 
 def encoded(body: bytes) -> tuple[tuple[str, bytes], ...]:
-    """Return `body` in every coding, each with its name, the shortest first.
-
-    None for what is too short to gain.
-    """
+    """Return `body` in every coding, each with its name, the shortest first; () if it is short."""
     if len(body) < _SHORTEST:
         return ()
     coded = [(name, compress(body)) for name, compress in CODINGS.items()]
-    return tuple(sorted(coded, key=lambda one: len(one[1])))
+    return tuple(sorted(coded, key=lambda pair: len(pair[1])))
 
 
 def uncoded(coded: Mapping[str, bytes]) -> bytes:
-    """Return the body of which these are all codings. Raises CodingError."""
+    """Return the body from its codings. Raises CodingError."""
     return zstd.decompress(coded["zstd"])
 
 
 def pack(text: str) -> bytes:
-    """Return `text` in the least room that takes next to no time."""
+    """Return `text` compressed, for storage: quickly rather than small."""
     return zstd.compress(text.encode(), level=1)
 
 
 def unpack(packed: bytes) -> str:
-    """Return what was packed."""
+    """Return the text that `pack` compressed."""
     return zstd.decompress(packed).decode()

@@ -8,7 +8,7 @@ FeedsvcError
 ├── ScanError        the articles directory itself cannot be read
 ├── StateError       the index cannot be opened, read or written
 │   └── StateDamagedError   it is damaged, and can be set aside and made anew
-├── LedgerError      what is to be imported is no ledger
+├── LedgerError      the file to import is no ledger
 ├── ServeError       the service cannot start (`serve.endpoint`)
 ├── ImageError       an image cannot be had from its host (`web.imageproxy.failure`)
 ├── NotReadyError    the first pass over the articles is still under way
@@ -25,7 +25,7 @@ class FeedsvcError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
-    """One thing wrong in a configuration: where it stands and what would be right."""
+    """One mistake in a configuration: its place and the reason."""
 
     where: str  # "config.yaml:12", or the key alone where there is no file
     path: str  # "categories[2].terms", or "" for the file as a whole
@@ -36,7 +36,7 @@ class Mistake:
 
 
 class ConfigError(FeedsvcError):
-    """The configuration is wrong; `mistakes` lists all of it, not only the first."""
+    """The configuration is wrong; `mistakes` lists every mistake."""
 
     def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
         super().__init__("\n".join(map(str, mistakes)))
@@ -44,9 +44,9 @@ class ConfigError(FeedsvcError):
 
 
 class ArticleError(FeedsvcError):
-    """One article cannot be published: `reason`, the line where it shows, and the cure.
+    """One article cannot be published: the reason, the cure, and the line, counted from 1.
 
-    `line` counts from 1 in the file, None where the file as a whole is meant.
+    `line` is None where the file as a whole is wrong.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class ChildError(FeedsvcError):
 
 
 class ScanError(FeedsvcError):
-    """The articles directory cannot be read; what is known of it stays as it is."""
+    """The articles directory cannot be read; the published articles stay as they are."""
 
 
 class StateError(FeedsvcError):
@@ -84,11 +84,11 @@ class StateDamagedError(StateError):
 
 
 class LedgerError(FeedsvcError):
-    """What is to be imported is not the export of a ledger."""
+    """The file to import is not the export of a ledger."""
 
 
 class NotReadyError(FeedsvcError):
-    """Nothing can be served yet: an empty feed would tell readers that all is gone."""
+    """Nothing can be served yet: an empty feed would tell readers that all entries are gone."""
 
 
 class NotFoundError(FeedsvcError):

@@ -14,25 +14,24 @@ from feedsvc.model import Article, Category, Enclosure, Entry, Feed, Person, Pub
 from feedsvc.slugs import FORMAT_SUFFIX
 
 POLICY = "1"
-"""Changes whenever the same articles come to belong to other feeds, or to feeds of other names."""
+"""To be changed with each change of this module that moves articles to other feeds or slugs."""
 
 ALL = "all"
 Reason = Literal["exclude_terms", "terms", "title_matches"] | None
-"""The key of a category that decides whether an article belongs to it."""
+"""The key of a category that decided whether an article belongs to it."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _UNSAFE = re.compile(r"[/\\?#%&:;<>\"'`|*{}^\[\]_]+")
-# `/feeds/x.atom` is the Atom feed of `x`, so no slug may end like that.
 _DIGEST_SUFFIX = re.compile(r"-[0-9a-f]{8}$")
 _LONGEST_SLUG = 60
 
 
 def slug(term: str, taken: Container[str] = ()) -> str:
-    """Return the name in addresses of the feed of one term.
+    """Return the slug of the feed of one term: its name in addresses.
 
-    It depends on the term alone (and on `taken`, the configured slugs), never on the other terms,
-    so no new article can change it. A space becomes `_`; where anything else had to change, eight
-    hexadecimal digits of the term's digest keep it unlike any other.
+    It depends on the term and on `taken`, the configured slugs, never on other terms, so no new
+    article can change it. A space becomes `_`. If another character has to change, eight
+    hexadecimal digits of the term's digest are added, to keep it unlike any other slug.
 
     >>> slug("新浪财经－国內"), slug("Machine Learning"), slug("a/b"), slug("A/B")
     ('新浪财经－国內', 'Machine_Learning', 'a-b-c14cddc0', 'A-B-998d3ed8')
@@ -43,8 +42,9 @@ def slug(term: str, taken: Container[str] = ()) -> str:
 
 @lru_cache(maxsize=4096)
 def _slugs(term: str) -> tuple[str, str]:
-    """Return the slug of a term, "" where it cannot have its own, and the one to have then."""
+    """Return the plain slug of a term, "" where it has none, and the slug with the digest."""
     term = xmltext.line(term)
+    # `/feeds/x.atom` is the Atom feed of `x`, so no slug may end like a format.
     name = FORMAT_SUFFIX.sub("-", _UNSAFE.sub("-", term).strip("-. "))[:_LONGEST_SLUG].strip()
     digest = hashlib.sha256(term.encode()).hexdigest()[:8]
     plain = name.replace(" ", "_")
@@ -70,9 +70,9 @@ def matches(category: Category, title: str, article_terms: tuple[str, ...]) -> b
 def verdict(
     category: Category, title: str, article_terms: tuple[str, ...]
 ) -> tuple[bool, Reason, str]:
-    """Return whether an article belongs to a configured category, by which rule, and on what.
+    """Return whether an article belongs to a configured category, by which key, by which text.
 
-    It does with any of the category's terms, or when its title matches; not with any of
+    It belongs with any of the category's terms, or when its title matches, but not with any of
     `exclude_terms`. Terms are compared without regard to case.
     """
     terms = folded(article_terms)
@@ -88,7 +88,7 @@ def verdict(
 
 @lru_cache(maxsize=4096)
 def folded(terms: tuple[str, ...]) -> frozenset[str]:
-    """Return terms as they are compared: without regard to case."""
+    """Return terms as they are compared: folded, without regard to case."""
     return frozenset(term.casefold() for term in terms)
 
 
@@ -97,38 +97,41 @@ def _first(terms: tuple[str, ...], folded: frozenset[str]) -> str:
 
 
 class Memberships:
-    """Which feeds articles belong to, by these categories.
+    """The feeds of articles, by these configured categories.
 
-    With `auto`, every term has a feed. A term whose slug a configured category bears that is
-    about this very term has that category's feed.
+    With `auto`, every term has a feed of its own, unless a configured category has the term's slug
+    and names the term.
     """
 
     def __init__(self, categories: Iterable[Category], *, auto: bool) -> None:
         self._categories = tuple(categories)
         self._auto = auto
         self._taken = {category.slug: category for category in self._categories}
-        # What a category is about at all; most are about other terms than those of an article.
-        self._with_pattern = [n for n, one in enumerate(self._categories) if one.title_matches]
+        # The numbers of the categories that can match; most name no term of an article.
+        self._with_pattern: list[int] = []
         self._by_term: dict[str, list[int]] = {}
         for number, category in enumerate(self._categories):
+            if category.title_matches:
+                self._with_pattern.append(number)
             for term in folded(category.terms):
                 self._by_term.setdefault(term, []).append(number)
 
     def of(self, article: Article) -> dict[str, str | None]:
-        """Return the slugs of all feeds of an article, each with its term if it is of one."""
+        """Return the slugs of all feeds of an article, each with its term, None if it has none."""
         numbers = set(self._with_pattern)
         for term in folded(article.terms):
             numbers.update(self._by_term.get(term, ()))
-        found: dict[str, str | None] = {ALL: None}
-        for category in map(self._categories.__getitem__, sorted(numbers)):
+        slugs: dict[str, str | None] = {ALL: None}
+        for number in sorted(numbers):
+            category = self._categories[number]
             if matches(category, article.title, article.terms):
-                found[category.slug] = None
+                slugs[category.slug] = None
         if self._auto:
             for term in article.terms:
                 owner = self._taken.get(slug(term))
                 if owner is None or term not in owner.terms:
-                    found[slug(term, self._taken)] = term
-        return found
+                    slugs[slug(term, self._taken)] = term
+        return slugs
 
 
 def entry(
@@ -143,13 +146,16 @@ def entry(
 ) -> Entry:
     """Join an article with its cleaned content and its addresses.
 
-    What its front matter says as text is decoded here, for what is shown; what it belongs to and
-    is known by depends on what is written. `summary` is text already. `played` are the sound and
-    video of the content.
+    Character references in the front matter are decoded here, for readers; feeds and ids depend on
+    the text as it is written. `summary` is plain text, for an article without a summary of its own.
+    `played` are the sound and video of the content.
     """
     article = published.article
     if lead_image is not None:
         lead_image_type = lead_image_type or mediatypes.of(lead_image)
+    image: tuple[Enclosure, ...] = ()
+    if lead_image is not None and lead_image_type is not None:
+        image = (Enclosure(href=lead_image, type=lead_image_type),)
     return Entry(
         id=published.id,
         key=published.key,
@@ -159,19 +165,17 @@ def entry(
         updated=published.updated,
         summary=xmltext.plain(article.summary) if article.summary else summary,
         content=content,
-        authors=tuple(replace(one, name=xmltext.plain(one.name)) for one in article.authors),
+        authors=tuple(
+            replace(person, name=xmltext.plain(person.name)) for person in article.authors
+        ),
         categories=tuple(dict.fromkeys(map(xmltext.plain, article.terms))),
         lead_image=lead_image,
         lead_image_type=lead_image_type,
-        # A podcast client offers the first enclosure as the episode: an image is one only where
-        # there is nothing to play.
-        enclosures=played or _enclosures(lead_image, lead_image_type),
+        # Podcast clients take the first enclosure for the episode, so the image comes only without
+        # sound and video.
+        enclosures=played or image,
         language=article.language,
     )
-
-
-def _enclosures(address: str | None, type: str | None) -> tuple[Enclosure, ...]:
-    return () if address is None or type is None else (Enclosure(href=address, type=type),)
 
 
 def build(
@@ -188,17 +192,16 @@ def build(
 ) -> Feed:
     """Put the entries of one category in order, newest first, and cut them at `limit`.
 
-    Ties are broken by id, so that equal input gives equal bytes. `updated` is when the feed last
-    changed, and neither its newest entry's time nor the clock's: readers that compare it first
-    would miss an article with an old date, and an entry that was taken away.
+    Entries of the same time are ordered by id, so that equal input gives equal bytes. `updated` is
+    when the feed last changed, and not the time of its newest entry: readers that compare it first
+    would miss an article with an old date and an entry that was removed.
     """
-    chosen = sorted(entries, key=lambda entry: entry.id)
-    chosen.sort(key=lambda entry: entry.published, reverse=True)
-    chosen = chosen[:limit]
+    newest_first = sorted(entries, key=lambda entry: entry.id)
+    newest_first.sort(key=lambda entry: entry.published, reverse=True)
     return Feed(
         slug=category.slug,
         id=id,
-        # Readers list feeds of many sites side by side, so a category's name alone says too little.
+        # Readers list the feeds of many sites, so a category's name alone says too little.
         title=site_title if category.everything else f"{category.title} · {site_title}",
         subtitle=category.description,
         link=address(base_url, category.slug),
@@ -208,13 +211,13 @@ def build(
         # RFC 4287 4.2.15: "the most recent instant in time when an entry or feed was modified in a
         # way the publisher considers significant".
         updated=updated,
-        entries=tuple(chosen),
+        entries=tuple(newest_first[:limit]),
         icon=icon,
     )
 
 
 def address(base_url: str, slug: str) -> str:
-    """Return the address of a feed's page; that of a format of it has `.atom` and the like more.
+    """Return the address of a feed's page; a format's address has `.atom` or the like added.
 
     >>> address("https://example.org", "财经")
     'https://example.org/feeds/%E8%B4%A2%E7%BB%8F'

@@ -1,13 +1,15 @@
-"""HTML to a tree: the one place that knows the parser.
+"""HTML to a tree. The owner of the parser, turbohtml.
 
-turbohtml follows the WHATWG parsing rules in time linear in the input, which the others tried do
-not: lexbor (selectolax 1.0) takes the square of the depth and of the attributes of an element, and
-10,000 nested templates end the process; html5lib takes the square of nearly everything. Two inputs
-were found that cost turbohtml more than their size. An `<html>` tag repeated with ever other
-attributes is renamed first. Formatting elements that are never closed are opened again in each
-block (HTML, 13.2.4.3), as many as are open, which turbohtml ends at a depth of some 500. Where that
-makes a tree far larger than its source, formatting tags are renamed too. What their ends say is no
-proof that they are closed, so where it could be very large, ever longer beginnings are parsed.
+turbohtml follows the WHATWG parsing rules in time linear in the input. The other parsers do not:
+lexbor (selectolax 1.0) takes time quadratic in the depth and in the attributes of an element, and
+10,000 nested templates end its process; html5lib takes quadratic time for nearly everything.
+
+Two kinds of input cost turbohtml more than their size. `<html>` and `<body>` tags that come again
+with other attributes are renamed before parsing. Formatting elements that are never closed are the
+other kind: a parser opens all of them again in each block (HTML, 13.2.4.3), turbohtml up to a depth
+of some 500. If that makes a tree far larger than its source, the formatting tags are renamed. End
+tags do not prove that an element is closed; so if a tree might be very large, longer and longer
+beginnings of the source are parsed first.
 """
 
 import re
@@ -20,27 +22,27 @@ from turbohtml import Comment, Element, Namespace, Node, Text
 
 __all__ = ["Comment", "Element", "Namespace", "Node", "Text", "mistake_in", "parse", "text"]
 
-# Both give their attributes to one element, however often they come (HTML, 13.2.6.4.7).
+# However often they come, all their attributes go to one element (HTML, 13.2.6.4.7).
 _MERGED = re.compile(r"<(?=(?:html|body)[\s/>])", re.IGNORECASE)
 _MOST_MERGED = 20
-# Formatting elements (HTML, 13.2.4.3) but `a`, of which one alone is open at a time. First those
-# that no reader is shown, then the others, whose look is lost: their text never is.
+# Formatting elements (HTML, 13.2.4.3) without `a`, of which only one is open at a time. First those
+# that cleaning drops anyway, then the others: they lose their look, but never their text.
 _REOPENED = tuple(
     re.compile(rf"<(/?)(?=(?:{names})[\s/>])", re.IGNORECASE)
     for names in ("big|font|nobr", "b|code|em|i|s|small|strike|strong|tt|u")
 )
-# One tag makes three elements at most (`<td>` brings a body and a row) and a text beside each end.
+# One tag makes at most three elements (`<td>` brings a body and a row) and two texts.
 _NODES_OF_A_TAG = 5
-_MOST_REOPENED = 3_000  # nodes; in each of 300 blocks, ten elements that somebody forgot to close
+_MOST_REOPENED = 3_000  # nodes; ten elements in each of 300 blocks
 _MOST_FORESEEN = 200_000  # nodes; they would take 20 megabytes
 _FIRST = 8_000  # characters of the first beginning
 
 
 def parse(html: str) -> Element:
-    """Return an element whose children are what `html` says inside a `<div>`.
+    """Return an element whose children are the nodes of `html`, as inside a `<div>`.
 
-    As where scripts run: what is in a `<noscript>` is text, so that no tag which it leaves open
-    takes in what follows.
+    Scripting counts as enabled: the content of a `<noscript>` is text, so a tag that is left open
+    in it does not swallow the rest.
     """
     if len(_MERGED.findall(html)) > _MOST_MERGED:
         html = _MERGED.sub("<x-", html)
@@ -63,13 +65,13 @@ def _tree(html: str) -> Element:
 
 
 def _may_grow(html: str) -> bool:
-    """Tell whether opening formatting elements again might take too much time and memory."""
+    """Tell whether reopened formatting elements might take too much time and memory."""
     formatting = sum(len(tags.findall(html)) for tags in _REOPENED)
     return formatting * html.count("<") > _MOST_FORESEEN
 
 
 def _has_grown(tree: Element, html: str) -> bool:
-    """Tell whether there are many more nodes than the tags of `html` could make by themselves."""
+    """Tell whether a tree has many more nodes than the tags of `html` can make."""
     most = _NODES_OF_A_TAG * html.count("<") + _MOST_REOPENED
     return next(islice(tree.descendants, most, None), None) is not None
 
@@ -84,7 +86,7 @@ def mistake_in(selector: str) -> str | None:
 
 
 def text(html: str) -> str:
-    """Return the text of some HTML, as the DOM has it."""
+    """Return the text of some HTML (textContent in the DOM)."""
     return parse(html).text
 
 

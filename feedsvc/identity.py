@@ -1,23 +1,23 @@
 """Which permanent id each article has. Pure.
 
-An entry's id outlives everything about its file. In this order:
+A file *has* an entry when it has the same bytes as the entry's last file, looks the same to a
+reader, or names the same original. An article gets, in this order:
 
 1. the id that the front matter declares;
-2. the id of the entry that the file tells under another name: the one whose file had the same
-   bytes, looked the same to a reader, or named the same original, and does not tell it any more
-   (a rename, a move, names that were swapped or rotated);
-3. the id that the ledger remembers for the file's name, unless another file tells that entry
-   now (an edit in place);
-4. the id of an entry that another file still tells (a copy);
-5. a new one, made from the file's source and the site's own id.
+2. the id of the entry that it has, if the entry's own file does not have it any more (a rename, a
+   move, names that were swapped or rotated);
+3. the id that the ledger remembers for its source, unless another file has that entry now (an
+   edit in place);
+4. the id of the entry that it has, while another file has it too (a copy);
+5. a new id, made from its source and the site's id.
 
-Never from a date, the host, or chance. Content goes before the name, because a reader knows an
-entry by what it says: when `a.md` becomes `a-1.md` and another article is written to `a.md`, the
-old text stays the old entry. The price is that an old version kept under another name keeps the id,
-and the edited file begins a new entry, unless the two name the same original.
+Dates, the host and chance play no part. Content goes before the name, because a reader knows an
+entry by its text: when `a.md` becomes `a-1.md` and another article is written to `a.md`, the old
+text stays the old entry. The price: when an old version is kept under another name, it keeps the
+id, and the edited file becomes a new entry, unless both name the same original.
 
-Several files may claim one id (copies). The ledger names the canonical source of each entry, and
-that stays so until that file goes.
+Several files may have one id (copies). The ledger names the canonical source of each entry, until
+that file is deleted.
 """
 
 import hashlib
@@ -33,16 +33,16 @@ from types import MappingProxyType
 from feedsvc import weburl, xmltext
 from feedsvc.model import Article, Identity
 
-_ASKED = 3  # new ids that the ledger is asked for, of each article
+_LOOKED_UP = 3  # new ids of each article that `candidates` looks up in the ledger
 _NAMESPACE = uuid.UUID("8f2c6a0e-5d0b-5c57-9d0c-3f6f0f6b6f11")
-# RFC 4287 4.2.6 wants an IRI. Feed readers resolve anything without a scheme against the feed's
-# address, so that it would change with the host.
+# RFC 4287 4.2.6 wants an IRI. Feed readers resolve an id without a scheme against the feed's
+# address, so it would change with the host.
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """An article just read: the digest of its bytes, that of what is seen, its file's time."""
+    """A file that was just read: its article, digests of its bytes and its look, its time."""
 
     article: Article
     file_digest: str
@@ -51,7 +51,7 @@ class Found:
 
 
 def feed_id(site_id: str, slug: str) -> str:
-    """Return the permanent id of a feed, the same at every address."""
+    """Return the permanent id of a feed, which does not depend on its address."""
     return _urn(site_id, "feed", slug)
 
 
@@ -61,12 +61,12 @@ def key(id: str) -> str:
 
 
 def seen_digest(article: Article) -> str:
-    """Return a digest of what a reader sees of an article, its declared `updated` aside.
+    """Return a digest of the parts of an article that a reader sees, but not of `updated`.
 
-    It is stored in the ledger. Where it comes out differently for an article that did not change,
-    the entry's `updated` moves: a new field may count only in articles that have it.
+    It is stored in the ledger. If it changes for an unchanged article, the entry's `updated` moves:
+    so a new field may count only in articles that have it.
     """
-    seen = (
+    parts = (
         article.title,
         article.markup,
         article.body.strip(),
@@ -78,7 +78,7 @@ def seen_digest(article: Article) -> str:
         article.summary,
         article.language,
     )
-    return hashlib.sha256(repr(seen).encode()).hexdigest()[:32]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
 def assign(
@@ -91,65 +91,60 @@ def assign(
 ) -> dict[str, Identity]:
     """Decide the identity of each article in `found`, by source.
 
-    `known` holds the ledger's rows that `candidates` asks for. `ahead` tells of other files, which
-    have changed and will be given to a later call: what they say, None where they are gone. Where
-    the identity returned names another source than the article's own, that is the canonical one.
+    `known` holds the ledger's rows that `candidates` asks for. `ahead` holds other changed files,
+    which a later call gets: their articles, or None for a deleted file. An identity that names
+    another source than the article's own names the canonical source.
     """
     found = list(found)
     ledger = {identity.id: identity for identity in known}
-    # Of two entries that the ledger remembers for one name, the one that is there is meant, or the
-    # one that was there last.
+    # Of two entries with the same source, the present one wins, then the one updated last.
     by_source = {
         identity.source: identity
-        for identity in sorted(ledger.values(), key=lambda one: (one.present, one.updated, one.id))
+        for identity in sorted(ledger.values(), key=lambda i: (i.present, i.updated, i.id))
     }
-    # Of two that are alike, the one whose file is gone: the other one has its file.
-    alike = {
+    # Of two entries with the same trait, the one whose file is gone wins: the other has a file.
+    by_trait = {
         trait: identity
         for identity in sorted(ledger.values(), key=lambda identity: not identity.present)
         for trait in _traits(identity)
     }
-    read = {**ahead, **{one.article.source: one for one in found}}
-    moved = _moved(found, ledger, by_source, alike, read=read, site_id=site_id)
-    taken = {identity.id: source for source, identity in moved.items()}
+    changed = {**ahead, **{file.article.source: file for file in found}}
+    moved = _moved(found, ledger, by_source, by_trait, changed=changed, site_id=site_id)
+    new_source = {identity.id: source for source, identity in moved.items()}
     assigned: dict[str, Identity] = {}
-    # A file that an entry has moved to comes first, and one that the ledger names before copies.
-    for one in sorted(
-        found,
-        key=lambda o: (
-            o.article.source not in moved,
-            o.article.source not in by_source,
-            o.article.source,
-        ),
-    ):
-        article = one.article
-        id = _declared(article, site_id)
+
+    def rank(file: Found) -> tuple[bool, bool, str]:
+        """Put files to which an entry has moved first, then those in the ledger, then copies."""
+        source = file.article.source
+        return source not in moved, source not in by_source, source
+
+    for file in sorted(found, key=rank):
+        source = file.article.source
+        id = _declared(file.article, site_id)
         before: Identity | None
-        if article.source in moved:
-            before = replace(moved[article.source], present=False)
+        if source in moved:
+            before = replace(moved[source], present=False)
             ledger[before.id] = before
         elif id:
             before = ledger.get(id)
         else:
-            before = by_source.get(article.source)
-            if before is not None and taken.get(before.id, article.source) != article.source:
+            before = by_source.get(source)
+            if before is not None and new_source.get(before.id, source) != source:
                 before = None
-            before = before or next(
-                (alike[trait] for trait in _traits_of(one) if trait in alike), None
-            )
+            before = before or _first_match(file, by_trait)
         if before is not None:
-            before = ledger[before.id]  # another file may have taken the id in this very pass
-        told_by = ahead.get(before.source) if before else None
-        if before is not None and told_by and _is_told(before, told_by, site_id):
-            before = replace(before, present=True)  # its own file comes back in a later call
-        if before is not None and before.present and before.source != article.source:
-            assigned[article.source] = before
-            continue
-        id = id or (before.id if before else _new_id(one, ledger, site_id))
-        identity = _settle(one, id, before, now)
-        ledger[id] = by_source[article.source] = identity
-        alike.update(dict.fromkeys(_traits(identity), identity))
-        assigned[article.source] = identity
+            before = ledger[before.id]  # an earlier turn of this loop may have changed it
+            own_file = ahead.get(before.source)
+            if own_file and _has_entry(own_file, before, site_id):
+                before = replace(before, present=True)  # its own file comes in a later call
+            if before.present and before.source != source:
+                assigned[source] = before
+                continue
+        id = id or (before.id if before else _new_id(file, ledger, site_id))
+        identity = _settle(file, id, before, now)
+        ledger[id] = by_source[source] = identity
+        by_trait.update(dict.fromkeys(_traits(identity), identity))
+        assigned[source] = identity
     return assigned
 
 
@@ -157,95 +152,86 @@ def _moved(
     found: Iterable[Found],
     ledger: Mapping[str, Identity],
     by_source: Mapping[str, Identity],
-    alike: Mapping[tuple[str, str], Identity],
+    by_trait: Mapping[tuple[str, str], Identity],
     *,
-    read: Mapping[str, Found | None],
+    changed: Mapping[str, Found | None],
     site_id: str,
 ) -> dict[str, Identity]:
-    """Return the entries that files tell now which did not before, by the source of the file.
+    """Return the entries that have moved to other files, by their new sources.
 
-    `read` is what the files that have changed say now, None where they are gone.
+    `changed` holds the articles of all changed files, None for a deleted file.
     """
     moved: dict[str, Identity] = {}
-    taken: set[str] = set()
-    for one in sorted(found, key=lambda o: o.article.source):
-        own, declared = by_source.get(one.article.source), _declared(one.article, site_id)
-        if own and _is_told(own, one, site_id):
+    moved_ids: set[str] = set()
+    for file in sorted(found, key=lambda file: file.article.source):
+        source, declared = file.article.source, _declared(file.article, site_id)
+        own = by_source.get(source)
+        if own and _has_entry(file, own, site_id):
             continue
-        if declared:
-            identity = ledger.get(declared)
-        else:
-            identity = next((alike[trait] for trait in _traits_of(one) if trait in alike), None)
-        if identity is None or identity.id in taken or identity.source == one.article.source:
+        identity = ledger.get(declared) if declared else _first_match(file, by_trait)
+        if identity is None or identity.id in moved_ids or identity.source == source:
             continue
-        if identity.present and identity.source not in read:
+        if identity.present and identity.source not in changed:
             continue  # its file has not changed
-        told_by = read.get(identity.source)
-        if told_by and _is_told(identity, told_by, site_id):
-            continue  # its own file still tells it, or does again
-        moved[one.article.source] = identity
-        taken.add(identity.id)
+        own_file = changed.get(identity.source)
+        if own_file and _has_entry(own_file, identity, site_id):
+            continue  # its own file has it still, or again
+        moved[source] = identity
+        moved_ids.add(identity.id)
     return moved
 
 
 def edited_in_place(found: Iterable[Found], known: Iterable[Identity], site_id: str) -> set[str]:
-    """Return the files that tell no entry of `known`, though the ledger names them for one.
+    """Return the sources that the ledger knows, but whose files have no entry of `known` now.
 
-    Their entries are those that another file may tell now, under rule 2.
+    Under rule 2, another file may have those entries now.
     """
     known = list(known)
-    named, ids = {one.source for one in known}, {one.id for one in known}
-    traits = {trait for one in known for trait in _traits(one)}
+    sources, ids = {identity.source for identity in known}, {identity.id for identity in known}
+    traits = {trait for identity in known for trait in _traits(identity)}
     return {
-        one.article.source
-        for one in found
-        if one.article.source in named
-        and _declared(one.article, site_id) not in ids
-        and traits.isdisjoint(_traits_of(one))
+        file.article.source
+        for file in found
+        if file.article.source in sources
+        and _declared(file.article, site_id) not in ids
+        and traits.isdisjoint(_traits(file))
     }
 
 
-def _is_told(identity: Identity, by: Found, site_id: str) -> bool:
-    """Tell whether an article is the one that an entry was made of, whatever its file's name."""
-    if declared := _declared(by.article, site_id):
+def _has_entry(file: Found, identity: Identity, site_id: str) -> bool:
+    """Tell whether a file has an entry, whatever the file's name."""
+    if declared := _declared(file.article, site_id):
         return declared == identity.id
-    return not set(_traits_of(by)).isdisjoint(_traits(identity))
+    return not set(_traits(file)).isdisjoint(_traits(identity))
 
 
-def _traits(identity: Identity) -> tuple[tuple[str, str], ...]:
-    """Return by what a file is known again that has another name: the surest first."""
-    traits = [("file_digest", identity.file_digest), ("seen_digest", identity.seen_digest)]
-    if identity.link:
-        traits.append(("link", identity.link))
-    return tuple(traits)
+def _first_match(file: Found, by_trait: Mapping[tuple[str, str], Identity]) -> Identity | None:
+    return next((by_trait[trait] for trait in _traits(file) if trait in by_trait), None)
 
 
-def _traits_of(one: Found) -> tuple[tuple[str, str], ...]:
-    traits = [("file_digest", one.file_digest), ("seen_digest", one.seen_digest)]
-    if link := own_link(one.article):
-        traits.append(("link", link))
-    return tuple(traits)
+def _traits(row: Identity | Found) -> list[tuple[str, str]]:
+    """Return the traits by which a file with another name is recognised, the surest first."""
+    traits = [("file_digest", row.file_digest), ("seen_digest", row.seen_digest)]
+    link = row.link if isinstance(row, Identity) else own_link(row.article)
+    return [*traits, ("link", link)] if link else traits
 
 
 def own_link(article: Article) -> str | None:
-    """Return the original's address where it can be one article's: not that of a whole site."""
+    """Return the original's address, None where it is that of a whole site."""
     parts = weburl.split(article.link or "")
     return article.link if parts and (parts.path.strip("/") or parts.query) else None
 
 
 def candidates(found: Iterable[Found], site_id: str) -> Mapping[str, set[str]]:
-    """Return what to look for in the ledger before `assign`, by its columns."""
-    found = list(found)
-    sources = {one.article.source for one in found}
-    wanted: dict[str, set[str]] = {
-        "id": {_declared(one.article, site_id) or "" for one in found}
-        | {id for one in found for id in islice(_new_ids(one, site_id), _ASKED)},
-        "source": sources,
-    }
-    for one in found:
-        for column, value in _traits_of(one):
-            wanted.setdefault(column, set()).add(value)
-    return wanted
+    """Return the values to look up in the ledger before `assign`, by column."""
+    values: dict[str, set[str]] = {"id": set(), "source": set()}
+    for file in found:
+        values["id"].add(_declared(file.article, site_id) or "")
+        values["id"].update(islice(_new_ids(file, site_id), _LOOKED_UP))
+        values["source"].add(file.article.source)
+        for column, value in _traits(file):
+            values.setdefault(column, set()).add(value)
+    return values
 
 
 def _declared(article: Article, site_id: str) -> str | None:
@@ -254,23 +240,25 @@ def _declared(article: Article, site_id: str) -> str | None:
     return article.id if _URI.fullmatch(article.id) else _urn(site_id, "declared", article.id)
 
 
-def _new_id(one: Found, ledger: Mapping[str, Identity], site_id: str) -> str:
-    # The first goes along when its file is renamed; another file may have the name now, and may
-    # even begin with the same bytes.
-    return next(id for id in _new_ids(one, site_id) if id not in ledger)
+def _new_id(file: Found, ledger: Mapping[str, Identity], site_id: str) -> str:
+    # After a rename, the first id belongs to the renamed file; another file may have the name now,
+    # and may even begin with the same bytes.
+    return next(id for id in _new_ids(file, site_id) if id not in ledger)
 
 
-def _new_ids(one: Found, site_id: str) -> Iterator[str]:
-    source, salts = one.article.source, (one.file_digest, one.mtime.isoformat())
+def _new_ids(file: Found, site_id: str) -> Iterator[str]:
+    source = file.article.source
+    salts = (file.file_digest, file.mtime.isoformat())
     yield _urn(site_id, "source", source)
     yield _urn(site_id, "source", source, salts[0])
-    for number in count():
-        yield _urn(site_id, "source", source, *salts, *([str(number)] if number else ()))
+    yield _urn(site_id, "source", source, *salts)
+    for number in count(1):
+        yield _urn(site_id, "source", source, *salts, str(number))
 
 
-def _settle(one: Found, id: str, before: Identity | None, now: datetime) -> Identity:
-    article, seen = one.article, one.seen_digest
-    mtime = min(one.mtime, now)
+def _settle(file: Found, id: str, before: Identity | None, now: datetime) -> Identity:
+    article = file.article
+    mtime = min(file.mtime, now)
     if before is None:
         first_seen = mtime
         published = article.published or first_seen
@@ -278,9 +266,9 @@ def _settle(one: Found, id: str, before: Identity | None, now: datetime) -> Iden
     else:
         first_seen = before.first_seen
         updated = before.updated
-        if seen != before.seen_digest:
+        if file.seen_digest != before.seen_digest:
             # RFC 4287 4.2.15: `updated` moves with every change that the publisher considers
-            # significant; here, any that a reader can see. It never moves back.
+            # significant; here, with any that a reader can see. It never moves back.
             moments = [article.updated, mtime, now]
             updated = next(
                 (moment for moment in moments if moment and before.updated < moment <= now),
@@ -290,8 +278,8 @@ def _settle(one: Found, id: str, before: Identity | None, now: datetime) -> Iden
         id=id,
         key=key(id),
         source=article.source,
-        file_digest=one.file_digest,
-        seen_digest=seen,
+        file_digest=file.file_digest,
+        seen_digest=file.seen_digest,
         first_seen=first_seen,
         updated=updated,
         link=own_link(article),
@@ -299,12 +287,12 @@ def _settle(one: Found, id: str, before: Identity | None, now: datetime) -> Iden
 
 
 def taken_over(identity: Identity, article: Article, now: datetime) -> Identity:
-    """Return the identity of an entry that is told from now on by the last version of a copy."""
-    seen = seen_digest(article)
+    """Return the identity of an entry whose source is deleted and whose copy takes its place."""
+    digest = seen_digest(article)
     updated = identity.updated
-    if seen != identity.seen_digest:
+    if digest != identity.seen_digest:
         updated = max(now, updated + timedelta(seconds=1))
-    return replace(identity, source=article.source, seen_digest=seen, updated=updated)
+    return replace(identity, source=article.source, seen_digest=digest, updated=updated)
 
 
 def _urn(site_id: str, *parts: str) -> str:

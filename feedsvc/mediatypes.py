@@ -1,7 +1,7 @@
-"""The media types that feeds announce and that are served from beside the articles.
+"""The media types of files beside the articles, for feeds and for the web.
 
-Our own table, because the standard library's grows with Python's version and equal articles must
-give equal bytes everywhere. None of these can hold script; SVG can, so it is not here.
+Our own table, because the standard library's depends on the version of Python, and equal articles
+must give equal bytes everywhere. SVG is not in it, because it can hold script.
 """
 
 from posixpath import splitext
@@ -33,11 +33,11 @@ ICONS = {
     ".jpeg": "image/jpeg",
     ".webp": "image/webp",
 }
-"""What the icon of a site may be."""
+"""The types that the icon of a site may have."""
 
 
 def of(address: str) -> str | None:
-    """Return the media type that the end of an address names, None where it names none.
+    """Return the media type by the extension in an address, None where it has none of ours.
 
     >>> of("https://example.org/a.JPG?w=1")
     'image/jpeg'

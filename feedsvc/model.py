@@ -24,16 +24,19 @@ ReferrerPolicy = Literal[
     "origin-when-cross-origin", "no-referrer-when-downgrade", "unsafe-url",
 ]  # fmt: skip
 
+Links = Literal["inside", "anywhere", "never"]
+"""Where a symbolic link may lead."""
+
 Progress = Callable[[int, int], None]
 """Called with how many files are done, and of how many."""
 
 
 class Signature(NamedTuple):
-    """What tells a changed file from an unchanged one without opening it.
+    """Tells a changed file from an unchanged one without opening it.
 
-    `ctime_ns` moves with each change of a file, also where a program sets `mtime_ns` back (rsync
-    -t, cp -p); `inode` tells a file from another one that took its name. Each fits into 64 bits
-    with a sign. A tuple, because there are as many as there are files, and those are compared in C.
+    `ctime_ns` moves with each change, also when a program sets `mtime_ns` back (rsync -t, cp -p).
+    `inode` tells a file from another file that took its name. Each is a signed 64-bit integer. A
+    tuple, because Python compares tuples in C, and there is one for each file.
     """
 
     mtime_ns: int
@@ -43,23 +46,23 @@ class Signature(NamedTuple):
 
     @property
     def can_date(self) -> bool:
-        """Tell whether the file's time is one that an article can have: from 1970 to 2262."""
+        """Tell whether the file's time can be an article's date: from 1970 to 2262."""
         return 0 <= self.mtime_ns < LATEST_NS
 
 
 LATEST_NS = 2**63 - 1
-"""The latest time of a file that a signature can have, in the year 2262; later ones become it."""
+"""The latest `mtime_ns`, in the year 2262; later times are cut to it."""
 
 UNREAD = Signature(mtime_ns=-1, size=-1, ctime_ns=-1, inode=-1)
-"""Unlike the signature of any file: a file that is known by it is read by the next pass."""
+"""Differs from the signature of any file, so the next pass reads a file that has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """What a walk over the articles directory found.
+    """The files in the articles directory.
 
     `unreadable` pairs a folder that could not be listed ("" or with a slash at its end), or a file
-    that could not be looked at, with the reason: what was known of it stays. `root` tells this
+    that could not be examined, with the reason; articles known from there stay. `root` tells this
     directory from another one mounted at its place.
     """
 
@@ -70,10 +73,10 @@ class Scan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartialScan:
-    """What a look at some places of the articles directory found.
+    """The files at some places of the articles directory.
 
-    `within` are the places, sources of files or folders: `signatures` is all that there is at them
-    and below them. `unreadable` is as in Scan.
+    `within` are the places, sources of files or folders; `signatures` holds all files there and
+    below. `unreadable` is as in Scan.
     """
 
     signatures: dict[str, Signature]
@@ -83,7 +86,7 @@ class PartialScan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What differs between two scans, as sorted sources; falsy when nothing does."""
+    """The differences between two scans, as sorted sources; falsy without differences."""
 
     added: tuple[str, ...] = ()
     modified: tuple[str, ...] = ()
@@ -95,7 +98,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """What is wrong with one article file, and what to do about it.
+    """A problem with one article file, and its cure.
 
     `published` tells whether the article is in the feeds all the same.
     """
@@ -109,13 +112,13 @@ class Problem:
 
     @property
     def place(self) -> str:
-        """Where it shows, as `file:line`, in one line."""
+        """The place of the problem, as `file:line`, in one line."""
         source = xmltext.shown(self.source)
         return source if self.line is None else f"{source}:{self.line}"
 
     @property
     def what(self) -> str:
-        """What is wrong, with the field's name, in one line."""
+        """The reason, with the field's name, in one line."""
         return xmltext.shown(f"{self.field}: {self.reason}" if self.field else self.reason)
 
     def __str__(self) -> str:
@@ -132,10 +135,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Article:
-    """What one file says. `body` is raw: it is not safe to show.
+    """One file, parsed. `body` is raw: it is not safe to show.
 
-    `id`, `published` and `updated` are what the front matter declares, None where it does not.
-    `link` is the original's address. `problems` are what had to be passed over to read it.
+    `id`, `published` and `updated` are None where the front matter does not declare them. `link` is
+    the original's address. `problems` are mistakes in the file that were ignored.
     """
 
     source: str
@@ -157,11 +160,11 @@ class Article:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """What is remembered of an entry for ever: a row of the ledger.
+    """A row of the ledger, which remembers an entry for ever.
 
-    `source` is its canonical file: the one that it is made of now, or was last. `file_digest` is of
-    that file's bytes, `seen_digest` of what a reader sees of them, `link` the original's address.
-    `present`: is the file there?
+    `source` is the canonical source: the file of the entry now, or its last file. `file_digest` is
+    of the file's bytes, `seen_digest` of the parts that a reader sees, `link` the original's
+    address. `present` tells whether the file exists.
     """
 
     id: str
@@ -177,7 +180,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """An article with all that is settled about it: identity, dates, version.
+    """An article with its identity, dates and version.
 
     `version` changes whenever anything that a feed shows of the article changes. Until `held_until`
     no feed shows it.
@@ -249,7 +252,7 @@ class Feed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRoute:
-    """Where readers get the images of some hosts from.
+    """How readers get the images of some hosts.
 
     `hosts` are names or patterns such as `*.example.org`. `via` is `direct`, `proxy` (our own), or
     the address of another proxy with `{url}` or `{url_encoded}` in it.
@@ -291,10 +294,9 @@ class Cleaning:
 class Category:
     """A feed and the rule that says which articles belong to it.
 
-    Which kind of rule: `everything`, else `term` (exactly that one, from the articles themselves),
-    else the operator's own (`terms`; `title_matches`, a pattern of RE2; `exclude_terms`).
-    `timezone` is for the dates of its articles that name none; `cleaning` pairs fields of Cleaning
-    with values that differ.
+    The rule is `everything`, else `term` (exactly that term of the articles), else the operator's
+    rule (`terms`; `title_matches`, a pattern of RE2; `exclude_terms`). `timezone` is for dates of
+    its articles without a zone. `cleaning` pairs fields of Cleaning with the category's own values.
     """
 
     slug: str
@@ -313,8 +315,8 @@ class Category:
 class Document:
     """Bytes ready to be sent, with their validators.
 
-    `etag` is of the bytes alone, unquoted. `encoded` pairs a content coding with the body in it.
-    `version` is another one whenever the document may have changed.
+    `etag` depends on the bytes alone, and has no quotes. `encoded` pairs a content coding with the
+    body in it. `version` changes whenever the document may have changed.
     """
 
     body: bytes
@@ -327,12 +329,12 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refresh:
-    """What one pass over the articles directory found and did.
+    """The report of one pass over the articles directory.
 
-    `articles` is how many are published now; a pass over some paths alone does not count them.
-    `pending` files may still be being written, and were left for later. `again_in` is the number of
-    seconds after which there will be something to do even if no file changes. `failures` are the
-    steps of the pass that failed for a reason nobody foresaw.
+    `articles` is how many are published now, None after a pass over some paths alone. `pending`
+    files may still be being written, and were left for later. `again_in` is the number of seconds
+    after which another pass has work, even if no file changes. `failures` are the steps of the pass
+    that failed for an unexpected reason.
     """
 
     changes: Changes

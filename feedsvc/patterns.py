@@ -1,6 +1,7 @@
-"""Regular expressions that take linear time on any text: RE2, by its authors' Python package.
+"""Regular expressions that take linear time on any text. The owner of RE2.
 
-For patterns that are applied to what strangers write. RE2 has no back-references, no look-around.
+For the operator's patterns, which meet text of strangers. RE2 has no back-references and no
+look-around.
 """
 
 from functools import lru_cache
@@ -10,7 +11,7 @@ import re2
 
 
 class Pattern(Protocol):
-    """What is used of a compiled pattern."""
+    """The methods of a compiled pattern that we use."""
 
     def sub(self, replacement: str, text: str) -> str:
         """Return `text` with each match replaced; `\\1` stands for a group."""
@@ -20,15 +21,15 @@ class Pattern(Protocol):
 
 
 class Match(Protocol):
-    """What is used of a match."""
+    """The methods of a match that we use."""
 
     def group(self, number: int = 0) -> str:
-        """Return what the pattern, or a group of it, has matched."""
+        """Return the text that matched the pattern, or one of its groups."""
 
 
 @lru_cache(maxsize=256)
 def compiled(pattern: str) -> Pattern:
-    """Compile `pattern`. Raises ValueError, with the reason, where it is none."""
+    """Compile `pattern`. Raises ValueError, with the reason, if it is not valid."""
     options = re2.Options()
     options.log_errors = False
     try:

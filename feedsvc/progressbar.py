@@ -11,9 +11,9 @@ from feedsvc.model import Progress
 
 
 def show_progress(least: int) -> Callable[[], AbstractContextManager[Progress]]:
-    """Return a context for each stage of a pass, with one bar for all of them.
+    """Return a context for the stages of a pass, which share one bar.
 
-    It is shown while there are at least so many articles to read, until all have been read.
+    The bar appears when at least so many articles are to be read, and stays until all are read.
     """
     bars: list[Any] = []
 
@@ -35,7 +35,7 @@ def show_progress(least: int) -> Callable[[], AbstractContextManager[Progress]]:
 
 @contextmanager
 def progress_bar() -> Iterator[Progress | None]:
-    """Show a bar, on a terminal, for as long as the block takes."""
+    """Show a bar during the block; yield None where standard error is not a terminal."""
     if not sys.stderr.isatty():
         yield None
         return

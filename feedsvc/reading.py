@@ -1,13 +1,12 @@
-"""Reading articles: files in, what they say out, within limits of time and memory.
+"""Reading articles: files in, outcomes out, within limits of time and memory.
 
-What strangers wrote is read in child processes, which can be killed: a file that takes too long, or
-that ends the process that reads it, costs no more than itself. A few files go to one child, very
-many to all. They come back in the order that was asked for, so what is made of them does not depend
-on how many processes there are. Where there are to be no child processes, this process reads.
+Child processes read the files, because they can be killed: a file that takes too long, or that ends
+the process, costs only itself. A few files go to one child, very many to all. The outcomes come in
+the order of the files, so they do not depend on the number of processes. With no child processes,
+this process reads.
 """
 
 import hashlib
-import json
 import logging
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from feedsvc import articles, feeds, identity, outcome, xmltext
+from feedsvc import articles, feeds, identity, plaindata, xmltext
 from feedsvc.children import Child, limit_memory, limit_time, work
 from feedsvc.config import Config
 from feedsvc.errors import ArticleError, ChildError
@@ -28,84 +27,98 @@ logger = logging.getLogger(__name__)
 
 File = tuple[str, Signature]
 
-_MODULE = __name__  # what a child runs the `main` of
+_MODULE = __name__  # a child runs its `main`
 
 PART = 200  # articles in memory at a time, in each process
 _GUESSES = 2000  # at a time
-# From so many files on, more than one process is asked.
+# From so many files on, more than one child gets them.
 _MANY, _MANY_GUESSES = 2000, 20_000
-# The median article takes a millisecond, the longest that may be read some 300.
-_CPU_SECONDS = 5  # of one file
-_SECONDS = 20.0  # of one file, should its disk not answer
-_START_SECONDS = 60.0  # until a child has imported what it needs
+# The median article takes a millisecond, the longest that is allowed some 300.
+_CPU_SECONDS = 5  # for one file
+_SECONDS = 20.0  # for one file, in case its disk does not answer
+_START_SECONDS = 60.0  # for a child to import its modules
 _MEMORY = 2 * 1024**3  # bytes of address space of a child
 
 
 class Reading:
-    """Reads the articles of one configuration, in so many processes beside this one."""
+    """Reads the articles of one configuration, in at most so many child processes."""
 
     def __init__(self, config: Config, *, processes: int = 0) -> None:
         self._config = config
         self._processes = processes
-        of = config.articles
-        self.directory = Directory(of.directory, of.include, of.links)
+        settings = config.articles
+        self.directory = Directory(settings.directory, settings.include, settings.links)
         self._children: list[Child] = []
 
     def rest(self) -> None:
-        """End the processes but for the first, which waits for the next file."""
+        """End the child processes except the first, which waits for the next file."""
         while len(self._children) > 1:
             self._children.pop().kill()
 
     def close(self) -> None:
-        """End all processes; the next file starts another."""
+        """End all child processes; the next file starts another."""
         while self._children:
             self._children.pop().kill()
 
     def zone_of(self, title: str, terms: tuple[str, ...]) -> tzinfo:
-        """Return the zone of an article's dates that name none: its category's, or the site's."""
+        """Return the zone for dates without one: that of the article's category, or the site's."""
         for category in self._config.categories:
             if category.timezone and feeds.matches(category, title, terms):
                 return category.timezone
         return self._config.site.timezone
 
     def read(self, source: str, signature: Signature) -> Outcome | None:
-        """Read one article in this process; None when it has gone since the scan."""
+        """Read one article in this process; None when it has been deleted since the scan."""
         try:
             return self._read(source, signature)
-        except Exception as error:  # noqa: BLE001 - whatever one file causes stays with that file
-            return failure(
-                source,
-                f"reading it failed ({type(error).__name__})",
-                trace=traceback.format_exc(),
-            )
+        except Exception as error:  # noqa: BLE001 - one file's failure must not stop the others
+            reason = f"reading it failed ({type(error).__name__})"
+            return failure(source, reason, trace=traceback.format_exc())
 
     def _read(self, source: str, signature: Signature) -> Outcome | None:
         most = self._config.articles.max_bytes
         if signature.size > most:
-            return _failed(_too_long(source, f"{signature.size} > {most}"))
+            return _too_long(source, f"{signature.size} > {most}")
         try:
-            # It may have grown since the scan, or be another file by now.
+            # The file may have grown or been replaced since the scan.
             data = self.directory.read(source, most + 1)
             if len(data) > most:
-                return _failed(_too_long(source, f"more than {most}"))
+                return _too_long(source, f"more than {most}")
             article = articles.parse(source, data, zone_of=self.zone_of)
         except FileNotFoundError:
             return None
         except OSError as error:
-            return _failed(_unreadable(source, error), again=True)
+            reason = f"the file cannot be read ({error.strerror})"
+            return _failed(source, reason, "check its owner and its permissions", again=True)
         except ArticleError as error:
-            return _failed(_refused(source, error))
+            problem = Problem(
+                source=source,
+                line=error.line,
+                field=error.field,
+                reason=xmltext.line(error.reason, 500),
+                cure=error.cure,
+            )
+            return Outcome(source=source, found=None, problems=(problem,))
         found = identity.Found(
             article=article,
             file_digest=hashlib.sha256(data).hexdigest()[:32],
             seen_digest=identity.seen_digest(article),
             mtime=datetime.fromtimestamp(max(0, signature.mtime_ns // 10**9), tz=UTC),
         )
-        odd_time = () if signature.can_date else (_odd_time(source),)
-        return Outcome(source=source, found=found, problems=(*article.problems, *odd_time))
+        problems = article.problems
+        if not signature.can_date:
+            problem = Problem(
+                source=source,
+                reason="the file's time is not a time that an article can have: it is before 1970,"
+                " or after 2261",
+                cure="touch it, so that it has the time of now",
+                published=True,
+            )
+            problems = (*problems, problem)
+        return Outcome(source=source, found=found, problems=problems)
 
     def all(self, files: Sequence[File]) -> Generator[list[Outcome], None, None]:
-        """Read these articles and yield what they came to, in parts, in this order."""
+        """Read these articles and yield their outcomes, in parts, in this order."""
         with closing(self._parts(_READ, files, PART, shared=len(files) >= _MANY)) as parts:
             for answers in parts:
                 outcomes = [outcome for outcome in answers if outcome is not None]
@@ -115,10 +128,10 @@ class Reading:
                 yield outcomes
 
     def newest_first(self, files: Sequence[File]) -> list[File]:
-        """Return these files by the dates that they probably have, the newest first."""
+        """Return these files by their probable dates, the newest first."""
         parts = self._parts(_GUESS, files, _GUESSES, shared=len(files) >= _MANY_GUESSES)
-        guessed = [guess for part in parts for guess in part]
-        order = sorted(range(len(files)), key=lambda n: (-guessed[n], files[n][0]))
+        guesses = [guess for part in parts for guess in part]
+        order = sorted(range(len(files)), key=lambda n: (-guesses[n], files[n][0]))
         return [files[n] for n in order]
 
     def guess_date(self, source: str, signature: Signature) -> int:
@@ -127,7 +140,7 @@ class Reading:
             guess = articles.guess_date(self.directory.read(source, articles.ENOUGH))
         except OSError:
             guess = None
-        # What names no date is published when its file was written.
+        # An article without a date is published when its file was written.
         return signature.mtime_ns // 10**9 if guess is None else int(guess.timestamp())
 
     def _parts(
@@ -137,70 +150,69 @@ class Reading:
         done = 0
         if self._processes and parts:
             number = min(self._processes, len(parts)) if shared else 1
-            answered = self._answered(task, parts, number)
             try:
-                for result in answered:
-                    yield result
-                    done += 1
+                with closing(self._answered(task, parts, number)) as answered:
+                    for answers in answered:
+                        yield answers
+                        done += 1
             except OSError as error:
                 logger.warning(
                     "reading goes on in this process: no other can be started (%r)", error
                 )
-            finally:
-                answered.close()
         for part in parts[done:]:
             yield [task.do(self, *file) for file in part]
 
     def _answered(
         self, task: "_Task", parts: Sequence[Sequence[File]], number: int
     ) -> Generator[list[Any], None, None]:
-        """Have `number` children do the task; raises OSError when one cannot be started."""
+        """Have `number` children do the task. Raises OSError when a child cannot be started."""
         for slot, part in enumerate(parts[:number]):
             self._send(slot, task, part)
         try:
             for turn, part in enumerate(parts):
                 slot = turn % number
-                result: list[Any] = []
-                while len(result) < len(part):
-                    result.append(self._answer(slot, task, part, len(result)))
-                # Only to a child whose answers have all come: two that send would wait for ever.
+                answers = [self._answer(slot, task, part, place) for place in range(len(part))]
+                # Only now: a child and we, each sending to the other, would wait for ever.
                 if turn + number < len(parts):
                     self._send(slot, task, parts[turn + number])
-                yield result
+                yield answers
         except BaseException:
-            # Answers that nobody waits for are under way.
-            self.close()
+            self.close()  # else the children's late answers would be taken for those of other files
             raise
 
     def _answer(self, slot: int, task: "_Task", part: Sequence[File], place: int) -> Any:
-        """Return the answer for one file of a part, of which those after it are under way."""
-        source, signature = file = part[place]
+        """Return the answer for one file of a part that a child has been sent."""
+        source, signature = part[place]
         for attempt in (1, 2):
             try:
-                return task.load(source, self._children[slot].receive(_SECONDS))
+                data = self._children[slot].receive(_SECONDS)
+                return plaindata.load(task.kind, data, source=source)
             except (ChildError, ValueError) as error:
                 late = isinstance(error, ChildError) and error.late
-                self._children[slot].kill()
-                self._children[slot] = self._started()
-                # The system may have ended the process for a reason of its own, so the file has a
-                # second chance; not where it has used up its time.
+                self._restart(slot)
+                # The system may have ended the process for a reason of its own, so the file gets a
+                # second attempt, unless it took too long.
                 if attempt == 1 and not late:
                     self._send(slot, task, part[place:])
                     continue
                 if part[place + 1 :]:
                     self._send(slot, task, part[place + 1 :])
-                return task.give_up(source, signature, f"reading it {_reason(error)}")
-        raise AssertionError(file)
+                reason = error if isinstance(error, ChildError) else "gave a malformed answer"
+                return task.give_up(source, signature, f"reading it {reason}")
+        raise AssertionError(source)
 
     def _send(self, slot: int, task: "_Task", part: Sequence[File]) -> None:
         while len(self._children) <= slot:
             self._children.append(self._started())
         try:
             self._children[slot].send((task.name, part))
-        except ChildError:  # it has ended since it was asked last
-            self._children[slot].kill()
-            self._children[slot] = self._started()
+        except ChildError:  # it has ended since its last answer
+            self._restart(slot)
             self._children[slot].send((task.name, part))
+
+    def _restart(self, slot: int) -> None:
+        self._children[slot].kill()
+        self._children[slot] = self._started()
 
     def _started(self) -> Child:
         child = Child(_MODULE, _MEMORY, _CPU_SECONDS)
@@ -215,101 +227,49 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Task:
-    """What children do with each file, and what is made of their answers."""
+    """The work of a child with each file, and the type of its answers."""
 
     name: str
     do: Callable[[Reading, str, Signature], Any]
-    dump: Callable[[Any], bytes]
-    load: Callable[[str, bytes], Any]
-    give_up: Callable[[str, Signature, str], Any]
+    kind: Any
+    give_up: Callable[[str, Signature, str], Any]  # with the reason, instead of an answer
 
 
-def _failed(problem: Problem, *, again: bool = False) -> Outcome:
-    return Outcome(source=problem.source, found=None, problems=(problem,), again=again)
+def _failed(
+    source: str, reason: str, cure: str, *, again: bool = False, trace: str | None = None
+) -> Outcome:
+    problem = Problem(source=source, reason=reason, cure=cure)
+    return Outcome(source=source, found=None, problems=(problem,), again=again, trace=trace)
 
 
-def _too_long(source: str, size: str) -> Problem:
-    return Problem(
-        source=source,
-        reason=f"the file is longer than articles.max_bytes ({size})",
-        cure="shorten it, or raise articles.max_bytes",
-    )
-
-
-def _odd_time(source: str) -> Problem:
-    return Problem(
-        source=source,
-        reason="the file's time is not a time that an article can have: it is before 1970, or after"
-        " 2261",
-        cure="touch it, so that it has the time of now",
-        published=True,
-    )
-
-
-def _unreadable(source: str, error: OSError) -> Problem:
-    return Problem(
-        source=source,
-        reason=f"the file cannot be read ({error.strerror})",
-        cure="check its owner and its permissions",
-    )
-
-
-def _refused(source: str, error: ArticleError) -> Problem:
-    return Problem(
-        source=source,
-        line=error.line,
-        field=error.field,
-        reason=xmltext.line(error.reason, 500),
-        cure=error.cure,
-    )
+def _too_long(source: str, size: str) -> Outcome:
+    reason = f"the file is longer than articles.max_bytes ({size})"
+    return _failed(source, reason, "shorten it, or raise articles.max_bytes")
 
 
 def failure(source: str, reason: str, trace: str | None = None) -> Outcome:
-    """Return the outcome of a file that fails for a reason nobody foresaw."""
-    problem = Problem(
-        source=source, reason=reason, cure="write it more simply; it is read again when it changes"
-    )
-    return Outcome(source=source, found=None, problems=(problem,), trace=trace)
-
-
-def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, ChildError) else "made the process answer nonsense"
-
-
-def _dump_seconds(seconds: int) -> bytes:
-    return json.dumps(seconds).encode()
-
-
-def _load_seconds(_source: str, data: bytes) -> int:
-    seconds = json.loads(data)
-    if type(seconds) is not int:
-        raise ValueError("the answer is no number of seconds")
-    return seconds
-
-
-def _seconds_of(_source: str, signature: Signature, _reason: str) -> int:
-    return signature.mtime_ns // 10**9
+    """Return the outcome of a file that fails for an unexpected reason."""
+    cure = "write it more simply; it is read again when it changes"
+    return _failed(source, reason, cure, trace=trace)
 
 
 _READ = _Task(
     name="read",
     do=Reading.read,
-    dump=outcome.dump,
-    load=outcome.load,
+    kind=Outcome | None,
     give_up=lambda source, _signature, reason: failure(source, reason),
 )
 _GUESS = _Task(
     name="guess_date",
     do=Reading.guess_date,
-    dump=_dump_seconds,
-    load=_load_seconds,
-    give_up=_seconds_of,
+    kind=int,
+    give_up=lambda _source, signature, _reason: signature.mtime_ns // 10**9,
 )
 _TASKS = {task.name: task for task in (_READ, _GUESS)}
 
 
 def main(descriptor: int, memory: int, cpu_seconds: int) -> None:
-    """Be a child: read what comes in, by the configuration that comes first."""
+    """Read the files that come in through a socket; the configuration comes first."""
     reading: list[Reading] = []
 
     def answers(job: Config | tuple[str, Sequence[File]]) -> Iterator[bytes]:
@@ -318,10 +278,9 @@ def main(descriptor: int, memory: int, cpu_seconds: int) -> None:
             yield b"ready"
             return
         name, files = job
-        task = _TASKS[name]
         for file in files:
             limit_time(cpu_seconds)
-            yield task.dump(task.do(reading[0], *file))
+            yield plaindata.dump(_TASKS[name].do(reading[0], *file))
 
     limit_memory(memory)
     work(descriptor, answers, niceness=10)

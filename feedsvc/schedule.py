@@ -9,26 +9,25 @@ from feedsvc.errors import ConfigError, Mistake
 
 
 class Every(BaseTrigger):  # type: ignore[misc]  # APScheduler ships no types
-    """Fires one interval after the moment at which it is asked.
+    """Fires one interval after `now`.
 
-    Unlike APScheduler's IntervalTrigger it remembers no time, so a clock that was set back cannot
-    leave it waiting for a time that the clock has to reach first.
+    APScheduler's IntervalTrigger remembers a time; after the clock was set back, it would wait
+    until the clock reaches that time again.
     """
 
-    def __init__(self, interval: timedelta, zone: tzinfo) -> None:
+    def __init__(self, interval: timedelta) -> None:
         self.interval = interval
-        self.timezone = zone
 
-    def get_next_fire_time(self, _previous: datetime | None, now: datetime) -> datetime:
+    def get_next_fire_time(self, _previous_fire_time: datetime | None, now: datetime) -> datetime:
         """Return the time one interval after `now`."""
         # In UTC: in a zone, adding seconds across the end of summer time adds an hour.
         return now.astimezone(UTC) + self.interval
 
 
 def trigger(rescan: timedelta | str, zone: tzinfo) -> BaseTrigger:
-    """Return the schedule that `articles.rescan` names; raises ConfigError."""
+    """Return the schedule that `articles.rescan` names. Raises ConfigError."""
     if isinstance(rescan, timedelta):
-        return Every(timedelta(seconds=int(rescan.total_seconds())), zone)
+        return Every(timedelta(seconds=int(rescan.total_seconds())))
     try:
         return CronTrigger.from_crontab(rescan, timezone=zone)
     except ValueError as error:
@@ -39,11 +38,11 @@ def trigger(rescan: timedelta | str, zone: tzinfo) -> BaseTrigger:
 
 
 def seconds_until(schedule: BaseTrigger, now: datetime, *, passes: int) -> float | None:
-    """Return how long after `now` so many passes are due; None if there will not be so many."""
-    previous, moment = None, now.astimezone(schedule.timezone)
+    """Return how long after `now` so many passes are due, None if there will not be so many."""
+    previous, moment = None, now.astimezone(UTC)
     for _ in range(passes):
-        moment = schedule.get_next_fire_time(previous, moment)
-        if moment is None:
+        previous = schedule.get_next_fire_time(previous, moment)
+        if previous is None:
             return None
-        previous = moment
-    return float((moment - now).total_seconds())
+        moment = previous
+    return float((moment - now.astimezone(UTC)).total_seconds())

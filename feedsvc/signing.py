@@ -1,17 +1,17 @@
-"""Addresses of the image proxy: made here alone, so it fetches only what we point to. Pure.
+"""Signed addresses of the image proxy, so that it fetches only images of our articles. Pure.
 
     {base_url}/image/{signature}/{address in base64url}
 
-The address is one path segment in base64url (RFC 4648 5) without padding. Percent-encoded it would
-not arrive: WSGI servers decode a path before they route it, reverse proxies decode it, merge `//`
-into `/` and encode it anew their own way. Letters, digits, `-` and `_` pass everywhere.
+The address is one path segment in base64url (RFC 4648 5) without padding: letters, digits, `-` and
+`_` pass everywhere. A percent-encoded address would not arrive: WSGI servers decode a path before
+they route it; reverse proxies decode it, merge `//` into `/`, and encode it in their own way.
 """
 
 import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
-# Says what is signed, so that no signature made with this key for another purpose fits here.
+# Part of the signed text, so that a signature by this key for another purpose is not valid here.
 _PURPOSE = b"feedsvc image proxy\n"
 _SIGNATURE_BYTES = 16  # 128 bits, RFC 2104 5: no less than half of what SHA-256 gives
 
@@ -19,7 +19,7 @@ _SIGNATURE_BYTES = 16  # 128 bits, RFC 2104 5: no less than half of what SHA-256
 def proxied(base_url: str, key: bytes, address: str) -> str:
     """Return the address at which the image proxy of `base_url` serves the image at `address`.
 
-    `address` is as `weburl.absolute` makes it. One that is the proxy's own already stays as it is.
+    `address` is as `weburl.absolute` makes it. An address of the proxy itself stays as it is.
 
     >>> proxied("https://feeds.example.org", b"secret", "https://img.example.com/a.png?w=1")
     'https://feeds.example.org/image/Z-J_O20oFc73FtkjQeqDmw/aHR0cHM6Ly9pbWcuZXhhbXBsZS5jb20vYS5wbmc_dz0x'
@@ -39,10 +39,9 @@ def address_of(key: bytes, signature: str, encoded: str) -> str | None:
     >>> address_of(b"secret", *made.rsplit("/", 2)[1:])
     'https://img.example.com/a.png?w=1'
     """
-    # What is signed is the text as it stands in the path: base64 has several texts for one value.
-    # In bytes, because compare_digest takes no text outside ASCII.
-    given = signature.encode("utf-8", "replace")
-    if not hmac.compare_digest(_sign(key, encoded).encode(), given):
+    # The signed text is that of the path, because base64 has several texts for one value. Bytes,
+    # because compare_digest takes no text outside ASCII.
+    if not hmac.compare_digest(_sign(key, encoded).encode(), signature.encode("utf-8", "replace")):
         return None
     return urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
 

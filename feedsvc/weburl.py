@@ -7,8 +7,7 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
 _KEPT = "!#$%&'()*+,/:;=?@[]~-._"
 LONGEST = 4096
 """Characters of an address; many a client takes no more."""
-# What comes out as it went in, which nearly every address does. A letter in the authority is in
-# lower case here, or it is not this quick a matter.
+# Most addresses, which `absolute` would not change; for speed. The host is in lower case.
 _PLAIN = re.compile(
     r"https?://[a-z0-9]+(?:[.-][a-z0-9]+)*(?::[1-9][0-9]{0,3})?"
     r"(?:/[A-Za-z0-9!$%&'()*+,./:;=@~_-]*(?:\?[A-Za-z0-9!$%&'()*+,./:;=@~_?-]+)?"
@@ -19,8 +18,8 @@ _PLAIN = re.compile(
 def split(address: str) -> SplitResult | None:
     """Return the parts of an address, or None where it cannot be split.
 
-    `urlsplit` raises ValueError for brackets that do not match and for a host that is another one
-    in NFKC, and its result does so for a port that is none. These parts never do.
+    `urlsplit` raises ValueError for brackets that do not match and for a host that NFKC would
+    change; its result raises it for a bad port. The parts returned here never raise.
 
     >>> split("http://[::1") is None, split("//e＃.example/a.png") is None, split("//a:x/") is None
     (True, True, True)
@@ -34,7 +33,7 @@ def split(address: str) -> SplitResult | None:
 
 
 def join(base: str, address: str) -> str | None:
-    """Return where `address` leads from `base`, or None where one of them cannot be split.
+    """Resolve `address` against `base`; return None where one of them cannot be split.
 
     >>> join("https://example.org/a/", "b.png"), join("https://example.org/a/", "//[x/b.png")
     ('https://example.org/a/b.png', None)
@@ -46,10 +45,10 @@ def join(base: str, address: str) -> str | None:
 
 
 def absolute(address: str) -> str | None:
-    """Return `address` as an absolute http(s) URI in ASCII, or None where it is none.
+    """Return `address` as an absolute http(s) URI in ASCII, None where that is not possible.
 
-    Spaces and characters outside ASCII are percent-encoded (RFC 3987 3.1), a host outside
-    ASCII becomes its IDNA form, and an address of more than 4096 characters is refused.
+    Spaces and characters outside ASCII are percent-encoded (RFC 3987 3.1), a host outside ASCII
+    becomes its IDNA form. An address of more than 4096 characters gives None.
 
     >>> absolute(" https://例え.jp/图 片.png ")
     'https://xn--r8jz45g.jp/%E5%9B%BE%20%E7%89%87.png'
@@ -66,7 +65,7 @@ def absolute(address: str) -> str | None:
     host, port = _ascii_host(parts.hostname or ""), parts.port
     if not host or not all(char.isalnum() or char in "-._[]:" for char in host):
         return None
-    # A user name or password in an address has no place in a feed.
+    # Without the user name and password.
     netloc = host if port is None else f"{host}:{port}"
     path, query, fragment = (
         quote(part, safe=_KEPT, errors="replace")
@@ -76,9 +75,9 @@ def absolute(address: str) -> str | None:
 
 
 def resolve(base: str, address: str) -> str | None:
-    """Return `address` as it is meant at `base`, as `absolute` does, or None where it is none.
+    """Resolve `address` against `base`, and return the result of `absolute`.
 
-    What begins with two slashes is taken for https.
+    An address that begins with two slashes is taken for https.
 
     >>> resolve("https://example.org/a/", "b c.png")
     'https://example.org/a/b%20c.png'
@@ -92,7 +91,7 @@ def resolve(base: str, address: str) -> str | None:
 
 
 def _ascii_host(host: str) -> str | None:
-    """Return a host as it stands in an address: IPv6 in brackets, other names in IDNA's form."""
+    """Return a host as addresses have it: IPv6 in brackets, names in IDNA's form."""
     if ":" in host:
         return f"[{host}]"
     try:

@@ -1,7 +1,7 @@
 """Text that every format can carry.
 
-One article with one illegal character must not make a whole feed unreadable, so every string
-that comes from an article, a file name or the configuration passes through here once, at the door.
+One illegal character must not make a whole feed unreadable, so every string from an article, a file
+name or the configuration passes through this module once.
 """
 
 import html
@@ -12,16 +12,16 @@ from html.entities import html5
 # XML 1.0 (fifth edition) 2.2: Char ::= #x9 | #xA | #xD | [#x20-#xD7FF] | [#xE000-#xFFFD]
 #                                     | [#x10000-#x10FFFF]
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-# Legal in XML and never wanted in a line of text: DEL and the C1 controls; the bidirectional
-# overrides and isolates can make a title run over what stands beside it.
+# Legal in XML, but never wanted in a line of text: DEL, the C1 controls, and the bidirectional
+# overrides and isolates, which can change the order of the text beside a title.
 _UNSEEN = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
-# What ends a line, moves a terminal's cursor, or changes the order of what stands beside it; and
-# lone surrogates, which no terminal can be sent.
+# Characters that end a line, move a terminal's cursor, or change the order of the text beside them;
+# and lone surrogates, which cannot be encoded.
 _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 _SPACE = re.compile(r"\s+")
-# Complete ones only: `AT&T` and `?a=1&copy=2` are text that nobody escaped.
+# Complete ones only: `AT&T` and `?a=1&copy=2` are plain text.
 _REFERENCE = re.compile(
     "&(?:#(?:[0-9]{1,7}|[xX][0-9a-fA-F]{1,6})|(?P<name>[A-Za-z][A-Za-z0-9]{1,30}));"
 )
@@ -39,8 +39,8 @@ def legal(text: str) -> str:
 def line(text: str, longest: int | None = None) -> str:
     """Make `text` one legal line in NFC, with single spaces and none at its ends.
 
-    With `longest`, no more than so many characters come out, and no more than four times as many
-    are looked at: normalising a long run of combining marks is slow. What nobody would see is none.
+    With `longest`, at most so many characters come out, and only four times as many are read,
+    because normalising a long run of combining marks is slow. Invisible text becomes "".
 
     >>> line(" two\\n  words\\x07 "), line("\\u200b"), line("abc", 2)
     ('two words', '', 'ab')
@@ -53,21 +53,21 @@ def line(text: str, longest: int | None = None) -> str:
 
 
 def shown(text: str) -> str:
-    r"""Escape what would break a line or hide in it, in a text that a person is shown.
+    r"""Escape the characters that break a line or hide in it, for a terminal or a log.
 
-    A file's name may hold a newline, and what follows it must not pass for a line of a log.
+    A file's name may hold a newline; the rest of it must not look like another line of the log.
 
     >>> print(shown("a\nb\x1b[1m.md"))
     a\nb\x1b[1m.md
     """
-    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def plain(text: str) -> str:
     """Decode, once, the character references in one line of text that was escaped as HTML.
 
-    Crawlers store titles so. A decoded `&` begins no reference in its turn, and what would be
-    nothing when decoded stays as it is.
+    Crawlers store titles so. A decoded `&` does not begin another reference. Text that would become
+    "" stays as it is.
 
     >>> plain("AT&amp;T"), plain("&amp;lt;"), plain("AT&T &copy=1 &nosuch;"), plain("&#8203;")
     ('AT&T', '&lt;', 'AT&T &copy=1 &nosuch;', '&#8203;')

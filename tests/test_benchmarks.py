@@ -173,15 +173,17 @@ def test_what_cannot_be_measured_is_said_and_the_rest_goes_on(
 
 
 FIGURES = (
-    Figure(what="speed", unit="/s", ours=6, yardstick="nginx", theirs=10, target=at_least(0.5)),
-    Figure(what="time", unit="s", ours=30, yardstick="hugo", theirs=10, target=at_most(1)),
-    Figure(what="delay", unit="ms", ours=299, yardstick="hugo", theirs=1, target=no_more_than(300)),
-    Figure(what="alone", unit="s", ours=3, yardstick="hugo", theirs=None, target=at_most(1)),
-    Figure(what="plain", unit="MB", ours=3),
+    Figure(label="speed", unit="/s", ours=6, yardstick="nginx", theirs=10, target=at_least(0.5)),
+    Figure(label="time", unit="s", ours=30, yardstick="hugo", theirs=10, target=at_most(1)),
+    Figure(
+        label="delay", unit="ms", ours=299, yardstick="hugo", theirs=1, target=no_more_than(300)
+    ),
+    Figure(label="alone", unit="s", ours=3, yardstick="hugo", theirs=None, target=at_most(1)),
+    Figure(label="plain", unit="MB", ours=3),
 )
 RESULT = Result(
     name="made-up",
-    what="All kinds of figures",
+    title="All kinds of figures",
     date="2026-11-22T10:00:00+00:00",
     command="python -m benchmarks made-up",
     machine={"": "A processor", "cores": "2"},
@@ -223,7 +225,7 @@ def test_the_growth_of_costs_is_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     figures = tuple(
         Figure(
-            what=f"{what}, {articles:,} articles",
+            label=f"{what}, {articles:,} articles",
             unit="s",
             ours=articles / 7,
             yardstick="hugo",

@@ -65,14 +65,6 @@ def test_a_large_body_is_left_in_pieces_of_which_none_was_taken() -> None:
     assert pieces.closed == 1
 
 
-def test_a_body_that_turns_out_large_is_left_in_pieces() -> None:
-    pieces = Pieces(bytes(WHOLE_BYTES), b"a", b"b", b"c")
-    body = call(Boundary(Application(pieces)))
-    assert not isinstance(body, list)
-    assert (pieces.taken, pieces.closed) == (2, 0)
-    assert b"".join(body)[-3:] == b"abc"
-
-
 @pytest.mark.parametrize("path", ["/fail", "/"])
 def test_a_failure_that_nobody_foresaw_is_a_500_for_that_request_and_one_traceback(
     caplog: pytest.LogCaptureFixture, path: str

@@ -144,12 +144,18 @@ class Deaf(Child):
         b"\xff",
         b"[1]",
         b"{}",
-        b'{"html": "x"}',
-        b'{"html": 1, "summary": "", "removed": [], "formatted": true}',
-        b'{"html": "x", "summary": null, "removed": [], "formatted": true}',
-        b'{"html": "x", "summary": "", "removed": [["x"]], "formatted": true}',
-        b'{"html": "x", "summary": "", "removed": [["x", "y"]], "formatted": true}',
-        b'{"failed": 1, "trace": "x"}',
+        b'{"cleaned": null}',
+        b'{"cleaned": null, "failed": 1, "trace": "x"}',
+        b'{"cleaned": {"html": "x"}, "failed": "", "trace": ""}',
+        *(
+            b'{"cleaned": {"html": "x", %b "formatted": true}, "failed": "", "trace": ""}' % members
+            for members in (
+                b'"summary": null, "removed": [],',
+                b'"summary": "", "removed": [["x"]],',
+                b'"summary": "", "removed": [["x", "y"]],',
+                b'"summary": "", "removed": [], "html": 1,',
+            )
+        ),
         b"[" * 100_000,
     ],
 )

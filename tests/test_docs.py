@@ -73,7 +73,7 @@ def test_every_command_and_option_is_in_the_readme(name: str) -> None:
 def test_every_front_matter_field_is_in_the_readme() -> None:
     source = (ROOT / "feedsvc" / "articles" / "parse.py").read_text("utf-8")
     (body,) = re.findall(r"^    title = .*?article = Article\(.*?^    \)", source, FLAGS)
-    calls = re.findall(r"reader\.\w+\(([^()]*)\)", body)
+    calls = re.findall(r"fields\.\w+\(([^()]*)\)", body)
     fields = {field for call in calls for field in re.findall(r'"(\w+)"', call)}
     assert len(fields) > 20
     for field in fields:

@@ -12,7 +12,7 @@ import pytest
 from conftest import Tree, items
 from sites import Site
 
-from feedsvc import identity, outcome
+from feedsvc import identity, plaindata
 from feedsvc.formats import FORMATS
 from feedsvc.index import rows
 from feedsvc.model import Article, Person
@@ -100,11 +100,9 @@ def test_it_is_stored(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_it_comes_back_from_the_process_that_reads(name: str) -> None:
     found = identity.Found(article=EVERY, file_digest="f", seen_digest="s", mtime=WHEN)
-    sent = outcome.dump(Outcome(source=EVERY.source, found=found, problems=()))
-    received = outcome.load(EVERY.source, sent)
-    assert received is not None
-    assert received.found is not None
-    assert getattr(received.found.article, name) == getattr(EVERY, name), "outcome"
+    sent = plaindata.dump(Outcome(source=EVERY.source, found=found, problems=()))
+    received = plaindata.load(Outcome, sent, source=EVERY.source)
+    assert getattr(received.found.article, name) == getattr(EVERY, name), "plaindata"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1090,7 +1090,7 @@ def test_the_least_recently_used_image_is_removed_first(tmp_path: Path) -> None:
         os.utime(tmp_path / name_of(str(n)), (time.time() - 86400 + n, time.time()))
     kept = cache.open(name_of("0"))  # which is a use
     assert kept is not None
-    kept.release()
+    kept.close()
     for n in range(12, 15):
         add(cache, str(n), 4096)
     left = {n for n in range(15) if (tmp_path / name_of(str(n))).exists()}
@@ -1108,7 +1108,7 @@ def test_a_use_is_noted_at_most_once_an_hour(tmp_path: Path) -> None:
         now = file.stat().st_atime + later
         kept = cache.open(file.name)
         assert kept is not None
-        kept.release()
+        kept.close()
         # Not noted by the cache, it may be by the file system, with the real time.
         assert (file.stat().st_atime_ns == int(now * 1e9)) == noted
         assert file.stat().st_mtime_ns == fetched

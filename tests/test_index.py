@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import NOW
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import TableClause, create_engine, inspect
 
 from feedsvc.errors import StateError
 from feedsvc.index import Content, Index, file_of, journal, journal_of, schema
@@ -27,8 +27,9 @@ def test_the_schema_steps_make_the_tables_that_the_code_expects(tmp_path: Path) 
         name: {column["name"] for column in made.get_columns(name)}
         for name in made.get_table_names()
     } == {
-        name: {column.name for column in table.columns}
-        for name, table in schema.metadata.tables.items()
+        table.name: {column.name for column in table.columns}
+        for table in vars(schema).values()
+        if isinstance(table, TableClause)
     }
     engine.dispose()
 

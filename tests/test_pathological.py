@@ -156,12 +156,18 @@ def test_the_memory_of_the_measuring_process_does_not_count() -> None:
 
 
 def test_the_report_names_each_broken_promise() -> None:
-    small = cleaning.Cost(seconds=1.0, megabytes=100.0)
-    kept = cleaning.Figure(
-        name="kept", whole=cleaning.Cost(seconds=1.9, megabytes=299), half=small, at_once=0.05
+    small = cleaning.CleaningCost(seconds=1.0, megabytes=100.0)
+    kept = cleaning.PathologyCost(
+        name="kept",
+        whole=cleaning.CleaningCost(seconds=1.9, megabytes=299),
+        half=small,
+        at_once=0.05,
     )
-    slow = cleaning.Figure(
-        name="slow", whole=cleaning.Cost(seconds=2.6, megabytes=301), half=small, at_once=0.1
+    slow = cleaning.PathologyCost(
+        name="slow",
+        whole=cleaning.CleaningCost(seconds=2.6, megabytes=301),
+        half=small,
+        at_once=0.1,
     )
     assert kept.broken == ""
     assert slow.broken == "time, memory, at once, growth"

@@ -11,7 +11,7 @@ import pytest
 from conftest import Tree
 from sites import Site
 
-from feedsvc import outcome, reading
+from feedsvc import plaindata, reading
 from feedsvc.outcome import Outcome
 from feedsvc.reading import Reading
 
@@ -108,8 +108,13 @@ def test_an_outcome_is_the_same_after_its_way_from_a_child(tree: Tree, open_site
     files = list(here.directory.scan().signatures.items())
     for source, signature in files:
         read = here.read(source, signature)
-        assert outcome.load(source, outcome.dump(read)) == read
-    assert outcome.load("gone.md", outcome.dump(None)) is None
+        assert load(source, plaindata.dump(read)) == read
+    assert load("gone.md", plaindata.dump(None)) is None
+
+
+def load(source: str, data: bytes) -> Outcome | None:
+    loaded: Outcome | None = plaindata.load(Outcome | None, data, source=source)
+    return loaded
 
 
 @pytest.mark.parametrize(
@@ -125,6 +130,6 @@ def test_an_outcome_is_the_same_after_its_way_from_a_child(tree: Tree, open_site
 )
 def test_an_answer_of_another_shape_is_refused(change: dict[str, object]) -> None:
     right = {"found": None, "problems": [], "again": False, "trace": None}
-    assert outcome.load("a", json.dumps(right).encode()) is not None
-    with pytest.raises(ValueError, match=r"is |no object"):
-        outcome.load("a", json.dumps({**right, **change}).encode())
+    assert load("a", json.dumps(right).encode()) is not None
+    with pytest.raises(ValueError, match="is not"):
+        load("a", json.dumps({**right, **change}).encode())

@@ -16,8 +16,8 @@ from watchfiles._rust_notify import RustNotify
 from feedsvc import watch
 from feedsvc.errors import ConfigError, ScanError
 from feedsvc.model import Changes, Problem, Refresh
-from feedsvc.schedule import seconds_until
-from feedsvc.watch import Clocks, Watcher, trigger
+from feedsvc.schedule import seconds_until, trigger
+from feedsvc.watch import Clocks, Watcher
 
 UTC = ZoneInfo("UTC")
 RARELY = trigger(timedelta(days=1), UTC)
@@ -68,16 +68,14 @@ def test_many_requests_during_a_pass_lead_to_one_more_pass() -> None:
     passes = Passes()
     passes.go.clear()
     watcher = Watcher(passes, RARELY, None)
-    first = threading.Thread(target=watcher.pass_now)
-    first.start()
+    watcher.start()
     assert passes.begun.acquire(timeout=LIMIT)
-    others = [threading.Thread(target=watcher.pass_now) for _ in range(5)]
-    for thread in others:
-        thread.start()
-    for thread in others:
-        thread.join(LIMIT)  # they leave their wish and go
+    for _ in range(5):
+        watcher.request(None)
     passes.go.set()
-    first.join(LIMIT)
+    assert passes.begun.acquire(timeout=LIMIT)
+    assert not passes.begun.acquire(timeout=0.2)
+    watcher.stop()
     assert (passes.count, passes.most_running) == (2, 1)
 
 
@@ -191,28 +189,24 @@ def test_a_missing_directory_is_watched_once_it_appears(
     assert warnings == ["no file events (%s); the schedule goes on"]
 
 
-def test_events_during_a_pass_are_put_together_and_everything_is_everything() -> None:
+@pytest.mark.parametrize(
+    ("requests", "expected"),
+    [([{"b"}, {"c"}], {"b", "c"}), ([{"e"}, None, {"f"}], None)],
+)
+def test_events_during_a_pass_are_put_together_and_everything_is_everything(
+    requests: list[set[str] | None], expected: set[str] | None
+) -> None:
     passes = Passes()
+    passes.go.clear()
     watcher = Watcher(passes, RARELY, None)
-    passes.go.clear()
-    held = threading.Thread(target=watcher.pass_over, args=({"a"},))
-    held.start()
+    watcher.start()
     assert passes.begun.acquire(timeout=LIMIT)
-    watcher.pass_over({"b"})
-    watcher.pass_over({"c"})
+    for paths in requests:
+        watcher.request(paths)
     passes.go.set()
-    held.join(LIMIT)
-    passes.go.clear()
-    held = threading.Thread(target=watcher.pass_over, args=({"d"},))
-    held.start()
     assert passes.begun.acquire(timeout=LIMIT)
-    assert passes.begun.acquire(timeout=LIMIT)
-    watcher.pass_over({"e"})
-    watcher.pass_now()
-    watcher.pass_over({"f"})
-    passes.go.set()
-    held.join(LIMIT)
-    assert passes.paths == [{"a"}, {"b", "c"}, {"d"}, None]
+    watcher.stop()
+    assert passes.paths == [None, expected]
 
 
 def test_the_pass_after_a_failed_one_scans_everything() -> None:
@@ -226,7 +220,7 @@ def test_the_pass_after_a_failed_one_scans_everything() -> None:
 
     watcher = Watcher(refresh, RARELY, None)
     for name in ("a", "b", "c"):
-        watcher.pass_over({name})
+        watcher._pass({name})
     assert seen == [{"a"}, None, {"c"}]
 
 
@@ -260,7 +254,7 @@ def test_a_pass_that_fails_is_logged_once_and_the_next_one_is_made(
 
     watcher = Watcher(refresh, RARELY, None)
     for _ in range(4):
-        watcher.pass_now()
+        watcher._pass(None)
     assert answers == []
     said = "refresh failed: seeds: No such file or directory"
     assert caplog.text.count(said) == 2, "once each time that it begins"
@@ -274,7 +268,7 @@ def test_a_problem_is_logged_once_while_it_lasts(caplog: pytest.LogCaptureFixtur
     ]
     watcher = Watcher(lambda paths: reports.pop(0), RARELY, None)
     for _ in range(4):
-        watcher.pass_now()
+        watcher._pass(None)
     assert caplog.text.count("a.md:2: is broken; mend it") == 2
 
 
@@ -294,8 +288,8 @@ def test_the_log_shows_the_number_of_articles_if_they_were_counted(
     changes = Changes(added=("a", "b"), removed=("c",))
     found = iter(Refresh(changes=changes, articles=n, seconds=0.5) for n in (7, None))
     watcher = Watcher(lambda _: next(found), RARELY, None)
-    watcher.pass_now()
-    watcher.pass_over({"a"})
+    watcher._pass(None)
+    watcher._pass({"a"})
     assert [one.getMessage() for one in caplog.records if one.name == "feedsvc.watch"] == [
         "refreshed: 2 added, 0 modified, 1 removed, 7 articles, 0 problems, 0.50 s",
         "refreshed: 2 added, 0 modified, 1 removed, 0 problems, 0.50 s",
@@ -317,7 +311,7 @@ def test_an_unexpected_error_in_a_pass_is_logged_once_and_the_watcher_goes_on(
 
     watcher = Watcher(refresh, RARELY, None)
     for name in ("a", "b", "c", "d", "e"):
-        watcher.pass_over({name})
+        watcher._pass({name})
     assert seen == [{"a"}, None, None, None, {"e"}], "what failed may be anywhere"
     assert caplog.text.count("Traceback") == 1
     assert caplog.text.count("ValueError: a bug") == 1
@@ -414,8 +408,7 @@ def test_the_schedule_is_right_again_after_the_clock_was_set(
         for _ in range(2):  # the clock is set wrong, and right again
             now.shift(timedelta(hours=hours))
             assert passes.begun.acquire(timeout=LIMIT), "a pass at once"
-            (job,) = watcher._scheduler.get_jobs()
-            waits = (job.next_run_time - datetime.now(UTC)).total_seconds()
+            waits = (watcher._job.next_run_time - datetime.now(UTC)).total_seconds()
             assert 0 < waits <= 1800, "and the next one within a rescan"
             hours = -hours
         watcher.stop()

@@ -1,18 +1,18 @@
-"""Dates as articles write them, to an instant in UTC. Pure."""
+"""Dates as articles write them, to a moment in UTC. Pure."""
 
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
 
-# Nothing outside of these is a date of an article; years 1 and 9999 are defaults of programs.
+# No article has a date outside of these; programs write the years 1 and 9999 by default.
 FIRST_YEAR, LAST_YEAR = 1900, 2199
 
 _RFC822 = re.compile(r"^(?:[A-Za-z]{3,9},?\s*)?\d{1,2}[\s-][A-Za-z]{3,9}[\s-]\d{2,4}\s")
 _EPOCH = re.compile(r"^-?\d{9,10}(?:\d{3})?(?:\.\d+)?$")
 _YEAR = re.compile(r"\s(\d{4})\s")
 _OTHER_ISO = re.compile(r"^\d{4}(?:-?W\d|\d{4})")  # ISO 8601's rarer forms
-# Of text whose runs of white space are one space each: `\s*` twice in a row takes the square.
+# For text with single spaces: with `\s*` twice in a row it would take time in the square.
 _PARTS = re.compile(
     r"""^(?P<year>\d{4})[ ]?[-/.年][ ]?(?P<month>\d{1,2})[ ]?[-/.月][ ]?(?P<day>\d{1,2})[ ]?日?
     (?:(?:[T ]|(?<=日))[ ]?(?P<hour>\d{1,2})[:时](?P<minute>\d{2})分?
@@ -26,7 +26,7 @@ def parse(value: str | datetime, zone: tzinfo) -> datetime:
     """Read a date: RFC 822, ISO 8601, `YYYY/MM/DD HH:MM`, `2022年2月23日`, epoch s or ms.
 
     A date without a zone is in `zone`; a date without a time is its midnight. The result is in UTC
-    and whole seconds. Raises ValueError, in words fit for a person, for anything else.
+    and whole seconds. Raises ValueError for anything else, with a reason for people to read.
 
     >>> from zoneinfo import ZoneInfo
     >>> parse("2021-10-28 14:08:07", ZoneInfo("Asia/Shanghai")).isoformat()
@@ -64,22 +64,22 @@ def _rfc822(text: str) -> datetime:
     if year and int(year[1]) < FIRST_YEAR:  # email.utils takes 0001 for 2001
         return datetime(int(year[1]) or 1, 1, 1, tzinfo=UTC)
     moment = parsedate_to_datetime(text)
-    # RFC 5322 3.3: "-0000" says nothing of the local zone, but the time is UTC.
+    # RFC 5322 3.3: "-0000" is UTC without information about the local zone.
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None and "-0000" in text else moment
 
 
 def _parts(text: str) -> datetime:
-    found = _PARTS.match(text)
-    if found is None:
+    parts = _PARTS.match(text)
+    if parts is None:
         raise ValueError
     year, month, day, hour, minute, second = (
-        int(found[part] or 0) for part in ("year", "month", "day", "hour", "minute", "second")
+        int(parts[name] or 0) for name in ("year", "month", "day", "hour", "minute", "second")
     )
     midnight = (hour, minute, second) == (24, 0, 0)  # ISO 8601: the end of the day
     hour = 0 if midnight else hour
     moment = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - the zone comes next
     moment += timedelta(days=midnight)
-    zone = found["zone"]
+    zone = parts["zone"]
     if zone is None:
         return moment
     if zone[0] not in "+-":

@@ -1,7 +1,7 @@
 """Whether an article has anything to show. Pure.
 
-A crawler whose disk is full leaves files without content; they must not become entries, nor take
-the place of what was published.
+A crawler whose disk is full leaves files without content. They must not become entries, and must
+not replace published ones.
 """
 
 import html
@@ -18,12 +18,12 @@ _TAG = re.compile(r"<[^<>]*>")
 
 
 def name_as_title(source: str) -> str:
-    """Return the title of an article that names none: its file's name."""
+    """Return the name of a file, as the title of an article that names none."""
     return xmltext.line(PurePosixPath(source).stem) or "untitled"
 
 
 def is_empty(article: Article) -> bool:
-    """Tell whether an article has no title but its file's name, and neither text nor media.
+    """Tell whether an article has neither text nor media, and no title but its file's name.
 
     >>> is_empty(Article(source="a.md", title="a", markup="markdown", body="\\n<!-- x -->&nbsp;"))
     True
@@ -40,10 +40,10 @@ def is_empty(article: Article) -> bool:
 
 
 def _without_comments(body: str) -> str:
-    """Drop HTML's comments; one that does not end is text, as it was written."""
+    """Drop HTML comments; a comment that does not end counts as text."""
     parts: list[str] = []
-    place = 0
-    while (start := body.find("<!--", place)) >= 0 and (end := body.find("-->", start + 4)) >= 0:
-        parts.append(body[place:start])
-        place = end + 3
-    return "".join((*parts, body[place:]))
+    position = 0
+    while (start := body.find("<!--", position)) >= 0 and (end := body.find("-->", start + 4)) >= 0:
+        parts.append(body[position:start])
+        position = end + 3
+    return "".join((*parts, body[position:]))

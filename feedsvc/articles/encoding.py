@@ -1,12 +1,13 @@
-"""Bytes to text: UTF-8 first, then what a byte order mark says, then a detector. Pure."""
+"""Bytes to text: by a byte order mark, else as UTF-8, else by a detector. Pure."""
 
 import codecs
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 
 from feedsvc.errors import ArticleError
 
-_SAMPLE = 256 * 1024  # bytes that the detector looks at; enough for it to be sure
+_SAMPLE = 256 * 1024  # bytes for the detector, enough to make it sure
 # Longest first: the mark of UTF-32 LE begins with that of UTF-16 LE.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -15,7 +16,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# What the web calls GB2312 and GBK is GB18030, and so on (WHATWG Encoding, 4.2).
+# Text labelled GB2312 or GBK on the web is GB18030, and so on (WHATWG Encoding, 4.2).
 _WESTERN = "windows-1252"
 _WIDER = {
     "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc-kr": "cp949",
@@ -31,17 +32,17 @@ _LEAST_SURE = 0.03
 _SURE = 0.2
 _SURE_OF_LATIN = 0.1
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
-# More NULs than this is no text in any encoding without a mark but UTF-16.
+# Without a mark, a file with a larger share of NUL bytes is UTF-16 or no text.
 _MOST_NULS = 0.05
-# A file that is UTF-8 but for a few bytes is a damaged one, whatever the detector says.
+# With at most this share of broken characters, a file is damaged UTF-8, whatever the detector says.
 _MOST_DAMAGE = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
-    """Text, the encoding that it was read in, and why that one.
+    """Text, its encoding, and the reason for that choice.
 
-    `doubt` is what an operator should know of it, None where there is nothing.
+    `doubt` tells the operator what may be wrong with it.
     """
 
     text: str
@@ -53,8 +54,8 @@ class Decoded:
 def decode(data: bytes) -> Decoded:
     """Turn the bytes of an article into text.
 
-    Raises ArticleError for what is no text at all, and for UTF-8 that breaks off inside its last
-    character: such a file is still being written.
+    Raises ArticleError for bytes that are no text, and for UTF-8 that ends inside a character: such
+    a file is still being written.
     """
     for mark, encoding in _MARKS:
         if data.startswith(mark):
@@ -65,16 +66,27 @@ def decode(data: bytes) -> Decoded:
         return Decoded(text=data.decode("utf-8"), encoding="UTF-8", why="its bytes are valid UTF-8")
     except UnicodeDecodeError as error:
         broken = error
+    line = data.count(b"\n", 0, broken.start) + 1
     if broken.end == len(data) and broken.reason == "unexpected end of data":
         raise ArticleError(
             "the file breaks off inside a character",
             cure="it is read again when it changes; if it does not, save it as UTF-8",
-            line=data.count(b"\n", 0, broken.start) + 1,
+            line=line,
         )
     if b"\0" in data[:_SAMPLE]:
         raise _binary(data)
-    line = data.count(b"\n", 0, broken.start) + 1
-    return _damaged(data, line) or _detected(data) or _any(data, line)
+    if damaged := _damaged(data, line):
+        return damaged
+    encoding, sure = _guess(data, lone_letters=True)
+    if sure >= _LEAST_SURE:
+        why = f"it is not UTF-8, and reads like {encoding.upper()} ({sure:.0%} sure)"
+        return _not_utf8(data, encoding, why)
+    return Decoded(
+        text=data.decode("utf-8", "replace"),
+        encoding="UTF-8",
+        why="no encoding fits it",
+        doubt=f"the file is in no known encoding, from line {line} on; what is lost is \ufffd",
+    )
 
 
 def _marked(data: bytes, encoding: str) -> Decoded:
@@ -92,21 +104,20 @@ def _marked(data: bytes, encoding: str) -> Decoded:
 
 
 def _wide(data: bytes) -> Decoded:
-    """Read UTF-16 without a mark, whose every other byte is NUL in Western text."""
+    """Read UTF-16 without a mark: in Western text, every other byte of it is NUL."""
     for encoding, high in (("utf-16-le", data[1::2]), ("utf-16-be", data[::2])):
         if high.count(0) > 0.9 * data.count(0) and high.count(0) > 0.3 * len(high):
             try:
-                text = data.decode(encoding)
+                return _not_utf8(data, encoding, "every other byte is NUL")
             except UnicodeDecodeError:
                 break
-            name = encoding.upper()
-            return Decoded(
-                text=text,
-                encoding=name,
-                why="every other byte is NUL",
-                doubt=f"the file is not UTF-8; it was read as {name}",
-            )
     raise _binary(data)
+
+
+def _not_utf8(data: bytes, encoding: str, why: str) -> Decoded:
+    name = encoding.upper()
+    doubt = f"the file is not UTF-8; it was read as {name}"
+    return Decoded(text=data.decode(encoding), encoding=name, why=why, doubt=doubt)
 
 
 def _binary(data: bytes) -> ArticleError:
@@ -121,7 +132,7 @@ def _damaged(data: bytes, line: int) -> Decoded | None:
     text = data.decode("utf-8", "replace")
     lost = text.count("\ufffd")
     whole = sum(char > "\x7f" for char in text) - lost
-    # In any other encoding next to no characters are whole by accident.
+    # Hardly any character of another encoding is valid UTF-8 by accident.
     if whole < lost or whole == 0:
         return None
     if lost > max(1, _MOST_DAMAGE * (whole + lost)) or whole == lost:
@@ -136,51 +147,35 @@ def _damaged(data: bytes, line: int) -> Decoded | None:
     )
 
 
-def _detected(data: bytes) -> Decoded | None:
-    encoding, sure = _guess(data, lone_letters=True)
-    if encoding is None or sure < _LEAST_SURE:
-        return None
-    text = data.decode(encoding)
-    return Decoded(
-        text=text,
-        encoding=encoding.upper(),
-        why=f"it is not UTF-8, and reads like {encoding.upper()} ({sure:.0%} sure)",
-        doubt=f"the file is not UTF-8; it was read as {encoding.upper()}",
-    )
+def _guess(data: bytes, *, lone_letters: bool) -> tuple[str, float]:
+    """Return the probable encoding of bytes, and how sure the detector is of it on its own scale.
 
-
-def _guess(data: bytes, *, lone_letters: bool) -> tuple[str | None, float]:
-    """Return the encoding that bytes are probably in, and how sure that is on the detector's scale.
-
-    The detector knows a hundred encodings and takes a short French text for Macedonian. So a
-    common one wins, unless it is sure of the other. With `lone_letters`, text whose letters beyond
-    ASCII mostly stand alone is in Latin script, whatever the detector says.
+    The detector knows a hundred encodings and takes a short French text for Macedonian. So a common
+    encoding wins, unless the detector is sure of another. With `lone_letters`, text whose letters
+    beyond ASCII mostly stand alone is Latin, whatever the detector says.
     """
-    import chardet  # noqa: PLC0415 - 1.6 MB of every process; hardly any file needs it
+    import chardet  # noqa: PLC0415 - takes 1.6 MB in every process; hardly any file needs it
 
     sample = data[:_SAMPLE]
-    sure_of: dict[str, float] = {}
+    sure_of: defaultdict[str, float] = defaultdict(float)
     for guess in chardet.detect_all(sample):
         name = (guess["encoding"] or "").lower()
         name = _WIDER.get(name, name)
         if name not in sure_of and _can_be(data, name):
             sure_of[name] = guess["confidence"] or 0.0
-    if not sure_of:
-        sure_of[""] = 0.0
-    best = max(sure_of, key=lambda name: sure_of[name])  # the first of equals
+    best = max(sure_of, key=sure_of.__getitem__, default="")  # the first of equals
     if sure_of[best] >= (_LEAST_SURE if best in _COMMON else _SURE) and best in _WIDE_LETTERS:
         return best, sure_of[best]
     if lone_letters and _has_lone_letters(sample) and _can_be(data, _WESTERN):
-        western = sure_of.get(_WESTERN, 0.0)
-        other = max(_OTHER_LATIN, key=lambda name: sure_of.get(name, 0.0))
-        if sure_of.get(other, 0.0) >= max(_SURE_OF_LATIN, 2 * western):
+        other = max(_OTHER_LATIN, key=sure_of.__getitem__)
+        if sure_of[other] >= max(_SURE_OF_LATIN, 2 * sure_of[_WESTERN]):
             return other, sure_of[other]
-        return _WESTERN, max(western, _LEAST_SURE)
+        return _WESTERN, max(sure_of[_WESTERN], _LEAST_SURE)
     if sure_of[best] < _SURE:
-        common = max(_COMMON, key=lambda name: sure_of.get(name, 0.0))
-        if sure_of.get(common, 0.0) >= _LEAST_SURE:
+        common = max(_COMMON, key=sure_of.__getitem__)
+        if sure_of[common] >= _LEAST_SURE:
             best = common
-    return best or None, sure_of[best]
+    return best, sure_of[best]
 
 
 def _can_be(data: bytes, encoding: str) -> bool:
@@ -195,12 +190,3 @@ def _has_lone_letters(sample: bytes) -> bool:
     """Tell whether most bytes beyond ASCII have ASCII on both sides, as in Latin script."""
     runs = _BEYOND_ASCII.findall(sample)
     return 2 * sum(len(run) == 1 for run in runs) >= sum(map(len, runs))
-
-
-def _any(data: bytes, line: int) -> Decoded:
-    return Decoded(
-        text=data.decode("utf-8", "replace"),
-        encoding="UTF-8",
-        why="no encoding fits it",
-        doubt=f"the file is in no known encoding, from line {line} on; what is lost is \ufffd",
-    )

@@ -1,16 +1,16 @@
 """Front matter: the fields at the head of a file.
 
-Between two `---` lines YAML, between two `+++` lines TOML, between two `;;;` lines or as an object
-of its own JSON. Every YAML scalar is kept as the text that was written, because YAML's own guesses
-hurt here: a title `yes` would be True, `404` a number, `2022-02-30` an exception. Only an empty
-value, `~` and an unquoted `null` mean "nothing".
+YAML stands between two `---` lines, TOML between two `+++` lines, JSON between two `;;;` lines or
+as an object. Every YAML scalar is kept as its text, because YAML's types are wrong for articles: a
+title `yes` would be True, `404` a number, `2022-02-30` an exception. Only an empty value, `~` and
+an unquoted `null` mean None.
 """
 
 import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -19,8 +19,8 @@ from feedsvc.articles.tables import MAX_DEPTH, Field, Value
 from feedsvc.errors import ArticleError
 
 MAX_BYTES = 64 * 1024
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # 7 times faster where it is built
-# Blank lines may stand before the opening fence: crawlers write them.
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # 7 times faster, if built
+# Crawlers write blank lines before the opening fence.
 _OPENING = re.compile(r"\s*^(---|\+\+\+|;;;)[ \t]*(?:\r\n?|\n)", re.MULTILINE)
 # `...` ends a YAML document (YAML 1.2.2, 9.1.4), and some close front matter with it.
 _CLOSING = {
@@ -32,9 +32,8 @@ _STANDARD_TAG = "tag:yaml.org,2002:"
 _NOTHING = {"", "~", "null", "Null", "NULL"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doubt:
-    """What had to be passed over or taken differently from what is written."""
+class Doubt(NamedTuple):
+    """A part of the front matter that was left out, or read in another way than it is written."""
 
     line: int
     field: str | None
@@ -53,11 +52,11 @@ class Matter:
 
 
 def split(text: str) -> Matter:
-    """Part `text` into its front matter and its body.
+    """Split `text` into its front matter and its body.
 
-    Text without front matter is all body. What YAML refuses is recovered field by field. Raises
-    ArticleError, with the line, when the front matter does not end, is no list of fields, is longer
-    than 64 KiB, or uses aliases or deep nesting.
+    Front matter that YAML refuses is read field by field. Raises ArticleError, with the line, when
+    the front matter does not end, is no list of fields, is longer than 64 KiB, or has aliases or
+    deep nesting.
     """
     opening = _OPENING.match(text)
     if opening is None:
@@ -77,19 +76,18 @@ def split(text: str) -> Matter:
     if fence == "+++":
         return Matter(fields=tables.toml(matter, first_line), body=body, kind="TOML")
     if fence == ";;;":
-        return Matter(
-            fields=tables.json_object("{" + matter + "}", first_line), body=body, kind="JSON"
-        )
+        fields = tables.json_object("{" + matter + "}", first_line)
+        return Matter(fields=fields, body=body, kind="JSON")
+    doubts: list[Doubt] = []
     try:
-        doubts: list[Doubt] = []
         fields = _yaml(matter, first_line, doubts)
-        return Matter(fields=fields, body=body, kind="YAML", doubts=tuple(doubts))
     except yaml.YAMLError as error:
         return _recovered(matter, first_line, body, error)
+    return Matter(fields=fields, body=body, kind="YAML", doubts=tuple(doubts))
 
 
 def _check_size(matter: str, line: int) -> None:
-    if len(matter) > MAX_BYTES or len(matter.encode("utf-8", "replace")) > MAX_BYTES:
+    if len(matter.encode("utf-8", "replace")) > MAX_BYTES:
         raise ArticleError(
             f"the front matter is longer than {MAX_BYTES // 1024} KiB",
             cure="end it after the last field and put the text behind it",
@@ -98,17 +96,10 @@ def _check_size(matter: str, line: int) -> None:
 
 
 def _yaml(matter: str, first_line: int, doubts: list[Doubt]) -> dict[str, Field]:
-    events = yaml.parse(matter, Loader=_LOADER)
-    try:
-        next(event for event in events if isinstance(event, yaml.DocumentStartEvent))
-    except StopIteration:
+    events: Iterator[Any] = yaml.parse(matter, Loader=_LOADER)
+    if not any(isinstance(event, yaml.DocumentStartEvent) for event in events):
         return {}
-    return _fields(events, next(events), first_line, doubts)
-
-
-def _fields(
-    events: Iterator[Any], start: Any, first_line: int, doubts: list[Doubt]
-) -> dict[str, Field]:
+    start = next(events)
     if isinstance(start, yaml.ScalarEvent) and start.value == "":
         return {}
     if not isinstance(start, yaml.MappingStartEvent):
@@ -122,7 +113,7 @@ def _fields(
         value = _value(events, next(events), first_line, depth=MAX_DEPTH)
         _put(fields, name, Field(value=value, line=line), doubts)
     if any(not isinstance(event, yaml.DocumentEndEvent | yaml.StreamEndEvent) for event in events):
-        raise _NoMappingError  # something follows that would be lost
+        raise _NoMappingError  # the text after the mapping would be lost
     return fields
 
 
@@ -130,30 +121,16 @@ class _NoMappingError(yaml.YAMLError):
     """The front matter is YAML, but not one mapping."""
 
 
-def _no_fields(line: int) -> ArticleError:
-    return ArticleError(
-        "the front matter is not a list of fields",
-        cure="write it as `name: value` lines",
-        line=line,
-    )
-
-
 def _put(fields: dict[str, Field], name: str, field: Field, doubts: list[Doubt]) -> None:
     if name in fields:
-        doubts.append(
-            Doubt(
-                line=field.line,
-                field=name,
-                reason=f"stands here again after line {fields[name].line}; the last one counts",
-                cure="remove all but one",
-            )
-        )
+        reason = f"stands here again after line {fields[name].line}; the last one counts"
+        doubts.append(Doubt(field.line, name, reason, cure="remove all but one"))
     fields[name] = field
 
 
 def _value(events: Iterator[Any], event: Any, first_line: int, *, depth: int) -> Value:
     # From events, not from PyYAML's tree: its C composer recurses without a limit, and an article
-    # with 20,000 opening brackets ends the whole process. A few aliases can stand for gigabytes.
+    # with 20,000 opening brackets ends the process. A few aliases can expand to gigabytes.
     line = first_line + event.start_mark.line
     if depth == 0:
         raise tables.too_deep(line)
@@ -164,7 +141,7 @@ def _value(events: Iterator[Any], event: Any, first_line: int, *, depth: int) ->
             line=line,
         )
     if event.tag is not None and not event.tag.startswith(_STANDARD_TAG):
-        raise _NoMappingError  # a text that begins with an exclamation mark, rather than a tag
+        raise _NoMappingError  # probably a text that begins with an exclamation mark
     if isinstance(event, yaml.ScalarEvent):
         return None if event.style in (None, "") and event.value in _NOTHING else str(event.value)
     if isinstance(event, yaml.SequenceStartEvent):
@@ -192,43 +169,37 @@ def _recovered(matter: str, first_line: int, body: str, error: yaml.YAMLError) -
             strays.append(group.line)
             continue
         try:
-            for key, one in _yaml("\n".join(group.lines) + "\n", group.line, doubts).items():
-                _put(fields, key, one, doubts)
+            for key, field in _yaml("\n".join(group.lines) + "\n", group.line, doubts).items():
+                _put(fields, key, field, doubts)
         except yaml.YAMLError:
-            text = group.as_text()
-            value: Value = list(text) if isinstance(text, list) else text
-            _put(fields, name, Field(value=value, line=group.line), doubts)
-            doubts.append(
-                Doubt(
-                    line=group.line,
-                    field=name,
-                    reason="is not YAML; it was taken as it stands",
-                    cure="put a value that holds a colon, a quote or a # in quotes",
-                )
-            )
+            _put(fields, name, Field(value=group.as_text(), line=group.line), doubts)
+            reason = "is not YAML; it was taken as it stands"
+            cure = "put a value that holds a colon, a quote or a # in quotes"
+            doubts.append(Doubt(group.line, name, reason, cure))
     if strays:
         reason = "this line is no field; it was passed over"
         if len(strays) > 1:
             reason = f"this line and {len(strays) - 1} more are no fields; they were passed over"
         cure = "write `name: value`, or end the front matter before it"
-        doubts.append(Doubt(line=strays[0], field=None, reason=reason, cure=cure))
-    if not fields and isinstance(error, _NoMappingError):
-        raise _no_fields(first_line)
+        doubts.append(Doubt(strays[0], None, reason, cure))
     if not fields:
         mark = getattr(error, "problem_mark", None)
+        reason = f"is not YAML: {getattr(error, 'problem', None) or 'unreadable'}"
+        if isinstance(error, _NoMappingError):
+            reason = "is not a list of fields"
         raise ArticleError(
-            f"the front matter is not YAML: {getattr(error, 'problem', None) or 'unreadable'}",
+            f"the front matter {reason}",
             cure="write it as `name: value` lines",
             line=first_line + (mark.line if mark else 0),
         ) from error
     if not doubts:
         reason = "the front matter holds tabs or characters that YAML forbids; they were left out"
-        doubts.append(Doubt(line=first_line, field=None, reason=reason, cure="indent with spaces"))
+        doubts.append(Doubt(first_line, None, reason, cure="indent with spaces"))
     return Matter(fields=fields, body=body, kind="YAML, field by field", doubts=tuple(doubts))
 
 
 def _object(text: str) -> Matter:
-    """Read a JSON object at the very start of the file; anything else is body."""
+    """Read a JSON object at the start of the file; without a complete one, all is body."""
     start = len(text) - len(text.lstrip())
     try:
         table, end = json.JSONDecoder().raw_decode(text, start)

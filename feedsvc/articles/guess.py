@@ -1,7 +1,7 @@
-"""A guess at an article's date by the first bytes of its file, to read the newest first. Pure.
+"""A guess at an article's date from the first bytes of its file. Pure.
 
-Only the order in which files are read hangs on it, so it may be wrong: about an article whose date
-stands elsewhere, or is written in a way that only a YAML parser sees through.
+It only decides the order in which files are read, newest first. So it may be wrong, for a date that
+stands further down or needs a YAML parser.
 """
 
 import re
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from feedsvc.articles import dates
 
 ENOUGH = 2048
-"""Bytes of a file that are worth looking at."""
+"""How many bytes of a file `guess_date` needs."""
 
 _DATE = re.compile(
     rb"""^[ \t]*["']?date["']?[ \t]*[:=][ \t]*["']?([0-9A-Za-z][^"'#\r\n]*)""",
@@ -19,11 +19,11 @@ _DATE = re.compile(
 
 
 def guess_date(head: bytes) -> datetime | None:
-    """Return the date that an article with these first bytes probably has, None without a clue."""
-    found = _DATE.search(head)
-    if found is None:
+    """Return the probable date of an article that begins with `head`, None if no date is seen."""
+    field = _DATE.search(head)
+    if field is None:
         return None
     try:
-        return dates.parse(found[1].decode("utf-8", "replace").rstrip(" ,\t"), UTC)
+        return dates.parse(field[1].decode("utf-8", "replace").rstrip(" ,\t"), UTC)
     except ValueError:
         return None

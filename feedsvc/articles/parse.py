@@ -1,10 +1,12 @@
 """One file's bytes to one `Article`. Pure."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from functools import partial
 from pathlib import PurePosixPath
+from typing import TypeVar
 
 from feedsvc import weburl, xmltext
 from feedsvc.articles import dates, emptiness, encoding, frontmatter
@@ -12,14 +14,15 @@ from feedsvc.articles.tables import Field, Value
 from feedsvc.model import Article, Markup, Person, Problem
 
 POLICY = "2"
-"""Changes whenever the same bytes come to be read as another Article."""
+"""Raise it when the same bytes are read as another Article than before."""
 
+T = TypeVar("T")
 ZoneOf = Callable[[str, tuple[str, ...]], tzinfo]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """An article and how it was read; `fields` are name, line and value as they stand there."""
+class ParsedFile:
+    """An article and how it was read; `fields` are names, lines and values as written."""
 
     article: Article
     encoding: str
@@ -42,10 +45,11 @@ _MAIL_WITH_NAME = re.compile(r"[^\s@]+@[^\s(]+\s*\((?P<name>.+)\)")
 _MAIL = re.compile(r"(?P<local>[^\s@]+)@(?P<host>[^\s@]+)")
 _LONE_CR = re.compile(r"\r(?!\n)")
 _LONGEST_LINE = 1000
+_LONGEST_SUMMARY = 10_000
 _MOST_TERMS = 100
-_MOST_PROBLEMS = 20  # of one article: enough to see that all of it is wrong
+_MOST_PROBLEMS = 20  # of one article
 _NO_IMAGE = {"false", "no", "none", "off", "true", "yes", "on", "null"}
-_SOMEWHERE = "https://articles.invalid/"  # RFC 2606: nobody's; stands for the article's folder
+_SOMEWHERE = "https://articles.invalid/"  # stands for the article's folder (RFC 2606)
 _YES = {"true", "yes", "on", "1"}
 _NO = {"false", "no", "off", "0"}
 _LANGUAGE = re.compile(r"^[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*$")  # RFC 5646 2.1, near enough
@@ -54,47 +58,44 @@ _LANGUAGE = re.compile(r"^[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*$")  # RFC 5646 
 def parse(source: str, data: bytes, *, zone_of: ZoneOf) -> Article:
     """Read the article in `data`, the bytes of the file `source`.
 
-    `zone_of` returns, of the article's title and terms, the zone of dates that name none. Raises
-    ArticleError when the file cannot be read at all; whatever else is wrong is in the article's
-    `problems`.
+    `zone_of` takes the article's title and terms, and returns the zone of dates without one. Raises
+    ArticleError when the file cannot be read; lesser mistakes are in the article's `problems`.
     """
     return explain(source, data, zone_of=zone_of).article
 
 
-def explain(source: str, data: bytes, *, zone_of: ZoneOf) -> Reading:
-    """Read an article as `parse` does, and return how it was read besides."""
+def explain(source: str, data: bytes, *, zone_of: ZoneOf) -> ParsedFile:
+    """Read an article as `parse` does, and return how it was read."""
     decoded = encoding.decode(data)
-    # Old Macs ended lines with CR alone, and some programs write two marks.
-    text = decoded.text.lstrip("\ufeff")
-    matter = frontmatter.split(_LONE_CR.sub("\n", text) if "\r" in text else text)
-    body = matter.body
-    reader = _Fields(source=source, matter=matter.fields)
+    # Some programs write two byte order marks; old Macs ended lines with CR alone.
+    matter = frontmatter.split(_LONE_CR.sub("\n", decoded.text.lstrip("\ufeff")))
+    fields = _Fields(source=source, matter=matter.fields)
     if decoded.doubt:
-        reader.doubt(None, None, decoded.doubt, cure="save it as UTF-8")
+        fields.note(None, None, decoded.doubt, cure="save it as UTF-8")
     for doubt in matter.doubts:
-        reader.doubt(doubt.line, doubt.field, doubt.reason, cure=doubt.cure)
-    path = PurePosixPath(source)
-    title = reader.line("title") or emptiness.name_as_title(source)
-    terms = reader.terms("categories", "category", "tags")
+        fields.note(*doubt)
+    title = fields.first(_line, "title") or emptiness.name_as_title(source)
+    terms = fields.all(_terms, "categories", "category", "tags")
     zone = zone_of(title, terms)
+    date, summary = partial(_date, zone=zone), partial(_line, longest=_LONGEST_SUMMARY)
     article = Article(
         source=source,
         title=title,
-        markup=_markup(path.suffix.lower(), body),
-        body=xmltext.legal(body),
+        markup=_markup(source, matter.body),
+        body=xmltext.legal(matter.body),
         terms=terms,
-        authors=reader.people("authors", "author"),
-        published=reader.date("date", zone=zone),
-        updated=reader.date("updated", "modified", "lastmod", zone=zone),
-        lead_image=reader.address("headimg", "thumbnail", "cover", "image"),
-        link=reader.url("link", "from", "source_url"),
-        id=reader.line("id", "guid"),
-        summary=reader.line("description", "summary", "excerpt", longest=10_000),
-        language=reader.language("lang", "language"),
-        draft=reader.flag("draft", default=False) or not reader.flag("published", default=True),
-        problems=tuple(reader.problems),
+        authors=fields.all(_people, "authors", "author"),
+        published=fields.first(date, "date"),
+        updated=fields.first(date, "updated", "modified", "lastmod"),
+        lead_image=fields.first(_image, "headimg", "thumbnail", "cover", "image"),
+        link=fields.first(_url, "link", "from", "source_url"),
+        id=fields.first(_line, "id", "guid"),
+        summary=fields.first(summary, "description", "summary", "excerpt"),
+        language=fields.first(_language, "lang", "language"),
+        draft=fields.flag("draft", default=False) or not fields.flag("published", default=True),
+        problems=tuple(fields.problems),
     )
-    return Reading(
+    return ParsedFile(
         article=article,
         encoding=f"{decoded.encoding}: {decoded.why}",
         kind=matter.kind,
@@ -103,119 +104,58 @@ def explain(source: str, data: bytes, *, zone_of: ZoneOf) -> Reading:
     )
 
 
-def _markup(suffix: str, body: str) -> Markup:
-    if suffix in _MARKUP:
-        return _MARKUP[suffix]
-    return "html" if _TAG.search(body) else "text"
+def _markup(source: str, body: str) -> Markup:
+    by_name = _MARKUP.get(PurePosixPath(source).suffix.lower())
+    return by_name or ("html" if _TAG.search(body) else "text")
+
+
+class _UnreadableError(Exception):
+    """A field cannot be read: the reason, and the cure."""
 
 
 @dataclass(slots=True, kw_only=True)
 class _Fields:
-    """Reads fields by any of their names and notes what it had to pass over."""
+    """Reads fields by any of their names, and notes those that cannot be read."""
 
     source: str
     matter: Mapping[str, Field]
     problems: list[Problem] = field(default_factory=list)
 
-    def line(self, *names: str, longest: int = _LONGEST_LINE) -> str | None:
-        """Return the first of these fields that holds text, as one line."""
+    def first(self, read: Callable[[Value], T | None], *names: str) -> T | None:
+        """Return the first value of these fields that can be read and is not empty."""
         for name, given in self._given(names):
-            if isinstance(given.value, str):
-                if text := xmltext.line(given.value, longest):
-                    return text
-            elif isinstance(given.value, datetime):
-                return given.value.isoformat()
-            else:
-                self._pass_over(name, given, "is not text", cure="write one line of text")
+            try:
+                if value := read(given.value):
+                    return value
+            except _UnreadableError as error:
+                self.note(given.line, name, *error.args)
         return None
 
-    def flag(self, name: str, *, default: bool) -> bool:
-        """Return a yes or no; a date under `published` (as some write it) is no such flag."""
-        given = self.matter.get(name)
-        word = given.value.strip().lower() if given and isinstance(given.value, str) else ""
-        if given and word and word not in _YES | _NO and name == "draft":
-            self._pass_over(name, given, "is neither true nor false", cure="write true or false")
-        return True if word in _YES else False if word in _NO else default
-
-    def date(self, *names: str, zone: tzinfo) -> datetime | None:
-        """Return the first of these dates that can be read."""
+    def all(self, read: Callable[[Value], Iterator[tuple[str, T]]], *names: str) -> tuple[T, ...]:
+        """Return the values of all these fields in order, of each key the first."""
+        values: dict[str, T] = {}
+        places: list[tuple[str, Field]] = []
         for name, given in self._given(names):
-            if isinstance(given.value, str | datetime):
-                try:
-                    return dates.parse(given.value, zone)
-                except ValueError as error:
-                    self._pass_over(name, given, str(error), cure="write it as 2022-02-23 21:06:12")
-            else:
-                self._pass_over(
-                    name, given, "is not a date", cure="write it as 2022-02-23 21:06:12"
-                )
-        return None
-
-    def url(self, *names: str) -> str | None:
-        """Return the first of these fields that is an address on the web."""
-        for name, given in self._given(names):
-            if isinstance(given.value, str) and (address := weburl.absolute(given.value)):
-                return address
-            self._pass_over(
-                name, given, "is not an address", cure="write it in full, from https:// on"
-            )
-        return None
-
-    def address(self, *names: str) -> str | None:
-        """Return the first of these fields that can be an image's address, relative or not."""
-        for name, given in self._given(names):
-            if not isinstance(given.value, str):
-                self._pass_over(name, given, "is not an address", cure="write one address")
-            elif (text := xmltext.line(given.value, 4096)) and text.lower() not in _NO_IMAGE:
-                if _can_be_image(text):
-                    return text
-                self._pass_over(
-                    name,
-                    given,
-                    "cannot be an image's address",
-                    cure="write it in full, from https:// on, or as a path such as img/a.png",
-                )
-        return None
-
-    def language(self, *names: str) -> str | None:
-        """Return the first of these fields that can be a language tag (RFC 5646)."""
-        for name, given in self._given(names):
-            if isinstance(given.value, str) and _LANGUAGE.match(tag := given.value.strip()):
-                return tag.replace("_", "-")
-            self._pass_over(name, given, "is not a language tag", cure="write one such as zh-CN")
-        return None
-
-    def terms(self, *names: str) -> tuple[str, ...]:
-        """Return all terms of these fields, flattened, each once, in the order given."""
-        places: dict[str, tuple[str, Field]] = {}
-        for name, given in self._given(names):
-            for text in _texts(given.value):
-                for part in _COMMA.split(text):
-                    if term := xmltext.line(part, _LONGEST_LINE):
-                        places.setdefault(term, (name, given))
-        self._name_what_is_left_out(list(places.values()))
-        return tuple(places)[:_MOST_TERMS]
-
-    def people(self, *names: str) -> tuple[Person, ...]:
-        """Return all authors of these fields, each name once."""
-        people: dict[str, Person] = {}
-        places: dict[str, tuple[str, Field]] = {}
-        for name, given in self._given(names):
-            for person in _people(given.value):
-                people.setdefault(person.name, person)
-                places.setdefault(person.name, (name, given))
-        self._name_what_is_left_out(list(places.values()))
-        return tuple(people.values())[:_MOST_TERMS]
-
-    def _name_what_is_left_out(self, places: Sequence[tuple[str, Field]]) -> None:
-        """Note how many terms or authors are too many, with the field of the first of them."""
+            for key, value in read(given.value):
+                if key not in values:
+                    values[key] = value
+                    places.append((name, given))
         if len(places) > _MOST_TERMS:
             name, given = places[_MOST_TERMS]
             reason = (
                 f"there are {len(places)} of them;"
                 f" the {len(places) - _MOST_TERMS} after the {_MOST_TERMS}th are left out"
             )
-            self._pass_over(name, given, reason, cure=f"name {_MOST_TERMS} at most")
+            self.note(given.line, name, reason, cure=f"name {_MOST_TERMS} at most")
+        return tuple(values.values())[:_MOST_TERMS]
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """Return a yes or no; `published` may be a date instead, and is not noted."""
+        given = self.matter.get(name)
+        word = given.value.strip().lower() if given and isinstance(given.value, str) else ""
+        if given and word and word not in _YES | _NO and name == "draft":
+            self.note(given.line, name, "is neither true nor false", cure="write true or false")
+        return True if word in _YES else False if word in _NO else default
 
     def _given(self, names: Iterable[str]) -> Iterator[tuple[str, Field]]:
         for name in names:
@@ -223,11 +163,8 @@ class _Fields:
             if given is not None and given.value is not None and given.value not in ("", [], {}):
                 yield name, given
 
-    def _pass_over(self, name: str, given: Field, reason: str, *, cure: str) -> None:
-        self.doubt(given.line, name, reason, cure=cure)
-
-    def doubt(self, line: int | None, name: str | None, reason: str, *, cure: str) -> None:
-        """Note what an operator should know of an article that is published all the same."""
+    def note(self, line: int | None, name: str | None, reason: str, cure: str) -> None:
+        """Note a problem of an article that is published all the same."""
         if len(self.problems) < _MOST_PROBLEMS:
             self.problems.append(
                 Problem(
@@ -241,9 +178,56 @@ class _Fields:
             )
 
 
-def _can_be_image(address: str) -> bool:
-    """Tell whether an address, relative or not, leads somewhere on the web or holds its image."""
-    return address[:5].lower() == "data:" or weburl.resolve(_SOMEWHERE, address) is not None
+def _line(value: Value, longest: int = _LONGEST_LINE) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if not isinstance(value, str):
+        raise _UnreadableError("is not text", "write one line of text")
+    return xmltext.line(value, longest)
+
+
+def _date(value: Value, zone: tzinfo) -> datetime:
+    try:
+        if isinstance(value, str | datetime):
+            return dates.parse(value, zone)
+        reason = "is not a date"
+    except ValueError as error:
+        reason = str(error)
+    raise _UnreadableError(reason, "write it as 2022-02-23 21:06:12")
+
+
+def _url(value: Value) -> str:
+    if isinstance(value, str) and (address := weburl.absolute(value)):
+        return address
+    raise _UnreadableError("is not an address", "write it in full, from https:// on")
+
+
+def _image(value: Value) -> str | None:
+    """Return the address of an image, relative or not; None for a word such as `false`."""
+    if not isinstance(value, str):
+        raise _UnreadableError("is not an address", "write one address")
+    address = xmltext.line(value, weburl.LONGEST)
+    if not address or address.lower() in _NO_IMAGE:
+        return None
+    if address[:5].lower() == "data:" or weburl.resolve(_SOMEWHERE, address) is not None:
+        return address
+    raise _UnreadableError(
+        "cannot be an image's address",
+        "write it in full, from https:// on, or as a path such as img/a.png",
+    )
+
+
+def _language(value: Value) -> str:
+    if isinstance(value, str) and _LANGUAGE.match(tag := value.strip()):
+        return tag.replace("_", "-")
+    raise _UnreadableError("is not a language tag", "write one such as zh-CN")
+
+
+def _terms(value: Value) -> Iterator[tuple[str, str]]:
+    for text in _texts(value):
+        for part in _COMMA.split(text):
+            if term := xmltext.line(part, _LONGEST_LINE):
+                yield term, term
 
 
 def _texts(value: Value) -> Iterator[str]:
@@ -262,27 +246,27 @@ def _texts(value: Value) -> Iterator[str]:
                 yield from _texts(item)
 
 
-def _people(value: Value) -> Iterator[Person]:
+def _people(value: Value) -> Iterator[tuple[str, Person]]:
     match value:
         case str():
             for name in _names(value):
-                yield Person(name=name)
+                yield name, Person(name=name)
         case list():
             for item in value:
                 yield from _people(item)
-        case {"name": str(name), **more}:
+        case {"name": str(text), **more}:
             page = more.get("url") or more.get("uri") or more.get("link")
             uri = weburl.absolute(page) if isinstance(page, str) else None
-            for text in _names(name):
-                yield Person(name=text, uri=uri)
+            for name in _names(text):
+                yield name, Person(name=name, uri=uri)
 
 
 def _names(text: str) -> Iterator[str]:
-    """Yield the names in an author's text; an e-mail address is nobody's business but theirs."""
+    """Yield the names in an author's text, without e-mail addresses."""
     text = xmltext.line(text, _LONGEST_LINE)
     parts = text.split(",") if _MAIL_IN_BRACKETS.search(text) else [text]
     for part in parts:
-        name = _BRACKETS.sub(lambda found: "" if "@" in found[1] else found[0], part)
+        name = _BRACKETS.sub(lambda match: "" if "@" in match[1] else match[0], part)
         if mail := _MAIL_WITH_NAME.fullmatch(name.strip()):
             name = mail["name"]
         elif (mail := _MAIL.fullmatch(name.strip())) and "." in mail["host"][1:-1]:

@@ -1,8 +1,8 @@
 """Front matter that YAML refuses, read field by field as its author meant it.
 
-Crawlers write titles with colons and quotes in them without quoting them, and indent with tabs. A
-field is a line that begins with a name and a colon, and what is indented below it. Each field is
-given to YAML alone; what YAML still refuses is taken as the text that stands there.
+Crawlers indent with tabs and do not quote titles with colons or quotes in them. A field is a line
+that begins with a name and a colon, with the indented lines below it. YAML reads each field alone;
+a field that it still refuses is taken as plain text.
 """
 
 import re
@@ -10,41 +10,40 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from feedsvc import xmltext
+from feedsvc.articles.tables import Value
 
 _FIELD = re.compile(
     r"^\ufeff?([^\s:：#'\"\[\]{}&*!|>%@`,-][^:：\n]{0,60}?)[ \t]*(?::(?:[ \t]+|$)|：[ \t]*)"
 )
 _ITEM = re.compile(r"^\s*-[ \t]+(.*)$")
-
-
 # Two quoted parts within a pair of quotes, by the quote.
 _TWO_PARTS = {quote: re.compile(rf"{quote}\s[^{quote}]*\s{quote}") for quote in "'\""}
 
 
 @dataclass(slots=True, kw_only=True)
 class Group:
-    """The lines of one field, its name, and the number of the first."""
+    """The lines of one field, its name, and the number of its first line."""
 
     name: str
     line: int
     lines: list[str] = field(default_factory=list)
 
-    def as_text(self) -> str | list[str]:
-        """Return what stands there without asking YAML: a text, or a list of texts."""
+    def as_text(self) -> Value:
+        """Return the value as it is written: a text, or a list of texts."""
         first = _FIELD.sub("", self.lines[0], count=1).strip()
-        rest = [one for one in self.lines[1:] if one.strip() and not one.lstrip().startswith("#")]
-        items = [found[1] for line in rest if (found := _ITEM.match(line))]
+        rest = [line for line in self.lines[1:] if not _is_blank(line)]
+        items = [item[1] for line in rest if (item := _ITEM.match(line))]
         if not first and items and len(items) == len(rest):
             return [unquoted(item) for item in items]
         text = " ".join([first, *(line.strip() for line in rest)]).strip()
-        # A list that was never closed; a title may well begin with a bracket, and closes it.
+        # A list that is not closed; a title that begins with a bracket closes it.
         return text[1:] if text.startswith("[") and "]" not in text else unquoted(text)
 
 
 def groups(matter: str, first_line: int) -> Iterator[Group]:
-    """Yield the fields of `matter`, illegal characters dropped and tabs made spaces.
+    """Yield the fields of `matter`, without illegal characters and with spaces for tabs.
 
-    Lines that belong to no field are yielded with an empty name.
+    A line that belongs to no field is yielded with an empty name.
     """
     current: Group | None = None
     # Not `splitlines`, which also splits where no editor does (U+2028, form feed).
@@ -52,29 +51,27 @@ def groups(matter: str, first_line: int) -> Iterator[Group]:
         line = written.rstrip("\r")
         if current is None and line.strip()[:1] not in {"", "#", "-"}:
             line = line.lstrip()
-        blank = not line.strip() or line.lstrip().startswith("#")
-        indented = blank or (line[:1] in {" ", "\t", "-"} and not line.startswith("---"))
-        if current is None and indented and not blank:
-            indented = False
-        found = None if indented else _FIELD.match(line)
-        if found:
-            if current:
-                yield current
-            current = Group(name=found[1], line=number, lines=[line])
-        elif indented:
+        if _is_blank(line) or (current and line[0] in " \t-" and not line.startswith("---")):
             if current:
                 current.lines.append(_spaces(line))
-        else:
-            if current:
-                yield current
+            continue
+        if current:
+            yield current
             current = None
+        if name := _FIELD.match(line):
+            current = Group(name=name[1], line=number, lines=[line])
+        else:
             yield Group(name="", line=number, lines=[line])
     if current:
         yield current
 
 
+def _is_blank(line: str) -> bool:
+    return line.strip()[:1] in {"", "#"}
+
+
 def unquoted(text: str) -> str:
-    """Take off the quotes around a text, whatever stands between them.
+    """Remove the quotes around a text.
 
     >>> unquoted("'It's'"), unquoted('"a" and "b"'), unquoted("'it''s'")
     ("It's", '"a" and "b"', "it's")
@@ -82,7 +79,7 @@ def unquoted(text: str) -> str:
     quote = text[:1]
     if len(text) >= 2 and quote in {"'", '"'} and text.endswith(quote):
         inner = text[1:-1]
-        # Two quoted parts, or quotes within quotes: only the latter lose the outer pair.
+        # Of two quoted parts, the first and the last quote are no pair.
         if _TWO_PARTS[quote].search(inner):
             return text
         if quote == "'":

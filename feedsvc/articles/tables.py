@@ -1,4 +1,4 @@
-"""Front matter in TOML and JSON, brought into the shape that YAML's has. Pure."""
+"""Front matter in TOML and JSON, with the same values as front matter in YAML. Pure."""
 
 import json
 import re
@@ -14,16 +14,16 @@ Value = str | datetime | None | list["Value"] | dict[str, "Value"]
 
 MAX_DEPTH = 20
 _TOO_MUCH = "it nests too deeply, or holds too long a number"
-# Possessive throughout: 60,000 spaces before an empty key must not be tried in every split.
+# Possessive, so that 60,000 spaces before an empty key do not take time in the square.
 _KEY = re.compile(r"[\s{,\[]*+[\"']?+([^\"'=:\].]{1,100}+)[\"']?+\s*+(?:[=:\].]|$)")
-# What tomllib says ends so; before that it may repeat what stands in the file.
+# The end of a message of tomllib; text of the file may stand before it.
 _TOML_LINE = re.compile(r"\(at line (\d{1,7}), column \d{1,7}\)\Z")
 _LAST_COMMA = re.compile(r",\s*}$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One front matter value and the line of the file on which it stands."""
+    """A front matter value and its line in the file."""
 
     value: Value
     line: int
@@ -32,16 +32,16 @@ class Field:
 def toml(matter: str, first_line: int) -> dict[str, Field]:
     """Return the fields of a TOML document. Raises ArticleError."""
     for number, line in enumerate(matter.split("\n"), start=first_line):
-        if line.partition("=")[0].count(".") > MAX_DEPTH * 5:  # slow to read, and of no use
+        if line.partition("=")[0].count(".") > MAX_DEPTH * 5:  # tomllib is slow at these
             raise too_deep(number)
     try:
         table = tomllib.loads(matter.replace("\r\n", "\n"))
-    except (ValueError, RecursionError) as error:  # ValueError: also of numbers without end
-        found = _TOML_LINE.search(str(error))
+    except (ValueError, RecursionError) as error:  # ValueError also for very long numbers
+        place = _TOML_LINE.search(str(error))
         raise ArticleError(
             f"the front matter is not TOML: {error}",
             cure='write it as `name = "value"` lines',
-            line=first_line + int(found[1]) - 1 if found else first_line,
+            line=first_line + int(place[1]) - 1 if place else first_line,
         ) from error
     return located(table, matter, first_line)
 
@@ -51,41 +51,36 @@ def json_object(matter: str, first_line: int) -> dict[str, Field]:
     try:
         table = json.loads(_LAST_COMMA.sub("}", matter))
     except (ValueError, RecursionError) as error:
-        line = getattr(error, "lineno", 1)
         raise ArticleError(
             f"the front matter is not JSON: {getattr(error, 'msg', None) or _TOO_MUCH}",
             cure='write it as `"name": "value",` lines',
-            line=first_line + line - 1,
+            line=first_line + getattr(error, "lineno", 1) - 1,
         ) from error
     return located(table, matter, first_line)
 
 
 def located(table: Mapping[str, Any], text: str, first_line: int) -> dict[str, Field]:
-    """Find the line of each key of a table that TOML or JSON read without lines."""
-    places: dict[str, int] = {}
-    for number, line in enumerate(text.split("\n")):
-        if found := _KEY.match(line):
-            places.setdefault(found[1].strip(), number)
+    """Return the fields of a table of TOML or JSON, each with the line of its key in `text`."""
+    lines: dict[str, int] = {}
+    for number, line in enumerate(text.split("\n"), start=first_line):
+        if key := _KEY.match(line):
+            lines.setdefault(key[1].strip(), number)
     fields: dict[str, Field] = {}
-    for key, value in table.items():
-        at = places.get(key.strip(), 0)
-        fields[key.strip().lower()] = Field(
-            value=_plain(value, MAX_DEPTH, first_line + at), line=first_line + at
-        )
+    for name, value in table.items():
+        number = lines.get(name.strip(), first_line)
+        fields[name.strip().lower()] = Field(value=_plain(value, MAX_DEPTH, number), line=number)
     return fields
 
 
 def too_deep(line: int) -> ArticleError:
-    """Return the error of front matter that nests too deeply."""
+    """Return the error for front matter that nests too deeply."""
     return ArticleError("the front matter nests too deeply", cure="write plain values", line=line)
 
 
 def _plain(value: object, depth: int, line: int) -> Value:
-    """Bring what TOML or JSON read into the shape that YAML has here."""
+    """Return a value of TOML or JSON as the same value written in YAML is read."""
     if depth == 0:
-        raise ArticleError(
-            "the front matter nests too deeply", cure="write plain values", line=line
-        )
+        raise too_deep(line)
     match value:
         case bool():
             return "true" if value else "false"

@@ -1,7 +1,7 @@
-"""The configuration: the shape of config.yaml as frozen values, each key with its default.
+"""The configuration: config.yaml as frozen dataclasses, each key with its default.
 
-All mistakes are found at once, each with its line and path (`ConfigError.mistakes`). Settings are
-read here and nowhere else; only `load` touches the disk.
+All mistakes are found at once, each with its line and path (`ConfigError.mistakes`). Only `find`
+and `load` read files.
 """
 
 import re
@@ -16,23 +16,22 @@ from feedsvc import xmltext
 from feedsvc.config import cleaning, document
 from feedsvc.config.reader import Reader
 from feedsvc.errors import ConfigError, Mistake
-from feedsvc.model import Category, Cleaning
+from feedsvc.model import Category, Cleaning, Links
 
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/)([^?]+)(\?.*)?")
 
 __all__ = ["Articles", "Config", "Feeds", "ImageProxy", "Site", "State", "find", "load", "parse"]
 
 EntryContent = Literal["full", "summary"]
-Links = Literal["inside", "anywhere", "never"]
 Future = Literal["hold", "publish"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """`site:` what this publication is called and where it lives.
+    """`site:` the publication's name and address.
 
-    `language` is "" where it is to be guessed from the articles. `icon` is an address, a file, or
-    None for our own.
+    `language` is "" if it is guessed from the articles. `icon` is an address, a file, or None for
+    the icon of feedsvc.
     """
 
     id: str = "feedsvc"
@@ -45,7 +44,7 @@ class Site:
 
     @property
     def icon_address(self) -> str:
-        """The address at which readers find the icon; ours, unless it is somebody else's."""
+        """The address from which readers get the icon."""
         if isinstance(self.icon, str):
             return self.icon
         return f"{self.base_url}/icon{self.icon.suffix.lower() if self.icon else '.png'}"
@@ -53,10 +52,10 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Articles:
-    """`articles:` where the files are; `rescan` is a period or a cron expression.
+    """`articles:` the directory of files; `rescan` is a period or a cron expression.
 
-    A file younger than `settle` may still be being written; a new one without content waits until
-    it is as old as `settle_empty`.
+    A file younger than `settle` may not be complete. A new file without content waits until it is
+    as old as `settle_empty`.
     """
 
     directory: Path = Path("seeds")
@@ -72,7 +71,7 @@ class Articles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feeds:
-    """`feeds:` what every feed has in common."""
+    """`feeds:` the settings of all feeds."""
 
     limit: int = 50
     content: EntryContent = "full"
@@ -84,20 +83,20 @@ class Feeds:
 class ImageProxy:
     """`image_proxy:` our own proxy, for images whose route in `content.images` is `proxy`.
 
-    `referers` are pairs of a host pattern such as `*.sinaimg.cn` and the Referer to send to such
-    hosts, an absolute address; the first that fits counts, and where none does none is sent.
+    `referers` pairs host patterns such as `*.sinaimg.cn` with the Referer sent to these hosts, an
+    absolute address. The first match counts; without a match no Referer is sent.
     """
 
     directory: Path = Path("state/images")
     cache_bytes: int = 500 * 1024 * 1024
     max_bytes: int = 20 * 1024 * 1024
-    timeout: timedelta = timedelta(seconds=20)  # for one image, until its last byte
+    timeout: timedelta = timedelta(seconds=20)  # for all of an image
     referers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """`state:` where feedsvc keeps what it knows."""
+    """`state:` the database of feedsvc."""
 
     url: str = "sqlite:///state/feedsvc.db"
 
@@ -116,9 +115,9 @@ class Config:
 
 
 def find(chosen: Path | None, environ: Mapping[str, str]) -> Config:
-    """Read the file `chosen`, else the one that FEEDSVC_CONFIG names, else ./config.yaml.
+    """Read the file `chosen`, else the file in FEEDSVC_CONFIG, else ./config.yaml.
 
-    Where there is none of them, the defaults apply, with paths relative to the current folder.
+    Without any of them the defaults apply, with paths relative to the current folder.
     """
     if chosen is None and environ.get("FEEDSVC_CONFIG"):
         chosen = Path(environ["FEEDSVC_CONFIG"])
@@ -154,7 +153,7 @@ def parse(
     file: str | None = None,
     folder: Path = Path(),
 ) -> Config:
-    """Make a Config of a plain mapping. Raises ConfigError with every mistake in it.
+    """Return the Config that a plain mapping describes. Raises ConfigError with every mistake.
 
     `lines` maps paths such as `("categories", 2, "terms")` to lines of `file`.
     """
@@ -169,7 +168,7 @@ def parse(
             description=site.line("description", default.site.description, empty=True),
             base_url=site.base_url("base_url", default.site.base_url),
             language=site.language("language", default.site.language),
-            timezone=site.timezone("timezone", default.site.timezone),
+            timezone=site.zone("timezone") or default.site.timezone,
             icon=site.icon("icon", folder),
         ),
         articles=Articles(
@@ -193,7 +192,7 @@ def parse(
             max_age=feeds.duration("max_age", default.feeds.max_age, most=timedelta(days=365)),
             auto_categories=feeds.flag("auto_categories", default.feeds.auto_categories),
         ),
-        content=Cleaning(**cleaning.named(content)),
+        content=Cleaning(**cleaning.overrides(content)),
         categories=_categories(top),
         image_proxy=_image_proxy(top.section("image_proxy"), folder),
         state=State(url=_state_url(state.line("url", default.state.url), folder)),
@@ -204,18 +203,18 @@ def parse(
 
 def _categories(top: Reader) -> tuple[Category, ...]:
     categories: list[Category] = []
-    for one in top.items("categories"):
-        slug = one.slug("slug", taken=[category.slug for category in categories])
+    for section in top.items("categories"):
+        slug = section.slug("slug", taken=[category.slug for category in categories])
         categories.append(
             Category(
                 slug=slug,
-                title=one.line("title", slug),
-                description=one.line("description", "", empty=True),
-                terms=tuple(map(xmltext.line, one.lines("terms", ()))),
-                title_matches=one.pattern("title_matches"),
-                exclude_terms=tuple(map(xmltext.line, one.lines("exclude_terms", ()))),
-                timezone=one.zone("timezone"),
-                cleaning=tuple(cleaning.named(one.section("content")).items()),
+                title=section.line("title", slug),
+                description=section.line("description", "", empty=True),
+                terms=tuple(map(xmltext.line, section.lines("terms", ()))),
+                title_matches=section.pattern("title_matches"),
+                exclude_terms=tuple(map(xmltext.line, section.lines("exclude_terms", ()))),
+                timezone=section.zone("timezone"),
+                cleaning=tuple(cleaning.overrides(section.section("content")).items()),
             )
         )
     return tuple(categories)
@@ -224,10 +223,10 @@ def _categories(top: Reader) -> tuple[Category, ...]:
 def _image_proxy(section: Reader, folder: Path) -> ImageProxy:
     default = ImageProxy()
     referers: list[tuple[str, str]] = []
-    for one in section.items("referers"):
-        hosts, referer = one.lines("hosts", ()), one.base_url("referer", "")
-        if not hosts or not one.names("referer"):
-            one.refuse((), "expected hosts: [names or patterns] and referer: an address")
+    for pair in section.items("referers"):
+        hosts, referer = pair.lines("hosts", ()), pair.base_url("referer", "")
+        if not hosts or not pair.names("referer"):
+            pair.refuse((), "expected hosts: [names or patterns] and referer: an address")
         referers += [(host, f"{referer}/") for host in hosts if referer]
     return ImageProxy(
         directory=folder / section.line("directory", str(default.directory)),
@@ -240,7 +239,7 @@ def _image_proxy(section: Reader, folder: Path) -> ImageProxy:
 
 def _state_url(url: str, folder: Path) -> str:
     """Make the path of a SQLite file relative to the configuration's folder."""
-    found = _SQLITE.fullmatch(url)
-    if found is None or found[2] == ":memory:":
+    parts = _SQLITE.fullmatch(url)
+    if parts is None or parts[2] == ":memory:":
         return url
-    return f"{found[1]}{(folder / found[2]).absolute()}{found[3] or ''}"
+    return f"{parts[1]}{(folder / parts[2]).absolute()}{parts[3] or ''}"

@@ -9,10 +9,10 @@ from feedsvc.model import Cleaning, ImageRoute, ReferrerPolicy
 _CONVERSIONS = ("s2t", "t2s", "s2tw", "tw2s", "s2twp", "tw2sp", "s2hk", "hk2s")
 
 
-def named(section: Reader) -> dict[str, Any]:
-    """Return the fields of Cleaning that a section names, read and checked."""
+def overrides(section: Reader) -> dict[str, Any]:
+    """Return the fields of Cleaning that a section sets."""
     default = Cleaning()
-    found: dict[str, Any] = {
+    values: dict[str, Any] = {
         "referrerpolicy": section.choice(
             "referrerpolicy", default.referrerpolicy, get_args(ReferrerPolicy)
         ),
@@ -34,7 +34,7 @@ def named(section: Reader) -> dict[str, Any]:
             for name in ("lazy_images", "anchors", "math", "styles", "tidy_text", "hexo")
         },
     }
-    return {name: value for name, value in found.items() if section.names(name)}
+    return {name: value for name, value in values.items() if section.names(name)}
 
 
 def _conversion(section: Reader) -> str | None:
@@ -45,48 +45,47 @@ def _conversion(section: Reader) -> str | None:
 
 
 def _selectors(section: Reader, key: str) -> tuple[str, ...]:
-    found = section.lines(key, ())
-    for number, selector in enumerate(found):
+    selectors = section.lines(key, ())
+    for number, selector in enumerate(selectors):
         if mistake := html5.mistake_in(selector):
             section.refuse((key, number), f"{selector} is no CSS selector: {mistake}")
-    return found
+    return selectors
 
 
 def _replacements(section: Reader) -> tuple[tuple[str, str], ...]:
-    found = []
-    for one in section.items("replace"):
-        pattern, replacement = one.text("pattern", ""), one.text("with", "")
+    replacements = []
+    for item in section.items("replace"):
+        pattern, replacement = item.text("pattern", ""), item.text("with", "")
         if not pattern:
-            one.refuse(("pattern",), "is missing: the regular expression to replace")
+            item.refuse(("pattern",), "is missing: the regular expression to replace")
         elif mistake := patterns.mistake_in(pattern, replacement):
-            one.refuse(("pattern",), f"is no regular expression (RE2): {mistake}")
-        found.append((pattern, replacement))
-    return tuple(found)
+            item.refuse(("pattern",), f"is no regular expression (RE2): {mistake}")
+        replacements.append((pattern, replacement))
+    return tuple(replacements)
 
 
 def _routes(section: Reader) -> tuple[ImageRoute, ...]:
-    found = []
-    for one in section.items("images"):
-        hosts = one.lines("hosts", ())
+    routes = []
+    for item in section.items("images"):
+        hosts = item.lines("hosts", ())
         if not hosts:
-            one.refuse(("hosts",), "is missing: a list of hosts, such as ['*.example.org']")
-        via = one.line("via", "direct")
+            item.refuse(("hosts",), "is missing: a list of hosts, such as ['*.example.org']")
+        via = item.line("via", "direct")
         if via not in {"direct", "proxy"} and not _is_template(via):
-            one.refuse(
+            item.refuse(
                 ("via",),
                 "expected direct, proxy, or an address with {url} or {url_encoded} in it,"
                 f" got {via}",
             )
-        found.append(ImageRoute(hosts=hosts, via=via))
-    return tuple(found)
+        routes.append(ImageRoute(hosts=hosts, via=via))
+    return tuple(routes)
 
 
 def _is_template(via: str) -> bool:
-    before = via.partition("{url")[0]
-    parts = weburl.split(before)
+    parts = weburl.split(via.partition("{url")[0])
     return (
-        before.startswith(("http://", "https://"))
-        and parts is not None
-        and bool(parts.netloc)
+        parts is not None
+        and via.startswith(("http://", "https://"))
+        and parts.netloc != ""
         and ("{url}" in via or "{url_encoded}" in via)
     )

@@ -1,4 +1,4 @@
-"""YAML text to plain values, and the line on which each stands. Pure."""
+"""YAML text to plain values and the line of each. Pure."""
 
 from typing import Any
 
@@ -7,15 +7,15 @@ import yaml
 from feedsvc.errors import ConfigError, Mistake
 
 Path = tuple[str | int, ...]
-"""Where a value stands: ("categories", 2, "terms")."""
+"""The keys that lead to a value: ("categories", 2, "terms")."""
 
 _MAX_DEPTH = 20
 
 
 def read(text: str, file: str) -> tuple[dict[str, Any], dict[Path, int]]:
-    """Return the mapping that `text` holds, and the line of each path in it.
+    """Return the mapping in `text` and the line of each path in it.
 
-    Raises ConfigError when it is no YAML, no mapping, or names a key twice.
+    Raises ConfigError if it is no YAML or no mapping, or if a key stands twice.
     """
     try:
         loader = yaml.SafeLoader(text)
@@ -38,14 +38,14 @@ def read(text: str, file: str) -> tuple[dict[str, Any], dict[Path, int]]:
             mistakes.append(_mistake(file, node, "nested too deeply"))
             return None
         if isinstance(node, yaml.MappingNode):
-            found: dict[str, Any] = {}
+            mapping: dict[str, Any] = {}
             for key_node, value_node in node.value:
                 key = str(key_node.value)
-                if key in found:
+                if key in mapping:
                     mistakes.append(_mistake(file, key_node, f"`{key}` stands here a second time"))
                 lines[(*path, key)] = key_node.start_mark.line + 1
-                found[key] = value(value_node, (*path, key))
-            return found
+                mapping[key] = value(value_node, (*path, key))
+            return mapping
         if isinstance(node, yaml.SequenceNode):
             return [value(item, (*path, n)) for n, item in enumerate(node.value)]
         try:
@@ -56,10 +56,10 @@ def read(text: str, file: str) -> tuple[dict[str, Any], dict[Path, int]]:
 
     if not isinstance(root, yaml.MappingNode):
         raise ConfigError((_mistake(file, root, "expected `name:` lines at the top"),))
-    mapping = value(root, ())
+    values = value(root, ())
     if mistakes:
         raise ConfigError(tuple(mistakes))
-    return mapping, lines
+    return values, lines
 
 
 def _mistake(file: str, node: yaml.Node, reason: str) -> Mistake:

@@ -1,7 +1,7 @@
-"""Reads typed values out of a mapping and collects every mistake on the way. Pure.
+"""Reads typed values from a mapping and collects all mistakes. Pure.
 
-A schema library would do, but it would say things in its own words and without line numbers, and
-cost every process its import; what an operator reads here is the point.
+A schema library knows no line numbers, its messages are not for operators, and every process would
+import it.
 """
 
 import pathlib
@@ -19,21 +19,25 @@ from feedsvc.slugs import FORMAT_SUFFIX, SLUG
 
 T = TypeVar("T")
 
+_KINDS = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    dict: "a mapping",
+}
+
 _DURATION = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?")
 _CRON = re.compile(r"[\w*/,#-]+(?:\s+[\w*/,#-]+){4}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 
 
 class Reader:
-    """One mapping of the configuration: the keys asked for are the keys that exist."""
+    """Reads one mapping of the configuration; keys that are never read are unknown keys."""
 
     def __init__(
-        self,
-        mapping: Any,
-        *,
-        lines: Mapping[Path, int],
-        file: str | None,
-        path: Path = (),
+        self, mapping: Any, *, lines: Mapping[Path, int], file: str | None, path: Path = ()
     ) -> None:
         self._lines = lines
         self._file = file
@@ -45,13 +49,13 @@ class Reader:
         if isinstance(mapping, Mapping):
             self._mapping = mapping
         elif mapping is not None:  # None is a section whose keys are all commented out
-            self._say(path, f"expected `name: value` lines, got {_kind(mapping)}")
+            self.refuse((), f"expected `name: value` lines, got {_kind(mapping)}")
 
     def finish(self) -> None:
-        """Raise ConfigError if anything was wrong, here or in a section, in the file's order."""
-        found = sorted(self.mistakes(), key=lambda one: one[0])
-        if found:
-            raise ConfigError(tuple(mistake for _, mistake in found))
+        """Raise ConfigError with the mistakes of all sections, in the file's order, if any."""
+        numbered = sorted(self.mistakes(), key=lambda pair: pair[0])
+        if numbered:
+            raise ConfigError(tuple(mistake for _, mistake in numbered))
 
     def section(self, key: str) -> "Reader":
         """Return the reader of the mapping under `key`."""
@@ -61,7 +65,7 @@ class Reader:
         """Yield a reader for each mapping of the list under `key`."""
         value = self._get(key)
         if value is not None and not isinstance(value, list):
-            self._say((*self._path, key), f"expected a list, got {_kind(value)}")
+            self.refuse((key,), f"expected a list, got {_kind(value)}")
             return
         for n, item in enumerate(value or ()):
             yield self._child(item, (*self._path, key, n))
@@ -84,23 +88,29 @@ class Reader:
         if not isinstance(value, list):
             return self._wrong(key, f"expected a list of text, got {_kind(value)}", default)
         for n, item in enumerate(value):
-            if not isinstance(item, str) or not item.strip():
-                kind = _kind(item) if not isinstance(item, str) else "none"
-                self._say((*self._path, key, n), f"expected text, got {kind}")
+            if not isinstance(item, str):
+                self.refuse((key, n), f"expected text, got {_kind(item)}")
+            elif not item.strip():
+                self.refuse((key, n), "expected text, got none")
         return tuple(item for item in value if isinstance(item, str))
 
     def text(self, key: str, default: str) -> str:
-        """Return text as it stands, of any number of lines."""
+        """Return text of any number of lines, unchanged."""
         value = self._typed(key, str, "text")
         return default if value is None else xmltext.legal(value)
 
     def names(self, key: str) -> bool:
-        """Tell whether the section says anything about `key`."""
+        """Tell whether the section has a value for `key`."""
         return self._mapping.get(key) is not None
 
     def refuse(self, path: Path, reason: str) -> None:
-        """Note a mistake at a path inside of this section."""
-        self._say((*self._path, *path), reason)
+        """Note a mistake at a path inside this section."""
+        path = (*self._path, *path)
+        ancestors = (path[:end] for end in range(len(path), -1, -1))
+        line = next((self._lines[p] for p in ancestors if p in self._lines), 0)
+        where = f"{self._file}:{line}" if self._file and line else self._file or ""
+        dotted = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).lstrip(".")
+        self._mistakes.append((line, Mistake(where=where, path=dotted, reason=reason)))
 
     def flag(self, key: str, default: bool) -> bool:
         """Return true or false."""
@@ -155,7 +165,7 @@ class Reader:
         )
 
     def base_url(self, key: str, default: str) -> str:
-        """Return an http(s) address, without a slash at its end."""
+        """Return an http(s) address without a slash at its end."""
         value = self._typed(key, str, "an address")
         if value is None:
             return default
@@ -168,7 +178,7 @@ class Reader:
         return address.rstrip("/")
 
     def icon(self, key: str, folder: pathlib.Path) -> str | pathlib.Path | None:
-        """Return an http(s) address, or an image file relative to `folder`; None if not named."""
+        """Return an http(s) address, an image file relative to `folder`, or None."""
         value = self._typed(key, str, "an address or a file")
         if value is None:
             return None
@@ -187,12 +197,8 @@ class Reader:
             return value or default
         return self._wrong(key, f"expected a language tag such as zh-CN, got {value}", default)
 
-    def timezone(self, key: str, default: ZoneInfo) -> ZoneInfo:
-        """Return a time zone by its name."""
-        return self.zone(key) or default
-
     def zone(self, key: str) -> ZoneInfo | None:
-        """Return a time zone by its name, None where none is given."""
+        """Return a time zone by its name, or None."""
         value = self._typed(key, str, "a time zone such as Asia/Shanghai")
         if value is None:
             return None
@@ -214,11 +220,11 @@ class Reader:
         return value
 
     def slug(self, key: str, taken: Iterable[str]) -> str:
-        """Return the name of a feed in addresses, unlike the others."""
+        """Return the name of a feed in addresses; it must not be in `taken`."""
         value = self._typed(key, str, "text")
         if value is None:
             if self._get(key) is None:
-                self._say((*self._path, key), "is missing: the feed's name in its address")
+                self.refuse((key,), "is missing: the feed's name in its address")
             return ""
         slug = xmltext.line(value)
         if not SLUG.fullmatch(slug) or FORMAT_SUFFIX.search(slug):
@@ -247,62 +253,33 @@ class Reader:
         return self._wrong(key, f"expected {words}, got {_kind(value)}", None)
 
     def _wrong(self, key: str, reason: str, default: T) -> T:
-        self._say((*self._path, key), reason)
+        self.refuse((key,), reason)
         return default
 
-    def _say(self, path: Path, reason: str) -> None:
-        line = next((self._lines[p] for p in _ancestors(path) if p in self._lines), 0)
-        where = f"{self._file}:{line}" if self._file and line else self._file or ""
-        dotted = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).lstrip(".")
-        self._mistakes.append((line, Mistake(where=where, path=dotted, reason=reason)))
-
     def mistakes(self) -> Iterator[tuple[int, Mistake]]:
-        """Yield what is wrong here and in all sections, each with its line."""
+        """Yield the mistakes of this section and those below it, each with its line."""
         for key in self._mapping:
             if key not in self._asked:
                 close = get_close_matches(str(key), self._asked, n=1)
-                hint = f"; did you mean {close[0]}?" if close else ""
-                known = f" (known: {', '.join(sorted(self._asked))})" if not close else ""
-                self._say((*self._path, str(key)), f"unknown key{hint}{known}")
+                known = f" (known: {', '.join(sorted(self._asked))})"
+                hint = f"; did you mean {close[0]}?" if close else known
+                self.refuse((str(key),), f"unknown key{hint}")
         yield from self._mistakes
         for child in self._children:
             yield from child.mistakes()
 
 
-def _ancestors(path: Path) -> Iterator[Path]:
-    for end in range(len(path), -1, -1):
-        yield path[:end]
-
-
 def _duration(value: Any) -> timedelta | None:
-    found = _DURATION.fullmatch(value.replace(" ", "")) if isinstance(value, str) else None
-    if found is None or not any(found.groups()):
+    parts = _DURATION.fullmatch(value.replace(" ", "")) if isinstance(value, str) else None
+    if parts is None or not any(parts.groups()):
         return None
-    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    days, hours, minutes, seconds = (int(part or 0) for part in parts.groups())
     return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
 
 
 def _kind(value: Any) -> str:
-    match value:
-        case bool():
-            return "true or false"
-        case int() | float():
-            return "a number"
-        case str():
-            return "text"
-        case list():
-            return "a list"
-        case Mapping():
-            return "a mapping"
-        case _:
-            return f"a {type(value).__name__}"
+    return _KINDS.get(type(value)) or f"a {type(value).__name__}"
 
 
 def _shown(value: Any) -> str:
-    return (
-        value
-        if isinstance(value, str)
-        else _kind(value)
-        if not isinstance(value, int)
-        else str(value)
-    )
+    return str(value) if isinstance(value, str | int) else _kind(value)

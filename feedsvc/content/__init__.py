@@ -1,10 +1,9 @@
 """Content: an article's raw body in, HTML that is safe to show out.
 
-    body ── markdown ──► HTML ── rules, tidy ──► repaired HTML ── sanitize ──► SafeHTML
+    body ── markdown ──► tree ── rules, tidy ──► repaired HTML ── sanitize ──► SafeHTML
                                       └────────► summary
 
-Not inside: I/O, the clock, which article to clean. `sanitize` is the last gate: nothing edits the
-HTML after it.
+Pure: no I/O, no clock. `sanitize` is the last gate: nothing edits the HTML after it.
 """
 
 from collections import Counter
@@ -13,7 +12,8 @@ from html import escape, unescape
 from typing import Any
 
 from feedsvc import chinese, html5, xmltext
-from feedsvc.content import addresses, markdown, rules, text
+from feedsvc.content import markdown, text
+from feedsvc.content.addresses import image
 from feedsvc.content.cost import seconds
 from feedsvc.content.media import depends_on_folder, is_relative, playable
 from feedsvc.content.policy import Policy
@@ -36,22 +36,20 @@ __all__ = [
 ]
 
 POLICY = "6"
-"""Changes whenever the same body comes to be cleaned into other HTML."""
+"""Raise it when the same body is cleaned to different HTML than before."""
 
-image = addresses.image
-
-_ROUNDS = 5  # what is unwrapped may leave elements where no parser would put them
-# What an operator's rule has done to the text once, it must not do again.
+_ROUNDS = 5  # unwrapping may leave elements where no parser would put them
+# Settings that change the text: they apply in the first round only.
 _ONCE: dict[str, Any] = {"replace": (), "convert": None, "first_heading": "keep"}
-_LONGEST_SUMMARY = 2000  # characters, where the author says where it ends
+_LONGEST_SUMMARY = 2000  # characters, where the author marked its end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cleaned:
     """A body made safe, and its beginning as plain text.
 
-    `removed` pairs what was taken away, and why, with how many there were. `formatted` is False
-    where nothing but the text could be made safe.
+    `removed` pairs the kind and reason of a removal with how often it happened. `formatted` is
+    False when only the text of the body could be made safe.
     """
 
     html: SafeHTML
@@ -63,8 +61,8 @@ class Cleaned:
 def clean(body: str, markup: Markup, policy: Policy) -> Cleaned:
     """Make a raw article body safe to show.
 
-    Everything that can run, load or style goes, with its text; what is left is complete, with
-    absolute addresses. Takes time and memory linear in the size of `body`.
+    Elements that run, load or style anything are removed with their text. Addresses become
+    absolute. Takes time and memory linear in the size of `body`.
     """
     removed: Counter[str] = Counter()
     html, summary = _tidied(body, markup, policy, removed)
@@ -75,9 +73,16 @@ def clean(body: str, markup: Markup, policy: Policy) -> Cleaned:
 
 
 def _tidied(body: str, markup: Markup, policy: Policy, removed: Counter[str]) -> tuple[str, str]:
-    """Return the repaired HTML, still to be sanitised, and the summary."""
-    tree = html5.parse(markdown.to_html(xmltext.legal(body), markup))
-    rules.apply(tree, policy.cleaning, removed)
+    """Apply the operator's rules and tidy; return the HTML, not yet sanitised, and the summary."""
+    tree = markdown.parse(xmltext.legal(body), markup)
+    for selector in policy.cleaning.remove:
+        for node in tree.select(selector):
+            node.decompose()
+            removed[f"{selector}: a rule removes it"] += 1
+    for selector in policy.cleaning.unwrap:
+        for node in tree.select(selector):
+            node.unwrap()
+            removed[f"{selector}: a rule unwraps it; its content stays"] += 1
     tidier = Tidier(policy, removed)
     tidier.write(tree)
     summary = _summary(tidier, policy.cleaning.summary_length)
@@ -86,13 +91,11 @@ def _tidied(body: str, markup: Markup, policy: Policy, removed: Counter[str]) ->
 
 
 def instead(link: str, summary: str) -> SafeHTML:
-    """Return what stands for a body that cannot be cleaned: its summary, and where to read it."""
-    shown = f"<p>{escape(summary)}</p>" if summary else ""
-    return sanitize(
-        html5.parse(
-            f'{shown}<p><a href="{escape(link)}" rel="noopener noreferrer">{escape(link)}</a></p>'
-        )
-    )
+    """Return a summary and a link to the article, for a body that cannot be cleaned."""
+    paragraph = f"<p>{escape(summary)}</p>" if summary else ""
+    link = escape(link)
+    html = f'{paragraph}<p><a href="{link}" rel="noopener noreferrer">{link}</a></p>'
+    return sanitize(html5.parse(html))
 
 
 def converted(plain: str, policy: Policy) -> str:
@@ -102,24 +105,22 @@ def converted(plain: str, policy: Policy) -> str:
 
 
 def _safe(html: str, policy: Policy) -> tuple[SafeHTML, bool]:
-    """Sanitise tidied HTML, in a form that every parser reads as it is meant.
+    """Sanitise tidied HTML; return it, and whether it keeps its formatting.
 
-    Return whether that form has its formatting: where none is found, the text alone is left.
-
-    HTML that changes its meaning when it is written and read again is what mutation attacks are
-    made of, and would make cleaning twice another thing than cleaning once.
+    HTML that changes when it is parsed and written again allows mutation attacks, and cleaning it
+    twice would give another result than cleaning it once. So it is tidied until it is stable; if
+    it is not after some rounds, only its text is kept.
     """
-    done = replace(policy, cleaning=replace(policy.cleaning, **_ONCE))
+    later = replace(policy, cleaning=replace(policy.cleaning, **_ONCE))
     for _ in range(_ROUNDS):
-        # Character references may have brought back what is not legal.
-        legal = xmltext.legal(html)
-        tree = html5.parse(legal)
+        # Decoded character references may be illegal characters.
+        tree = html5.parse(xmltext.legal(html))
         if tree.inner_html == html:
             safe = sanitize(tree)
             if safe.replace("\u00a0", "&nbsp;") == html:
                 return safe, True
             tree = html5.parse(safe)
-        tidier = Tidier(done, Counter())
+        tidier = Tidier(later, Counter())
         tidier.write(tree)
         html = tidier.html()
     return sanitize(html5.parse(f"<p>{escape(html5.text(html))}</p>")), False
@@ -127,8 +128,8 @@ def _safe(html: str, policy: Policy) -> tuple[SafeHTML, bool]:
 
 def _summary(tidier: Tidier, length: int) -> str:
     if tidier.more is not None:
-        own = text.cut(unescape(tidier.more), _LONGEST_SUMMARY)
-        if own:
-            return own
-    # Four times as many, because references such as `&amp;` are still to be decoded.
+        summary = text.cut(unescape(tidier.more), _LONGEST_SUMMARY)
+        if summary:
+            return summary
+    # Four times as many characters, because references such as `&amp;` are not decoded yet.
     return text.cut(unescape(tidier.out.beginning(4 * length)), length)

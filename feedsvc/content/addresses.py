@@ -1,9 +1,8 @@
-"""Addresses in articles: made absolute, rid of what follows readers around, sent another way."""
+"""Addresses in articles: made absolute, without tracking parameters, by way of a proxy."""
 
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from urllib.parse import quote
 
 from feedsvc import signing, weburl
@@ -11,16 +10,14 @@ from feedsvc.content.allowed import DATA_IMAGE
 from feedsvc.content.anchors import Anchors
 from feedsvc.content.policy import Policy
 
-# A picture inside the text: raster only (SVG can hold script), and small.
+# An image inside the text: raster only (SVG can hold script), and small.
 _DATA_IMAGE = re.compile(DATA_IMAGE)
 _DATA_LONGEST = 64 * 1024
 _MAIL = re.compile(r"mailto:[^\s<>\"`\\]{1,2000}", re.IGNORECASE)
-# Characters that a shape of `allowed` refuses and that `weburl` lets stand.
+# Characters that `weburl` keeps and the patterns of `allowed` refuse.
 _UNSAFE = str.maketrans({"'": "%27", "`": "%60", "\\": "%5C", '"': "%22", "<": "%3C", ">": "%3E"})
 
-_PLAIN_PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:[./][A-Za-z0-9_-]+)*")
-
-# Parameters that say where a reader came from, and nothing to the page.
+# Parameters that tell where a reader came from; the page does not need them.
 _TRACKING = re.compile(
     r"(?:utm_\w+|mtm_\w+|matomo_\w+|pk_(?:campaign|kwd|source|medium|keyword|content|cid)|fbclid"
     r"|gclid|gclsrc|dclid|gbraid|wbraid|msclkid|yclid|ysclid|twclid|ttclid|igshid|igsh|li_fat_id"
@@ -45,25 +42,13 @@ def resolve(address: str, base: str) -> str | None:
     address = address.strip()
     if not address or len(address) > weburl.LONGEST:
         return None
-    if _PLAIN_PATH.fullmatch(address):
-        # What `urljoin` would make of it, for the most frequent kind of relative address.
-        folder = _folder(base)
-        absolute = folder and f"{folder}{address}"
-        return absolute if absolute and len(absolute) <= weburl.LONGEST else None
     absolute = weburl.resolve(base, address)
     absolute = absolute and absolute.translate(_UNSAFE)
     return absolute if absolute and len(absolute) <= weburl.LONGEST else None
 
 
-@lru_cache(maxsize=256)
-def _folder(base: str) -> str | None:
-    """Return what stands before a path that is relative to `base`."""
-    folder = weburl.resolve(base, ".")
-    return folder and folder.translate(_UNSAFE)
-
-
 def link(address: str, policy: Policy, anchors: Anchors) -> str | None:
-    """Return where a link may lead: the web, a mail address, or an anchor on our page."""
+    """Return the address of a link to the web, to mail or to an anchor on our page, else None."""
     address = address.strip()
     if _MAIL.fullmatch(address):
         return f"mailto:{address[7:]}"
@@ -74,7 +59,7 @@ def link(address: str, policy: Policy, anchors: Anchors) -> str | None:
 
 
 def without_tracking(address: str) -> str:
-    """Return a web address without the parameters that follow readers around.
+    """Return a web address without tracking parameters.
 
     >>> without_tracking("https://example.org/?a=1&utm_source=feed&b=2#c")
     'https://example.org/?a=1&b=2#c'
@@ -96,7 +81,7 @@ def without_tracking(address: str) -> str:
 
 
 def image(address: str, policy: Policy) -> str | None:
-    """Return where an image may be had from: the web by its route, or the text itself."""
+    """Return the web or `data:` address from which readers get an image, None if it is neither."""
     address = address.strip()
     if address[:5].lower() == "data:":
         head, comma, data = "".join(address.split()).partition(",")
@@ -107,44 +92,41 @@ def image(address: str, policy: Policy) -> str | None:
 
 
 def routed(address: str, policy: Policy) -> str:
-    """Return the address from which readers are to get the image that is at `address`."""
+    """Return the address from which readers get the image at `address`: its own, or a proxy's."""
     if not policy.cleaning.images or address.startswith(f"{policy.base_url}/"):
         return address
     parts = weburl.split(address)
     host = (parts.hostname if parts else None) or ""
     for route in policy.cleaning.images:
         if any(fnmatchcase(host, pattern.lower()) for pattern in route.hosts):
-            return _by(route.via, address, policy)
+            return _through(route.via, address, policy)
     return address
 
 
-def _by(via: str, address: str, policy: Policy) -> str:
-    if via == "direct":
-        return address
-    if via == "proxy":
-        if policy.image_key is None:
-            return address
+def _through(via: str, address: str, policy: Policy) -> str:
+    if via == "proxy" and policy.image_key is not None:
         proxied = signing.proxied(policy.base_url, policy.image_key, address)
         return proxied if len(proxied) <= weburl.LONGEST else address
-    if address.startswith(_PLACEHOLDER.split(via)[0]):
-        return address  # it goes that way already
-    made = via.replace("{url_encoded}", quote(address, safe="")).replace("{url}", address)
-    return resolve(made, "") or address
+    already_there = address.startswith(_PLACEHOLDER.split(via)[0])
+    if via in {"direct", "proxy"} or already_there:
+        return address
+    proxied = via.replace("{url_encoded}", quote(address, safe="")).replace("{url}", address)
+    return resolve(proxied, "") or address
 
 
 def candidates(srcset: str, policy: Policy) -> list[tuple[str, str]]:
-    """Return the candidates of a `srcset` that may stay: addresses with their descriptors.
+    """Return the usable candidates of a `srcset`: addresses with their descriptors.
 
     >>> candidates("a.png, b.png 2x,javascript:c 3x", Policy(link_base="", media_base="https://x/"))
     [('https://x/a.png', ''), ('https://x/b.png', '2x')]
     """
     kept: list[tuple[str, str]] = []
-    for named, descriptors in _candidates(srcset):
-        fit = [one for one in descriptors if _DESCRIPTOR.fullmatch(one)]
-        address = image(named, policy) if fit or not descriptors else None
+    for original, descriptors in _candidates(srcset):
+        valid = list(filter(_DESCRIPTOR.fullmatch, descriptors))
+        address = image(original, policy) if valid or not descriptors else None
         if address and not address.startswith("data:"):
-            # A comma inside an address reads as the next candidate to many a client.
-            kept.append((address.replace(",", "%2C"), fit[0] if fit else ""))
+            # Many clients take a comma inside an address for the end of the candidate.
+            kept.append((address.replace(",", "%2C"), valid[0] if valid else ""))
             if len(kept) == _MOST_CANDIDATES:
                 break
     return kept
@@ -157,7 +139,7 @@ def _candidates(srcset: str) -> Iterator[tuple[str, list[str]]]:
     for word in srcset.split():
         rest = word
         if address:
-            # Here a comma ends the candidate; what stands right after it begins the next one.
+            # Here a comma ends the candidate; the text right after it begins the next one.
             descriptor, comma, rest = word.partition(",")
             descriptors += [descriptor] if descriptor else []
             if not comma:

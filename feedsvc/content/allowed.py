@@ -1,7 +1,4 @@
-"""What cleaned HTML may hold: the elements, their attributes, and the shape of each value.
-
-`tidy` writes nothing else, and `sanitize` lets nothing else through.
-"""
+"""The elements and attributes that `tidy` may write, and the pattern of each attribute's value."""
 
 import re
 
@@ -14,7 +11,7 @@ TAGS = frozenset(
 )
 VOID = frozenset({"br", "col", "hr", "img", "source", "track", "wbr"})
 
-# MathML Core, without what links, acts, or holds HTML (`annotation-xml`, `maction`, `mglyph`).
+# MathML Core, without elements that link, act or hold HTML (`annotation-xml`, `maction`, `mglyph`).
 MATH_TOKENS = frozenset({"mi", "mn", "mo", "ms", "mtext"})
 MATH_TAGS = MATH_TOKENS | frozenset(
     """math merror mfrac mmultiscripts mover mpadded mphantom mprescripts mroot mrow mspace msqrt
@@ -60,9 +57,9 @@ REFERRER_POLICIES = frozenset(
     strict-origin strict-origin-when-cross-origin unsafe-url""".split()
 )
 SANDBOX = "allow-scripts allow-same-origin allow-popups allow-presentation"
-"""What a player in a frame needs; never navigation of the page, downloads or dialogs."""
+"""The permissions that a player in a frame needs: no navigation of the page, no downloads."""
 
-# Players, by the path that shows nothing else: other paths of these hosts lead anywhere.
+# The hosts of players, and the path under which they show only the player.
 EMBEDS = {
     "youtube.com": "embed/",
     "youtube-nocookie.com": "embed/",
@@ -84,7 +81,7 @@ _STYLE = (
 )
 _SIZE = r"\d{1,5}(?:\.\d{1,3})?(?:%|em|ex|px)?"
 _WORD = r"[\w.%+:-]{1,40}"
-# In a formula: not so long that it could move over what stands around it, or a word such as `thin`.
+# In a formula: too short to cover the text around it, or a word such as `thin`.
 _LENGTH = re.compile(r"[+-]?(?:\d{1,2}(?:\.\d{1,9})?|\.\d{1,9})(?:[a-z]{2}|%)?|[a-z]{1,24}")
 _LENGTHS = frozenset(
     "depth height linethickness lspace maxsize minsize rspace voffset width".split()
@@ -92,13 +89,12 @@ _LENGTHS = frozenset(
 
 _NAMED_TWICE = {"dir", "columnspan", "rowspan"} | _LENGTHS  # in MathML as in HTML
 
-# The whole value must match; a name that is missing here has values of any text up to LONGEST.
+# The whole value must match. A name that is missing here takes any text up to LONGEST characters.
 SHAPES: dict[str, re.Pattern[str]] = {
     name: re.compile(shape)
     for name, shape in {
         "href": r"(?:https?://|mailto:)[^\s<>\"`\\]+",
-        "cite": _WEB,
-        "poster": _WEB,
+        **dict.fromkeys(("cite", "poster"), _WEB),
         "src": rf"{_WEB}|{DATA_IMAGE}",
         "srcset": rf"{_WEB}(?: [\d.]+[wxh])?(?:, {_WEB}(?: [\d.]+[wxh])?)*",
         "rel": "noopener noreferrer",
@@ -106,13 +102,10 @@ SHAPES: dict[str, re.Pattern[str]] = {
         "loading": "lazy",
         "preload": "none",
         "sandbox": SANDBOX,
-        "class": r"(?:language|lang)-[\w+#.-]{1,40}",  # what highlighters look for
-        "width": _SIZE,
-        "height": _SIZE,
+        "class": r"(?:language|lang)-[\w+#.-]{1,40}",  # for syntax highlighters
+        **dict.fromkeys(("width", "height"), _SIZE),
         "id": r"[\w.:-]{1,120}",
-        "lang": r"[A-Za-z0-9-]{1,35}",
-        "hreflang": r"[A-Za-z0-9-]{1,35}",
-        "srclang": r"[A-Za-z0-9-]{1,35}",
+        **dict.fromkeys(("lang", "hreflang", "srclang"), r"[A-Za-z0-9-]{1,35}"),
         "dir": "ltr|rtl|auto",
         "style": rf"{_STYLE}(?:; {_STYLE})*",
         "type": r"[\w.+-]{1,40}(?:/[\w.+-]{1,80})?(?:; ?codecs=[\w.,\" -]{1,80})?",
@@ -121,10 +114,8 @@ SHAPES: dict[str, re.Pattern[str]] = {
         "datetime": r"[\w\s:.,+-]{1,60}",
         "align": "left|right|center|justify|char",
         "valign": "top|middle|bottom|baseline",
-        "colspan": r"\d{1,4}",
+        **dict.fromkeys(("colspan", "columnspan", "span"), r"\d{1,4}"),
         "rowspan": r"\d{1,5}",
-        "columnspan": r"\d{1,4}",
-        "span": r"\d{1,4}",
         "start": r"-?\d{1,9}",
         "scope": "row|col|rowgroup|colgroup",
         "kind": "subtitles|captions|descriptions|chapters|metadata",
@@ -138,7 +129,7 @@ LONGEST = 2000
 
 
 def allows(tag: str, name: str, value: str) -> bool:
-    """Tell whether an element of cleaned HTML may have this attribute with this value."""
+    """Tell whether an element may have this attribute with this value."""
     if name not in EVERYWHERE and name not in ATTRIBUTES.get(tag, ()):
         return False
     shape = _LENGTH if name in _LENGTHS and tag in MATH_TAGS else SHAPES.get(name)
@@ -151,6 +142,11 @@ def allows(tag: str, name: str, value: str) -> bool:
             return embeddable(value)
         return tag == "img" or not value.startswith("data:")
     return True
+
+
+def filtered(tag: str, attributes: dict[str, str]) -> dict[str, str]:
+    """Return the attributes that an element may have."""
+    return {name: value for name, value in attributes.items() if allows(tag, name, value)}
 
 
 _PLAYERS = "|".join(f"{re.escape(host)}/{re.escape(path)}" for host, path in EMBEDS.items())

@@ -1,12 +1,12 @@
-"""Elements with ways of their own: links, images, players, formulas, and what stands for the rest.
+"""Elements that need code of their own: links, images, players, frames, formulas.
 
-Each function writes one element, and returns what the walk is to do at its end, None where it is
-not to go inside.
+Each function writes one element. It returns the frame that closes it, or None if the walk must not
+go inside.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -18,200 +18,186 @@ from feedsvc.html5 import Element, Node, Text, children, parse
 if TYPE_CHECKING:
     from feedsvc.content.tidy import Tidier
 
-_LOOKED_AT = 20  # nodes inside of an element, before it is decided what becomes of it
+_LOOKED_AT = 20  # nodes inside an element that are searched for images, sources or text
 
 
 def _link(tidier: Tidier, node: Element) -> Frame:
     href = node.attr("href")
-    found: dict[str, str] = {}
+    attributes: dict[str, str] = {}
     if href is not None:
         address = addresses.link(href, tidier.policy, tidier.anchors)
         if address is not None and allowed.allows("a", "href", address):
-            found["href"] = address
-            if language := node.attr("hreflang"):
-                found |= {"hreflang": language} if allowed.allows("a", "hreflang", language) else {}
-            found["rel"] = "noopener noreferrer"
+            attributes["href"] = address
+            language = node.attr("hreflang")
+            if language and allowed.allows("a", "hreflang", language):
+                attributes["hreflang"] = language
+            attributes["rel"] = "noopener noreferrer"
         elif href.strip():
             tidier.removed["link to nowhere on the web; its text stays"] += 1
-    tidier.add_everywhere(node, "a", found)
-    if "href" not in found and "id" not in found:
+    tidier.add_everywhere(node, "a", attributes)
+    if "href" not in attributes and "id" not in attributes:
         return UNWRAPPED
-    return tidier.start(node, "a", found)
+    return tidier.start(node, "a", attributes)
 
 
 def _image(tidier: Tidier, node: Element) -> None:
     if tidier.full():
         return
-    found = images.attributes(node, tidier.policy)
-    if isinstance(found, images.Refused):
-        tidier.removed[found.reason] += 1
-        if found.meant and not _stands_beside_noscript(node):
+    image = images.attributes(node, tidier.policy)
+    if isinstance(image, images.Refused):
+        tidier.removed[image.reason] += 1
+        after = _first_visible(node.next_siblings)
+        has_noscript = isinstance(after, Element) and after.tag == "noscript"
+        if image.meant and not has_noscript:
             tidier.text((node.attr("alt") or "").strip()[: allowed.LONGEST])
         return
-    if _repeats_noscript(tidier, node, place(found["src"])) or _repeats_formula(tidier, node):
+    shown = host_and_path(image["src"])
+    if _repeats_noscript(tidier, node, shown) or _repeats_formula(tidier, node):
         return
-    found["alt"] = tidier.words(found["alt"])
-    tidier.add_everywhere(node, "img", found)
-    kept = {name: value for name, value in found.items() if allowed.allows("img", name, value)}
-    if "src" in kept:
+    image["alt"] = tidier.words(image["alt"])
+    tidier.add_everywhere(node, "img", image)
+    attributes = allowed.filtered("img", image)
+    if "src" in attributes:
         tidier.last_image = node
-        tidier.shown.add(place(kept["src"]))
-        tidier.out.add(writer.tag("img", kept), MEDIA)
+        tidier.shown.add(shown)
+        tidier.out.add(writer.tag("img", attributes), MEDIA)
 
 
 def _amp_image(tidier: Tidier, node: Element) -> Frame:
-    # One of those stands for another while that loads, or where it does not.
+    # A placeholder or fallback only replaces another image until, or unless, that one loads.
     if node.attr("placeholder") is None and node.attr("fallback") is None:
         _image(tidier, node)
     return UNWRAPPED
 
 
 def _noscript(tidier: Tidier, node: Element) -> None:
-    """Write the images that a page without script would show, where none stands for them."""
-    before = _beside(node)
+    """Write the images that a page without script would show, unless they have been written."""
+    before = _first_visible(node.previous_siblings)
     if before is None or before != tidier.last_image:
         for image in parse(node.text).select("img"):
-            found = images.attributes(image, tidier.policy)
-            if isinstance(found, dict) and place(found["src"]) not in tidier.shown:
+            attributes = images.attributes(image, tidier.policy)
+            if isinstance(attributes, images.Refused):
+                continue
+            shown = host_and_path(attributes["src"])
+            if shown not in tidier.shown:
                 _image(tidier, image)
-                tidier.from_noscript = node, place(found["src"])
+                tidier.from_noscript = node, shown
     tidier.removed["noscript: only its images stay"] += 1
 
 
 def _repeats_noscript(tidier: Tidier, node: Element, shown: str) -> bool:
-    """Tell whether an image is the one in the noscript that stands before it."""
+    """Tell whether an image is the one in the noscript element before it."""
     if tidier.from_noscript is None or tidier.from_noscript[1] != shown:
         return False
-    return _beside(node) == tidier.from_noscript[0]
+    return _first_visible(node.previous_siblings) == tidier.from_noscript[0]
 
 
 def _repeats_formula(tidier: Tidier, node: Element) -> bool:
-    """Tell whether an image is what Wikipedia shows instead of the formula before it."""
-    return tidier.formulas and "mwe-math-fallback-image" in (node.attr("class") or "")
+    """Tell whether an image is Wikipedia's picture of the formula before it."""
+    return tidier.has_formula and "mwe-math-fallback-image" in (node.attr("class") or "")
 
 
-def _beside(node: Element) -> Node | None:
-    """Return what stands before a node, but for white space."""
-    before = node.previous_sibling
-    while isinstance(before, Text) and before.data.isspace():
-        before = before.previous_sibling
-    return before
-
-
-def _stands_beside_noscript(node: Element) -> bool:
-    after = node.next_sibling
-    while isinstance(after, Text) and after.data.isspace():
-        after = after.next_sibling
-    return isinstance(after, Element) and after.tag == "noscript"
+def _first_visible(siblings: Iterator[Node]) -> Node | None:
+    return next((n for n in siblings if not isinstance(n, Text) or not n.data.isspace()), None)
 
 
 def _picture(tidier: Tidier, node: Element) -> Frame:
-    shows = any(
-        isinstance(one, Element) and one.tag in {"img", "amp-img", "noscript"}
-        for one in islice(node.descendants, _LOOKED_AT)
+    has_image = any(
+        isinstance(inner, Element) and inner.tag in {"img", "amp-img", "noscript"}
+        for inner in islice(node.descendants, _LOOKED_AT)
     )
-    if not shows or "picture" in tidier.open:
+    if not has_image or "picture" in tidier.open:
         return UNWRAPPED
-    found: dict[str, str] = {}
-    tidier.add_everywhere(node, "picture", found)
-    return tidier.start(node, "picture", found)
+    return tidier.start(node, "picture", tidier.attributes(node, "picture"))
 
 
 def _source(tidier: Tidier, node: Element) -> None:
-    within = tidier.open[-1] if tidier.open else ""
-    found: dict[str, str] | None = None
-    if within == "picture":
-        found = images.source_attributes(node, tidier.policy)
-    elif within in {"audio", "video"}:
-        found = _media_source(tidier, node)
-    if found and not tidier.full():
-        kept = {n: v for n, v in found.items() if allowed.allows("source", n, v)}
-        tidier.out.add(writer.tag("source", kept), MEDIA)
+    parent = tidier.open[-1] if tidier.open else ""
+    source: dict[str, str] | None = None
+    if parent == "picture":
+        source = images.source_attributes(node, tidier.policy)
+    elif parent in {"audio", "video"}:
+        source = _media_source(tidier, node)
+    if source and not tidier.full():
+        tidier.out.add(writer.tag("source", allowed.filtered("source", source)), MEDIA)
 
 
 def _media_source(tidier: Tidier, node: Element) -> dict[str, str] | None:
     address = addresses.resolve(node.attr("src") or "", tidier.policy.media_base)
-    if address is None:
-        return None
-    return {"src": address, **({"type": kind} if (kind := node.attr("type")) else {})}
+    type = node.attr("type")
+    return {"src": address, **({"type": type} if type else {})} if address else None
 
 
 def _track(tidier: Tidier, node: Element) -> None:
     address = addresses.resolve(node.attr("src") or "", tidier.policy.media_base)
-    within = tidier.open[-1] if tidier.open else ""
-    if address is not None and within in {"audio", "video"} and not tidier.full():
-        found = {"src": address}
+    parent = tidier.open[-1] if tidier.open else ""
+    if address is not None and parent in {"audio", "video"} and not tidier.full():
+        attributes = {"src": address}
         for name in ("kind", "srclang", "label"):
             if (value := node.attr(name)) and allowed.allows("track", name, value.lower()):
-                found[name] = value if name == "label" else value.lower()
-        tidier.out.add(writer.tag("track", found), MEDIA)
+                attributes[name] = value if name == "label" else value.lower()
+        tidier.out.add(writer.tag("track", attributes), MEDIA)
 
 
 def _player(tidier: Tidier, node: Element) -> Frame:
     tag = vocabulary.ALIASES.get(node.tag, node.tag)
-    found = _media_source(tidier, node) or {}
-    found.pop("type", None)
-    sources = (
-        one
-        for one in islice(children(node), _LOOKED_AT)
-        if isinstance(one, Element) and one.tag == "source"
-    )
-    if not found and not any(_media_source(tidier, one) for one in sources):
+    attributes = _media_source(tidier, node) or {}
+    attributes.pop("type", None)
+    if not attributes and not any(
+        isinstance(child, Element) and child.tag == "source" and _media_source(tidier, child)
+        for child in islice(children(node), _LOOKED_AT)
+    ):
         tidier.removed[f"{tag} without an address that can be played; its text stays"] += 1
         return UNWRAPPED_BLOCK
     if tag == "video":
-        poster = addresses.image(node.attr("poster") or "", tidier.policy)
-        if poster and allowed.allows("video", "poster", poster):
-            found["poster"] = poster
-        for name in ("width", "height"):
-            value = (node.attr(name) or "").strip()
-            if allowed.allows("video", name, value):
-                found[name] = value
-    found["controls"] = ""
+        look = {name: (node.attr(name) or "").strip() for name in ("poster", "width", "height")}
+        look["poster"] = addresses.image(look["poster"], tidier.policy) or ""
+        attributes |= allowed.filtered("video", look)
+    attributes["controls"] = ""
     for name in ("loop", "muted"):
         if node.attr(name) is not None:
-            found[name] = ""
-    found["preload"] = "none"
-    tidier.add_everywhere(node, tag, found)
-    return tidier.start(node, tag, found)
+            attributes[name] = ""
+    attributes["preload"] = "none"
+    tidier.add_everywhere(node, tag, attributes)
+    return tidier.start(node, tag, attributes)
 
 
 def _embed(tidier: Tidier, node: Element) -> Frame | None:
-    # What is in a frame is text to the parser, and never shown.
-    within = None if node.tag == "iframe" else UNWRAPPED_BLOCK
+    # To the parser the content of a frame is text; no browser shows it.
+    inside = None if node.tag == "iframe" else UNWRAPPED_BLOCK
     address = embeds.address(node, tidier.policy)
     if tidier.full():
-        return within
-    found = embeds.frame(node, address, tidier.policy) if address else None
-    if found is not None:
-        tidier.out.add(writer.tag("iframe", found), MEDIA)
+        return inside
+    attributes = embeds.frame(node, address, tidier.policy) if address else None
+    if attributes is not None:
+        tidier.out.add(writer.tag("iframe", attributes), MEDIA)
         tidier.out.add("</iframe>", MEDIA)
-        return None if node.tag == "object" else within
+        return None if node.tag == "object" else inside
     if node.tag == "object" and _has_fallback(node):
-        return within
+        return inside
     if address is None or images.tracks(node, address):
         tidier.removed[f"{node.tag} that shows nothing"] += 1
-        return within
+        return inside
     address = addresses.link(address, tidier.policy, tidier.anchors) or address
     tidier.removed[f"{node.tag}: a link stands for it"] += 1
     words = (node.attr("title") or "").strip() or address.partition("//")[2]
-    tidier.apart()
-    linked = "a" in tidier.open  # and a link in a link is none
-    if not linked:
+    tidier.space()
+    in_link = "a" in tidier.open  # HTML has no links in links
+    if not in_link:
         tidier.out.add(writer.tag("a", {"href": address, "rel": "noopener noreferrer"}), START)
     tidier.text(words[: allowed.LONGEST])
-    if not linked:
+    if not in_link:
         tidier.out.add("</a>", END)
-    tidier.apart()
-    return within
+    tidier.space()
+    return inside
 
 
 def _has_fallback(node: Element) -> bool:
     return any(
-        one.tag in {"img", "video", "audio", "object", "embed", "iframe"}
-        if isinstance(one, Element)
-        else isinstance(one, Text) and not one.data.isspace()
-        for one in islice(node.descendants, _LOOKED_AT)
+        inner.tag in {"img", "video", "audio", "object", "embed", "iframe"}
+        if isinstance(inner, Element)
+        else isinstance(inner, Text) and not inner.data.isspace()
+        for inner in islice(node.descendants, _LOOKED_AT)
     )
 
 
@@ -223,16 +209,16 @@ def _dialog(tidier: Tidier, node: Element) -> Frame | None:
 
 
 def _svg(tidier: Tidier, node: Element) -> None:
-    title = next((one for one in children(node) if isinstance(one, Element)
-                  and one.tag == "title"), None)  # fmt: skip
-    words = node.attr("aria-label") or (title.text if title is not None else "")
+    words = node.attr("aria-label") or next(
+        (child.text for child in children(node)
+         if isinstance(child, Element) and child.tag == "title"), "")  # fmt: skip
     tidier.removed["svg: it can run; its title stays"] += 1
     tidier.text(" ".join(words.split()))
 
 
-def _break(tidier: Tidier, node: Element) -> None:  # noqa: ARG001 - as all of them
+def _break(tidier: Tidier, node: Element) -> None:  # noqa: ARG001 - the signature of all
     if tidier.full():
-        tidier.apart()
+        tidier.space()
     elif tidier.pre:
         tidier.out.add("<br>", MEDIA)
     else:
@@ -242,7 +228,7 @@ def _break(tidier: Tidier, node: Element) -> None:  # noqa: ARG001 - as all of t
 def _open_formula(tidier: Tidier, node: Element) -> Frame:
     if not tidier.cleaning.math:
         return UNWRAPPED
-    tidier.formulas = True
+    tidier.has_formula = True
     return open_math(tidier, node, "math") or UNWRAPPED
 
 
@@ -250,7 +236,7 @@ def open_math(tidier: Tidier, node: Element, tag: str) -> Frame | None:
     if tag in vocabulary.GONE:
         tidier.removed[f"{tag}: {vocabulary.GONE[tag]}"] += 1
         return None
-    # Inside a token, HTML would begin again: only text may stand there.
+    # Inside a token element a parser reads HTML again, so only text is written there.
     if tag not in allowed.MATH_TAGS or tidier.math_token or (tag == "math" and tidier.math):
         return UNWRAPPED
     frame = tidier.start(node, tag, tidier.attributes(node, tag))
@@ -260,8 +246,8 @@ def open_math(tidier: Tidier, node: Element, tag: str) -> Frame | None:
     return frame
 
 
-def place(address: str) -> str:
-    """Return what two addresses of the same image have in common."""
+def host_and_path(address: str) -> str:
+    """Return the part of an image's address that identifies the image: host and path."""
     if address.startswith("data:"):
         return address
     parts = weburl.split(address)

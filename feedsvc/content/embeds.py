@@ -1,4 +1,4 @@
-"""What is shown from elsewhere: players of known hosts stay, boxed in; the rest are links."""
+"""Frames and embedded objects: players of known hosts stay, sandboxed; others become links."""
 
 import re
 
@@ -13,33 +13,33 @@ _NUMBER = re.compile(r"\s*(\d{1,5})\s*(?:px\s*)?")
 
 
 def address(node: Element, policy: Policy) -> str | None:
-    """Return the address that a frame or an embedded object shows, None where it names none."""
+    """Return the address that a frame or an embedded object shows, None if it names none."""
     if node.tag == "amp-youtube":
         id = _VIDEO_ID.fullmatch(node.attr("data-videoid") or "")
         return f"https://www.youtube.com/embed/{id[0]}" if id else None
     for name in ("src", "data-src", "data-lazy-src", "data"):
-        found = addresses.resolve(node.attr(name) or "", policy.link_base)
-        if found is not None:
-            return found
+        address = addresses.resolve(node.attr(name) or "", policy.link_base)
+        if address is not None:
+            return address
     return None
 
 
 def frame(node: Element, address: str, policy: Policy) -> dict[str, str] | None:
-    """Return the attributes of the frame that may show `address`, None where none may."""
+    """Return the attributes of a frame that shows `address`, None if no frame may."""
     if policy.cleaning.embeds != "keep":
         return None
     secure = _OLD_YOUTUBE.sub(r"\1/embed/", _HTTP.sub("https:", address))
     if not allowed.embeddable(secure):
         return None
-    found = {"src": secure}
+    attributes = {"src": secure}
     for name in ("width", "height"):
         if size := _NUMBER.fullmatch(node.attr(name) or ""):
-            found[name] = size[1]
+            attributes[name] = size[1]
     if title := node.attr("title"):
-        found["title"] = title[: allowed.LONGEST]
-    # Players refuse to play for a page that hides where it is; the origin is enough for them.
+        attributes["title"] = title[: allowed.LONGEST]
+    # Players refuse to play without a referrer; the origin is enough for them.
     return {
-        **found,
+        **attributes,
         "allowfullscreen": "",
         "sandbox": allowed.SANDBOX,
         "loading": "lazy",

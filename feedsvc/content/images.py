@@ -1,23 +1,25 @@
-"""The image that an article means: behind lazy-loading, among candidates, or none worth showing."""
+"""Images: the real address behind lazy loading and among candidates, or why an image is removed."""
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 
 from feedsvc.content import addresses
 from feedsvc.content.allowed import LONGEST, REFERRER_POLICIES
 from feedsvc.content.policy import Policy
 from feedsvc.html5 import Element
 
-# Where scripts that load images late find the real address: instead of whatever `src` says, or
-# (larger copies that some publishing systems name) only where `src` says nothing.
-_INSTEAD = (
+# Attributes from which lazy-loading scripts take the real address. The first ones replace `src`;
+# the others name larger copies, and count only if `src` has no usable address.
+_REAL_ADDRESSES = (
     "data-src", "data-original", "data-orig", "data-url", "data-lazy-src", "data-lazy",
     "data-actualsrc", "data-original-src", "data-lazyload", "data-echo", "data-croporisrc",
 )  # fmt: skip
-_ELSE = ("data-orig-file", "data-large-file", "data-medium-file", "data-full-url")
-_SETS = ("data-srcset", "data-lazy-srcset", "data-original-set", "srcset")
-ADDRESS_NAMES, SET_NAMES = (*_INSTEAD, *_ELSE), _SETS
-"""The attributes, beside `src`, in which an image may have its address, or a set of them."""
+_LARGER_COPIES = ("data-orig-file", "data-large-file", "data-medium-file", "data-full-url")
+ADDRESS_NAMES = (*_REAL_ADDRESSES, *_LARGER_COPIES)
+"""The attributes besides `src` that may hold an image's address."""
+SET_NAMES = ("data-srcset", "data-lazy-srcset", "data-original-set", "srcset")
+"""The attributes that may hold a set of addresses."""
 
 _NO_ADDRESS = re.compile(r"[\s{}]")
 _SPACER = re.compile(
@@ -27,7 +29,7 @@ _SPACER = re.compile(
     r"\.(?:gif|png|svg))(?:[?#]|$)",
     re.IGNORECASE,
 )
-_TINY_DATA = 200  # characters: an inline image this short has next to no picture in it
+_TINY_DATA = 200  # characters: a shorter inline image is only a placeholder
 _TRACKERS = re.compile(
     r"https?://(?:[\w-]+\.)*(?:pixel\.wp\.com|stats\.wp\.com|stats\.wordpress\.com"
     r"|google-analytics\.com|googletagmanager\.com|doubleclick\.net|googlesyndication\.com"
@@ -45,19 +47,19 @@ _HIDDEN = re.compile(
 _PIXELS = re.compile(r"\s*(\d{1,5})(?:\.\d{1,9})?\s*(?:px\s*)?")
 _DOT = re.compile(r"\s*[01](?:\.0*)?(?:px)?\s*")
 _DATA = "data:"
-_MOST_SOURCES = 20  # nodes before the image of a picture that are looked at
+_MOST_SOURCES = 20  # nodes before the image of a picture that are searched for sources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """Why an image does not stay; `meant` to be seen, it leaves its words."""
+    """Why an image is removed; one `meant` to be seen leaves its `alt` text."""
 
     reason: str
     meant: bool = False
 
 
 def attributes(node: Element, policy: Policy) -> dict[str, str] | Refused:
-    """Return the attributes of an image that stays, or why it does not."""
+    """Return the attributes of an image, or why it is removed."""
     lazy = policy.cleaning.lazy_images and any(name[:5] == "data-" for name in node.attrs)
     candidates = _candidates(node, policy)
     src = _source(node, policy, lazy=lazy)
@@ -69,25 +71,24 @@ def attributes(node: Element, policy: Policy) -> dict[str, str] | Refused:
         return Refused(reason="image without an address that can be shown", meant=True)
     if policy.cleaning.trackers == "remove" and tracks(node, src):
         return Refused(reason="tracking pixel")
-    found = {"src": src}
+    kept = {"src": src}
     if candidates:
-        found["srcset"] = addresses.srcset(candidates)
+        kept["srcset"] = addresses.srcset(candidates)
         if sizes := node.attr("sizes"):
-            found["sizes"] = sizes
-    found["alt"] = (node.attr("alt") or "")[:LONGEST]
+            kept["sizes"] = sizes
+    kept["alt"] = (node.attr("alt") or "")[:LONGEST]
     for name in ("width", "height"):
         if size := _PIXELS.fullmatch(node.attr(name) or ""):
-            found[name] = size[1]
-    found["loading"] = "lazy"
-    named = (node.attr("referrerpolicy") or "").lower()
-    found["referrerpolicy"] = (
-        named if named in REFERRER_POLICIES else policy.cleaning.referrerpolicy
-    )
-    return found
+            kept[name] = size[1]
+    kept["loading"] = "lazy"
+    referrer = (node.attr("referrerpolicy") or "").lower()
+    known = referrer in REFERRER_POLICIES
+    kept["referrerpolicy"] = referrer if known else policy.cleaning.referrerpolicy
+    return kept
 
 
 def source_attributes(node: Element, policy: Policy) -> dict[str, str] | None:
-    """Return the attributes of a `<source>` of a picture, None where it names nothing usable."""
+    """Return the attributes of a `<source>` of a picture, None if it names no usable image."""
     candidates = _candidates(node, policy)
     if not candidates:
         return None
@@ -96,38 +97,38 @@ def source_attributes(node: Element, policy: Policy) -> dict[str, str] | None:
 
 
 def _candidates(node: Element, policy: Policy) -> list[tuple[str, str]]:
-    """Return the candidates of the first set in which an element names any."""
-    for name in _SETS if policy.cleaning.lazy_images else ("srcset",):
-        if found := addresses.candidates(node.attr(name) or "", policy):
-            return found
+    """Return the candidates of the first attribute of an element that has any."""
+    for name in SET_NAMES if policy.cleaning.lazy_images else ("srcset",):
+        if candidates := addresses.candidates(node.attr(name) or "", policy):
+            return candidates
     return []
 
 
 def _source(node: Element, policy: Policy, *, lazy: bool) -> str | None:
-    if lazy and (value := _lazily(node, _INSTEAD, policy)):
+    if lazy and (value := _lazy_address(node, _REAL_ADDRESSES, policy)):
         return value
-    own = node.attr("src") or ""
-    found = addresses.image(own, policy)
-    if policy.cleaning.lazy_images and _is_spacer(own, found):
-        found = None
-    if lazy and found is None:
-        return _lazily(node, _ELSE, policy)
-    return found
+    src = node.attr("src") or ""
+    address = addresses.image(src, policy)
+    if policy.cleaning.lazy_images and _is_spacer(src, address):
+        address = None
+    if lazy and address is None:
+        return _lazy_address(node, _LARGER_COPIES, policy)
+    return address
 
 
-def _is_spacer(own: str, found: str | None) -> bool:
-    if found is not None and found.startswith(_DATA):
-        return len(found) < _TINY_DATA
-    return _SPACER.search(own) is not None
+def _is_spacer(src: str, address: str | None) -> bool:
+    if address is not None and address.startswith(_DATA):
+        return len(address) < _TINY_DATA
+    return _SPACER.search(src) is not None
 
 
-def _lazily(node: Element, names: tuple[str, ...], policy: Policy) -> str | None:
+def _lazy_address(node: Element, names: tuple[str, ...], policy: Policy) -> str | None:
     for name in names:
         value = (node.attr(name) or "").strip()
         if _looks_like_address(value) and not value.startswith(_DATA):
-            found = addresses.image(value, policy)
-            if found and not _SPACER.search(value):
-                return found
+            address = addresses.image(value, policy)
+            if address and not _SPACER.search(value):
+                return address
     return None
 
 
@@ -141,38 +142,22 @@ def _from_picture(node: Element, policy: Policy) -> str | None:
     parent = node.parent
     if not isinstance(parent, Element) or parent.tag != "picture":
         return None
-    before = node.previous_sibling
-    for _ in range(_MOST_SOURCES):
-        if (
-            isinstance(before, Element)
-            and before.tag == "source"
-            and (found := _candidates(before, policy))
-        ):
-            return _widest(found)
-        before = before and before.previous_sibling
+    for before in islice(node.previous_siblings, _MOST_SOURCES):
+        if isinstance(before, Element) and before.tag == "source":
+            candidates = _candidates(before, policy)
+            if candidates:
+                return _widest(candidates)
     return None
 
 
 def _widest(candidates: list[tuple[str, str]]) -> str:
-    return max(candidates, key=_width)[0]
-
-
-def _width(candidate: tuple[str, str]) -> float:
-    try:
-        return float(candidate[1][:-1] or 1)
-    except ValueError:
-        return 1.0
+    return max(candidates, key=lambda candidate: float(candidate[1][:-1] or 1))[0]
 
 
 def tracks(node: Element, src: str) -> bool:
-    """Tell whether an element is there to count readers, not to be seen."""
-    width, height = (node.attr(name) for name in ("width", "height"))
-    if _is_dot(width) and _is_dot(height):
-        return True
-    if _HIDDEN.search(node.attr("style") or ""):
-        return True
-    return _TRACKERS.match(src) is not None
-
-
-def _is_dot(size: str | None) -> bool:
-    return size is not None and _DOT.fullmatch(size) is not None
+    """Tell whether an element is a tracking pixel: a dot, hidden, or from a tracker's host."""
+    return (
+        all(_DOT.fullmatch(node.attr(name) or "") for name in ("width", "height"))
+        or _HIDDEN.search(node.attr("style") or "") is not None
+        or _TRACKERS.match(src) is not None
+    )

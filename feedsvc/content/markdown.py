@@ -1,4 +1,4 @@
-"""Any markup to HTML: CommonMark with raw HTML let through, plain text, or HTML as it is."""
+"""Article bodies to HTML trees: CommonMark with raw HTML in it, plain text, or HTML."""
 
 import html
 import re
@@ -10,10 +10,10 @@ from feedsvc.model import Markup
 
 # CommonMark 0.31 plus the two extensions that articles use everywhere. Linear in time.
 _OPTIONS = pyromark.Options.ENABLE_TABLES | pyromark.Options.ENABLE_STRIKETHROUGH
-# Each level of quotation is an element: a line of a million `>` would be thirty times as long.
+# Each level of quotation is an element: a line of a million `>` becomes thirty times as long.
 _QUOTES = re.compile(r"(?:>[ \t]*){60,}")
 _MOST_GROWTH = 8
-# A row that lacks cells is given them (GFM, 4.10): as many as the row of hyphens has.
+# A row that lacks cells gets as many as the row of hyphens has (GFM, 4.10).
 _HYPHENS = re.compile(r"(?=.*-)(?=.*\|)[ \t>*+:|0-9.)-]+")
 _LINE = re.compile(r"\r\n?|\n")
 _MOST_CELLS_GIVEN = 10_000
@@ -29,26 +29,56 @@ _BLOCK = re.compile(
 _ENDS_AS_HTML = re.compile(r"(?:</[a-z][a-z0-9]*\s*|<(?:img|hr|br)\b[^<>]*|--)>\s*$", re.IGNORECASE)
 
 
+def parse(body: str, markup: Markup) -> html5.Element:
+    """Return the tree of `body`, not yet safe.
+
+    Crawlers store HTML in `.md` files. In CommonMark a blank line ends an HTML block (0.31, 4.6),
+    and indented lines after it become a visible code block. So a Markdown body that begins with a
+    tag, ends with one, and has no text outside of its elements is parsed as HTML.
+
+    >>> parse("<div>\\n\\n    <p>kept</p>\\n</div>", "markdown").inner_html
+    '<div>\\n\\n    <p>kept</p>\\n</div>'
+    >>> parse("<div>a</div>\\n\\n**b**\\n\\n<p>c</p>", "markdown").inner_html
+    '<div>a</div>\\n<p><strong>b</strong></p>\\n<p>c</p>'
+    """
+    if markup == "markdown" and may_be_html(body):
+        tree = html5.parse(body)
+        if not any(
+            isinstance(node, html5.Text) and node.data.strip() for node in html5.children(tree)
+        ):
+            return tree
+    return html5.parse(to_html(body, markup))
+
+
+def may_be_html(body: str) -> bool:
+    """Tell whether a Markdown body begins and ends like HTML."""
+    start = _COMMENTS.match(body)
+    return (
+        _BLOCK.match(body, start.end() if start else 0) is not None
+        and _ENDS_AS_HTML.search(body.rstrip()[-200:]) is not None
+    )
+
+
 def to_html(body: str, markup: Markup) -> str:
-    """Return `body` as HTML, not yet safe."""
+    """Return `body` as HTML; a Markdown body always goes through Markdown."""
+    if markup == "html":
+        return body
     if markup == "text":
         paragraphs = _BLANK_LINES.split(body.replace("\r\n", "\n").strip())
         return "".join(
             f"<p>{html.escape(part).replace(chr(10), '<br>')}</p>" for part in paragraphs if part
         )
-    if markup == "html" or is_html(body):
-        return body
     options = _OPTIONS
     if cells_given(body) > _MOST_CELLS_GIVEN:
         options = pyromark.Options.ENABLE_STRIKETHROUGH
-    made = pyromark.html(body, options=options)
-    if len(made) > _MOST_GROWTH * len(body) + 10_000:
-        made = pyromark.html(_QUOTES.sub(">" * 60, body), options=options)
-    return made
+    converted = pyromark.html(body, options=options)
+    if len(converted) > _MOST_GROWTH * len(body) + 10_000:
+        converted = pyromark.html(_QUOTES.sub(">" * 60, body), options=options)
+    return converted
 
 
 def cells_given(body: str) -> int:
-    """Return how many cells the rows of tables would be given at most.
+    """Return the most cells that pyromark may add to rows that are too short.
 
     >>> cells_given("|a|b|\\n|-|-|\\n|c|\\n\\n|d")
     1
@@ -62,27 +92,3 @@ def cells_given(body: str) -> int:
         elif widest:
             given += max(0, widest - line.count("|"))
     return given
-
-
-def is_html(body: str) -> bool:
-    """Tell whether a body that is called Markdown is HTML through and through.
-
-    Crawled articles are stored so. In CommonMark a blank line ends an HTML block (0.31, 4.6), and
-    what is indented after it turns into a visible code block, so such a body must not pass
-    through Markdown. It is HTML when it begins with a tag, ends with one, and no text stands
-    outside of its elements.
-
-    >>> is_html("<div>\\n\\n    <p>kept</p>\\n</div>")
-    True
-    >>> is_html("<div>a</div>\\n\\n**b**\\n\\n<p>c</p>")
-    False
-    """
-    start = _COMMENTS.match(body)
-    if not _BLOCK.match(body, start.end() if start else 0) or not _ENDS_AS_HTML.search(
-        body.rstrip()[-200:]
-    ):
-        return False
-    return not any(
-        isinstance(node, html5.Text) and node.data.strip()
-        for node in html5.children(html5.parse(body))
-    )

@@ -1,4 +1,4 @@
-"""What an article's media are: those that play, and whether any depends on the article's folder."""
+"""An article's sound and video, and whether its media depend on the article's folder."""
 
 import re
 from collections.abc import Collection
@@ -11,12 +11,12 @@ _MOST_PLAYED = 50
 _PLAYERS = re.compile("<(?:audio|video)[ >]")
 _SOURCES = "audio[src], video[src], audio > source[src], video > source[src]"
 
-# What does not depend on a folder: addresses with a host, paths from the root, data.
+# Addresses that do not depend on a folder: with a host, from the root, or `data:`.
 _ELSEWHERE = r"(?:(?:https?:)?/|data:)"
 _ADDRESS = re.compile(_ELSEWHERE, re.IGNORECASE)
 _NAMES = frozenset({"src", "poster", *ADDRESS_NAMES})
 _NAME = re.compile(r"([\w-]{1,40})\s*+\Z")
-# For text in lower case: patterns without regard to case are many times slower.
+# These are for text in lower case: with IGNORECASE they are many times slower.
 _RELATIVE_VALUE = re.compile(rf"=\s*+[\"']?+\s*+(?!{_ELSEWHERE}|[\"'>])")
 _SET = re.compile(r"set\s*+(=)\s*+[\"']?+([^\"'>]*+)")
 _CANDIDATE = re.compile(rf"{_ELSEWHERE}.*|\d+(?:\.\d+)?[wx]?,?|,")
@@ -24,35 +24,34 @@ _RELATIVE_IN_MARKDOWN = re.compile(rf"\](?:\(|:)\s*+<?+(?!{_ELSEWHERE}|[#)>]|mai
 
 
 def playable(html: SafeHTML) -> tuple[Enclosure, ...]:
-    """Return the sound and video of an article, in its order, without their lengths.
+    """Return the sound and video of an article in its order, without their lengths.
 
-    Where neither the element nor its address names a type, it is the usual one: without any, no
-    podcast client would offer it.
+    If neither the element nor its address names a type, the usual one is used, because podcast
+    clients ignore an enclosure without a type.
     """
     if not _PLAYERS.search(html):
         return ()
     played: dict[str, Enclosure] = {}
     for element in html5.parse(html).select(_SOURCES):
         address = element.attr("src") or ""
-        named = (element.attr("type") or "").partition(";")[0].strip().lower()
-        if not named.startswith(("audio/", "video/")):
+        media_type = (element.attr("type") or "").partition(";")[0].strip().lower()
+        if not media_type.startswith(("audio/", "video/")):
             usual = "video/mp4" if _is_video(element) else "audio/mpeg"
-            named = mediatypes.of(address) or usual
+            media_type = mediatypes.of(address) or usual
         if address and len(played) < _MOST_PLAYED:
-            played.setdefault(address, Enclosure(href=address, type=named))
+            played.setdefault(address, Enclosure(href=address, type=media_type))
     return tuple(played.values())
 
 
 def _is_video(element: html5.Element) -> bool:
-    within = element.parent if element.tag == "source" else element
-    return isinstance(within, html5.Element) and within.tag == "video"
+    player = element.parent if element.tag == "source" else element
+    return isinstance(player, html5.Element) and player.tag == "video"
 
 
 def depends_on_folder(body: str, markup: Markup) -> bool:
-    """Tell whether any media of a raw body may have an address that is relative to its folder.
+    """Tell whether media of a raw body may have addresses relative to its folder; if unsure, True.
 
-    In doubt it does. No tree is made, because every article is asked, shown or not; the patterns
-    are linear.
+    The body is not parsed, because this is asked of every article, shown or not.
     """
     if markup == "text":
         return False
@@ -68,7 +67,7 @@ def depends_on_folder(body: str, markup: Markup) -> bool:
 
 
 def _is_one_of(names: Collection[str], body: str, equals: int) -> bool:
-    """Tell whether what stands before an equals sign may be one of these names."""
+    """Tell whether the word before an equals sign may be one of these names."""
     start = max(0, equals - 60)
     before = body[start:equals]
     name = _NAME.search(before)
@@ -82,5 +81,5 @@ def _is_elsewhere(candidates: str) -> bool:
 
 
 def is_relative(address: str) -> bool:
-    """Tell whether an address is relative to the folder of what names it."""
+    """Tell whether an address is relative to the folder of the article that names it."""
     return not _ADDRESS.match(address.strip())

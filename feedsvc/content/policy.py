@@ -1,4 +1,4 @@
-"""What cleaning depends on besides the body itself."""
+"""The settings and addresses on which the cleaning of one article depends."""
 
 from dataclasses import dataclass, field
 
@@ -9,10 +9,10 @@ from feedsvc.model import Cleaning
 class Policy:
     """How one article is cleaned.
 
-    `link_base` is what relative links are relative to, `media_base` the same for images and other
-    media. `page` is the article's page with us, where its anchors can be gone to. `anchor` begins
-    every id in it, so that no two articles on one page clash. `link` is where the entry leads.
-    `base_url` and `image_key` are needed for routes by way of our image proxy.
+    Relative links are resolved against `link_base`, relative media against `media_base`. `page` is
+    the article's page on our site, to which links to its anchors lead. Every id begins with
+    `anchor`, so that two articles on one page do not clash. `link` is the entry's link. Our image
+    proxy needs `base_url` and `image_key`.
     """
 
     link_base: str

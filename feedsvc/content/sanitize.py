@@ -1,13 +1,12 @@
 """The last gate: bleach, by a list of its own. The only maker of SafeHTML.
 
-`tidy` writes what `allowed` names. A mistake in either must not reach a reader, so bleach decides
-by a shorter and simpler list that stands here and is kept by hand: elements, their attributes, the
-protocols of addresses, the properties of styles. Nothing of `allowed` is used.
+A mistake in `tidy` or `allowed` must not reach a reader. So bleach checks every element, attribute
+and character again, by a shorter and simpler list in this module that is kept by hand and shares
+nothing with `allowed`.
 
-bleach decides over every element, attribute and character, and writes what is left; its own parser
-is not used. That one takes the square of the input for many inputs, loses text in tables, and
-reads attributes without decoding them. The parser of `html5` feeds bleach in its place, as it may:
-bleach's filter takes any stream of html5lib's tokens.
+bleach's own parser is not used: for many inputs it takes time in the square of their length, it
+loses text in tables, and it does not decode attributes. The tree of `html5` is given to bleach's
+filter as a stream of html5lib's tokens, which the filter accepts from any source.
 
 bleach has been marked deprecated by its authors since 2023 (mozilla/bleach#698) and still gets
 security fixes; it stands behind this one function.
@@ -35,7 +34,7 @@ _TAGS = frozenset(
     msqrt mstyle msub msubsup msup mtable mtd mtext mtr munder munderover""".split()
 )
 _VOID = frozenset({"br", "col", "hr", "img", "source", "track", "wbr"})
-# Whatever the element. None of these acts, and none has an address in it.
+# Attributes allowed on every element: none acts, none holds an address.
 _NAMES = frozenset(
     """abbr accent accentunder align allowfullscreen alt class colspan columnspan controls datetime
     depth dir display fence form headers height hreflang id kind label lang largeop linethickness
@@ -51,7 +50,7 @@ _ADDRESSES = {
     "srcset": frozenset({"img", "source"}),
 }
 _PROTOCOLS = frozenset({"http", "https", "mailto", "data"})
-# bleach takes "javascript:1" for a host with a port, and does not look into srcset.
+# bleach takes "javascript:1" for a host with a port, and does not check srcset.
 _WEB = re.compile(r"https?://[^\s<>\"`\\]+", re.ASCII)
 _MAIL = re.compile(r"mailto:[^\s<>\"`\\]+", re.ASCII)
 _IMAGE = re.compile(r"data:image/(?:avif|gif|jpe?g|png|webp);base64,[A-Za-z0-9+/=]+")
@@ -67,18 +66,18 @@ _STYLES = (
 )  # fmt: skip
 # Words and numbers only: no function, no escape, no at-rule.
 _STYLE = re.compile(rf"(?:(?:{'|'.join(_STYLES)}) *:[a-z0-9 -]+(?:; *|$))+")
-_PIECE = 8192  # characters of text; bleach takes the square of its length for some texts
+_PIECE = 8192  # characters; for some texts bleach takes time in the square of the length
 _local = threading.local()
 
 Token = dict[str, Any]
-"""html5lib's: `type`, and `name`, `namespace`, `data` as its type has them."""
+"""A token of html5lib: `type`, and for some types `name`, `namespace`, `data`."""
 
 
 def sanitize(tree: Element) -> SafeHTML:
-    """Return the HTML of what is in `tree`, with nothing in it but what this gate lets through."""
+    """Return the HTML inside `tree`, reduced to what the lists of this module allow."""
     serializer = getattr(_local, "serializer", None)
     if serializer is None:
-        # Not safe to share between threads.
+        # A serializer is not safe to share between threads.
         serializer = _local.serializer = bleach.Cleaner().serializer
         serializer.minimize_boolean_attributes = False
         serializer.use_best_quote_char = False  # it escapes wrongly in single quotes
@@ -96,7 +95,7 @@ def sanitize(tree: Element) -> SafeHTML:
 
 class _Styles(CSSSanitizer):
     def sanitize_css(self, style: str) -> str:
-        """Return the declarations that may stay, as `tidy` writes them: no ";" after the last."""
+        """Return the allowed declarations without a ";" at the end, as `tidy` writes them."""
         return super().sanitize_css(style).rstrip(";")
 
 
@@ -106,13 +105,13 @@ def _allows(tag: str, name: str, value: str) -> bool:
         return tag in _ADDRESSES[name] and _is_safe(tag, name, value)
     if name == "style":
         return _STYLE.fullmatch(value) is not None
-    if name == "sandbox":  # a frame that may move the page that holds it is no player
+    if name == "sandbox":  # a player needs no right to navigate the page around it
         return tag == "iframe" and "top-navigation" not in value
     return name in _NAMES
 
 
 def _is_safe(tag: str, name: str, value: str) -> bool:
-    """Tell whether an address leads to the web, to mail, or is an image."""
+    """Tell whether an address leads to the web or to mail, or holds an image."""
     if name == "srcset":
         return all(_CANDIDATE.fullmatch(candidate) for candidate in value.split(", "))
     if tag == "iframe":
@@ -125,8 +124,8 @@ def _is_safe(tag: str, name: str, value: str) -> bool:
 
 
 def _as_reference(value: str) -> str:
-    # Bleach's serializer leaves what looks like a character reference as it is, and takes a value
-    # of one ">" for the end of the tag.
+    # Bleach's serializer does not escape text that looks like a character reference, and takes a
+    # value of a single ">" for the end of the tag.
     return value.replace("&", "&amp;").replace(">", "&gt;")
 
 
@@ -137,18 +136,17 @@ def _tokens(root: Element) -> Iterator[Token]:
     while True:
         for node in nodes:
             if isinstance(node, Text):
-                yield from _characters(node.data)
+                # Bleach's filter expects undecoded character references, so "&" is written as one.
+                text = node.data
+                for start in range(0, len(text), _PIECE):
+                    piece = text[start : start + _PIECE].replace("&", "&amp;")
+                    yield {"type": "Characters", "data": piece}
             elif isinstance(node, Element):
                 tag = node.tag
                 void = tag in _VOID
-                yield {
-                    "type": "EmptyTag" if void else "StartTag",
-                    "name": tag,
-                    "namespace": None,
-                    "data": {
-                        (None, name): _as_reference(node.attr(name) or "") for name in node.attrs
-                    },
-                }
+                kind = "EmptyTag" if void else "StartTag"
+                data = {(None, name): _as_reference(node.attr(name) or "") for name in node.attrs}
+                yield {"type": kind, "name": tag, "namespace": None, "data": data}
                 if not void:
                     if tag == "pre" and _begins_with_newline(node):
                         # A parser drops the first one (HTML, 13.2.6.4.7).
@@ -161,14 +159,6 @@ def _tokens(root: Element) -> Iterator[Token]:
                 return
             nodes, tag = stack.pop()
             yield {"type": "EndTag", "name": tag, "namespace": None, "data": {}}
-
-
-def _characters(text: str) -> Iterator[Token]:
-    # Bleach's tokenizer leaves character references as they are, and so its filter looks for them:
-    # an "&" that begins none has to be one itself.
-    for start in range(0, len(text), _PIECE):
-        piece = text[start : start + _PIECE]
-        yield {"type": "Characters", "data": piece.replace("&", "&amp;")}
 
 
 def _begins_with_newline(node: Element) -> bool:

@@ -1,4 +1,4 @@
-"""`style` attributes, reduced to what a reader's own design can bear."""
+"""`style` attributes, reduced to declarations that fit any reader's design."""
 
 _WORDS = {
     "text-align": frozenset({"left", "right", "center", "justify", "start", "end"}),
@@ -18,7 +18,7 @@ _LONGEST = 10_000
 
 
 def reduced(style: str) -> str:
-    """Return the declarations of a `style` attribute that may stay.
+    """Return the allowed declarations of a `style` attribute.
 
     >>> reduced("TEXT-ALIGN: center !important; color: red; background: url(javascript:x)")
     'text-align: center'

@@ -1,7 +1,7 @@
-"""Repair: a parsed body in, HTML out that holds nothing but what is allowed, and reads well.
+"""Repair: a parsed body in, HTML out that holds only allowed elements and reads well.
 
-One walk over the tree writes the output; nothing is edited afterwards. What must go goes with its
-text, what is unknown is unwrapped, what is too deep is flattened. Time and memory are linear.
+One walk over the tree writes the output, in linear time and memory. Forbidden elements go with
+their text, unknown ones are unwrapped, and elements nested too deeply are flattened.
 """
 
 import re
@@ -23,14 +23,14 @@ from feedsvc.content.writer import (
     UNWRAPPED,
     UNWRAPPED_BLOCK,
     Frame,
-    Writer,
+    HTMLWriter,
 )
 from feedsvc.html5 import Comment, Element, Node, Text, children, parse
 
-_DEEPEST = 100  # readers and browsers cope with more, but not with any number
+_DEEPEST = 100  # readers and browsers cope with more, but not with every depth
 _MOST_ELEMENTS = 30_000
 _TOO_MANY = f"tags after the first {_MOST_ELEMENTS}; their text stays"
-_MOST_REASONS = 100  # and names of elements, in what is told of what was removed
+_MOST_REASONS = 100  # entries in `removed` before unknown elements are counted as "other"
 _LONGEST_NAME = 40
 _CODE_LANGUAGE = re.compile(r"(?:^|\s)((?:language|lang)-[\w+#.-]{1,40})(?=\s|$)")
 _HEXO_RAW = re.compile(r"\{%-?[ \t]*(?:end)?raw[ \t]*-?%\}")
@@ -39,22 +39,22 @@ _MORE = re.compile(r"\s*more\b", re.IGNORECASE)
 
 
 class Tidier:
-    """Writes the tidied HTML of one article; good for one tree, and for its footer."""
+    """Writes the tidied HTML of one article and its footer."""
 
     def __init__(self, policy: Policy, removed: Counter[str]) -> None:
         self.policy = policy
         self.cleaning = policy.cleaning
         self.removed = removed
         self.anchors = Anchors(policy)
-        self.open: list[str] = []  # the elements that what comes is written into
+        self.open: list[str] = []  # names of the open elements, outermost first
         self.shown: set[str] = set()  # images, by host and path
         self.last_image: Node | None = None
         self.from_noscript: tuple[Node, str] | None = None
         self.verbatim = self.pre = self.quiet = self.math_token = self.math = 0
-        self.formulas = False  # whether there has been one
+        self.has_formula = False  # whether a formula has been written
         self.elements = 0
-        self.out = Writer(tidy=policy.cleaning.tidy_text, mend=self._mended)
-        self.more: str | None = None  # the words that the author made the summary, escaped
+        self.out = HTMLWriter(tidy=policy.cleaning.tidy_text, mend=self._mended)
+        self.more: str | None = None  # the escaped text before the author's "more" comment
 
     def write(self, root: Element) -> None:
         """Write the children of `root`."""
@@ -81,14 +81,14 @@ class Tidier:
                 self._close(frame)
 
     def html(self) -> str:
-        """Return what has been written, with the lead image where it is wanted and lacking."""
+        """Return the written HTML, with the lead image before it if the article lacks it."""
         html = self.out.html().strip(" \t\n\f\r")
         if self.cleaning.lead_image == "prepend" and self.policy.lead_image:
             lead = parse('<img alt="">').select("img")[0]
             lead.attrs["src"] = self.policy.lead_image
-            found = images.attributes(lead, self.policy)
-            if isinstance(found, dict) and elements.place(found["src"]) not in self.shown:
-                return f"<p>{writer.tag('img', found)}</p>{html}"
+            image = images.attributes(lead, self.policy)
+            if isinstance(image, dict) and elements.host_and_path(image["src"]) not in self.shown:
+                return f"<p>{writer.tag('img', image)}</p>{html}"
         return html
 
     def footer(self) -> None:
@@ -96,17 +96,15 @@ class Tidier:
         policy = self.policy
         if not self.cleaning.footer:
             return
-        known = {"link": policy.link, "title": policy.title, "site": policy.site}
-        filled = _PLACEHOLDER.sub(lambda found: escape(known[found[1]]), self.cleaning.footer)
-        self.out.begun = True  # no heading in it is the article's first
+        values = {"link": policy.link, "title": policy.title, "site": policy.site}
+        html = _PLACEHOLDER.sub(lambda name: escape(values[name[1]]), self.cleaning.footer)
+        self.out.begun = True  # no heading of the footer is the article's first one
         self.out.block("<div>")
-        self.write(parse(xmltext.legal(filled)))
+        self.write(parse(xmltext.legal(html)))
         self.out.block("</div>")
 
-    # One child after the other.
-
     def text(self, data: str) -> None:
-        """Write text, as it is where it is code or a formula."""
+        """Write text; in code and formulas it stays as it is."""
         self.out.text(
             data,
             QUIET if self.quiet or self.pre else TEXT,
@@ -114,7 +112,7 @@ class Tidier:
         )
 
     def words(self, data: str) -> str:
-        """Return what an attribute says, in the kind of Chinese that is wanted."""
+        """Return text in the kind of Chinese that the policy asks for."""
         convert = self.cleaning.convert
         return chinese.convert(data, convert) if convert else data
 
@@ -132,7 +130,7 @@ class Tidier:
             self.removed["comment: nobody sees it"] += 1
 
     def _open(self, node: Element) -> Frame | None:
-        """Write an element's start tag; return what to do at its end, None to pass it over."""
+        """Write an element's start tag; return the frame that closes it, None to skip it."""
         tag = node.tag
         if self.elements >= _MOST_ELEMENTS and self.full():
             return None if tag in vocabulary.SILENT else self.unwrap(node, tag)
@@ -148,22 +146,22 @@ class Tidier:
         if reason is not None:
             self.removed[f"{tag}: {reason}"] += 1
             return None
-        named = tag[:_LONGEST_NAME] if len(self.removed) < _MOST_REASONS else "other"
-        self.removed[f"{named} tag: not for readers; its text stays"] += 1
+        name = tag[:_LONGEST_NAME] if len(self.removed) < _MOST_REASONS else "other"
+        self.removed[f"{name} tag: not for readers; its text stays"] += 1
         return self.unwrap(node, tag)
 
     def unwrap(self, node: Element, tag: str) -> Frame:
-        """Write what is in an element without the element."""
+        """Write the content of an element without its tags."""
         if self.elements < _MOST_ELEMENTS and (id := self._id(node, tag)):
             self.elements += 1
             self.out.add(f"{writer.tag('span', {'id': id})}</span>", MEDIA)
         if tag in vocabulary.UNKNOWN_BLOCKS or tag in vocabulary.BLOCKS:
-            self.apart()
+            self.space()
             return UNWRAPPED_BLOCK
         return UNWRAPPED
 
-    def apart(self) -> None:
-        """Part what stands on both sides, except in code."""
+    def space(self) -> None:
+        """Write a space, except in code."""
         if not self.pre:
             self.out.space()
 
@@ -202,7 +200,7 @@ class Tidier:
         end, kind, mark, tag = frame
         if not end:
             if kind == BLOCK:
-                self.apart()
+                self.space()
             return
         name = self.open.pop()
         if name in vocabulary.QUIET:
@@ -239,13 +237,11 @@ class Tidier:
         self.out.begun = heading != ""
         return False
 
-    # Attributes.
-
     def attributes(self, node: Element, tag: str) -> dict[str, str]:
-        """Return the attributes that need no more than a look at each value."""
-        found: dict[str, str] = {}
+        """Return the allowed attributes of an element that has no code of its own."""
+        attributes: dict[str, str] = {}
         if not node.attrs:
-            return found
+            return attributes
         for name in allowed.ATTRIBUTES.get(tag, ()):
             value = node.attr(name)
             if value is None:
@@ -253,16 +249,17 @@ class Tidier:
             if name == "cite":
                 value = addresses.resolve(value, self.policy.link_base) or ""
             elif name == "class":
-                named = _CODE_LANGUAGE.search(value)
-                value = named[1] if named else ""
+                language = _CODE_LANGUAGE.search(value)
+                value = language[1] if language else ""
             elif name in vocabulary.LOWER:
                 value = value.lower()
             if allowed.allows(tag, name, value := value.strip()):
-                found[name] = value
-        self.add_everywhere(node, tag, found)
-        return found
+                attributes[name] = value
+        self.add_everywhere(node, tag, attributes)
+        return attributes
 
-    def add_everywhere(self, node: Element, tag: str, found: dict[str, str]) -> None:
+    def add_everywhere(self, node: Element, tag: str, attributes: dict[str, str]) -> None:
+        """Add the attributes that every element may have."""
         for name in allowed.EVERYWHERE:
             value = node.attr(name)
             if name == "id":
@@ -274,7 +271,7 @@ class Tidier:
             elif name == "title" and value:
                 value = self.words(value)
             if value and (value := value.strip()) and allowed.allows(tag, name, value):
-                found[name] = value
+                attributes[name] = value
 
     def _id(self, node: Element, tag: str) -> str | None:
         return self.anchors.id(node, tag) if self.cleaning.anchors else None
@@ -293,7 +290,7 @@ def _bare(text: str) -> str:
 
 
 def _without_raw(text: str) -> str:
-    """Take away Hexo's marks around what its templates are to leave alone."""
-    found = _HEXO_RAW.sub("", text)
-    # What is left of marks that were written into each other must not read as one.
-    return found.replace("{%", "{ %") if _HEXO_RAW.search(found) else found
+    """Remove the marks around text that Hexo's templates do not touch."""
+    text = _HEXO_RAW.sub("", text)
+    # Marks written into each other may leave a mark.
+    return text.replace("{%", "{ %") if _HEXO_RAW.search(text) else text

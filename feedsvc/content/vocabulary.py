@@ -1,4 +1,4 @@
-"""What becomes of each element: the tables that the walk over a tree goes by."""
+"""Tables of elements that `tidy` treats in the same way."""
 
 GONE = {
     **dict.fromkeys(["script"], "it can run"),
@@ -22,9 +22,9 @@ BLOCKS = HEADINGS | frozenset(
     figure footer header hgroup hr li main nav ol p pre section summary table tbody td
     tfoot th thead tr ul""".split()
 )
-# Blocks that are not among the allowed elements: what they part stays apart.
+# Blocks that are not allowed elements: a space takes their place.
 UNKNOWN_BLOCKS = frozenset({"form", "fieldset", "legend", "label", "marquee", "search", "dialog"})
-# Their text says little of what an article is about.
+# Elements whose text does not make a good summary.
 QUIET = HEADINGS | frozenset(
     {"table", "figure", "figcaption", "nav", "aside", "footer", "audio", "video"}
 )
@@ -35,5 +35,5 @@ EMPTY_GOES = HEADINGS | frozenset(
 )
 VERBATIM = frozenset({"code", "kbd", "samp", "tt"})
 LOWER = frozenset({"dir", "align", "valign", "scope", "kind"})
-# What leaves no text where elements are too many.
+# Elements that leave no text when there are too many elements.
 SILENT = frozenset(GONE) | {"noscript", "svg", "iframe"}

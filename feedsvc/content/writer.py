@@ -1,25 +1,25 @@
-"""Tidied HTML as it is written: what stands at the end is known, so that spacing can be mended.
+"""Writes tidied HTML and mends the spacing at the end of the output as it grows.
 
-The text is as the HTML standard serialises it (13.3), so that parsing and writing it again gives
-the same text. Text that nothing parts is one run, however many nodes it came in: what looks at
-text sees what a reader sees, and what the next parser will see.
+Text is escaped as the HTML standard says (13.3), so that parsing and writing it again gives the
+same text. Text of several nodes with no tag between them is mended as one run, as a reader sees it.
 """
 
 import re
 from collections.abc import Callable
+from html import escape
 
-# What an item of the output is.
+# The kinds of items in the output.
 TEXT, QUIET, SPACE, BREAK, BLOCK, START, END, MEDIA = range(8)
 
-# What an element in the making needs at its end: its end tag (empty where it is unwrapped), what
-# kind of item that is, where it began, its name (empty where it was unwrapped).
+# An open element: its end tag ("" if it is unwrapped) and the kind of that item, the item at which
+# it began, and its name ("" if it must stay even when empty).
 Frame = tuple[str, int, int, str]
 UNWRAPPED: Frame = ("", END, 0, "")
 UNWRAPPED_BLOCK: Frame = ("", BLOCK, 0, "")
 
-_MOST_BREAKS = 2  # one ends a line, a second one leaves it empty
-_LOOK_BACK = 8  # inline tags that may stand between a block's beginning and its text
-# Characters that are joined because an empty element between them was dropped.
+_MOST_BREAKS = 2  # the first ends a line, the second leaves an empty one
+_LOOK_BACK = 8  # inline tags that may stand between the start of a block and its text
+# Characters of text that are mended again because an empty element after them was dropped.
 _MOST_MENDED_AGAIN = 1_000_000
 _WIDE = "\u3000\u00a0"  # an ideographic space and a no-break space, with which paragraphs begin
 _WHITE = frozenset(" \t\n\f\r")
@@ -28,33 +28,23 @@ _BEGINS_WIDE = re.compile(rf"[ \t\n\f\r]*[{_WIDE}][ \t\n\f\r{_WIDE}]*")
 
 
 def text(value: str) -> str:
-    """Return text as it stands in HTML."""
-    if "&" in value:
-        value = value.replace("&", "&amp;")
-    if "<" in value or ">" in value:
-        value = value.replace("<", "&lt;").replace(">", "&gt;")
-    return value.replace("\u00a0", "&nbsp;")
-
-
-def attribute(name: str, value: str) -> str:
-    """Return an attribute as it stands in a tag."""
-    if "&" in value:
-        value = value.replace("&", "&amp;")
-    value = value.replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
-    return f' {name}="{value.replace(chr(0xA0), "&nbsp;")}"'
+    """Return text escaped for HTML."""
+    return escape(value, quote=False).replace("\u00a0", "&nbsp;")
 
 
 def tag(name: str, attributes: dict[str, str]) -> str:
     """Return a start tag."""
-    if not attributes:
-        return f"<{name}>"
-    return f"<{name}{''.join(attribute(*one) for one in attributes.items())}>"
+    parts = [name]
+    for key, value in attributes.items():
+        escaped = text(value).replace('"', "&quot;")
+        parts.append(f'{key}="{escaped}"')
+    return f"<{' '.join(parts)}>"
 
 
-class Writer:
+class HTMLWriter:
     """Collects items of HTML; with `tidy`, mends the spacing between them.
 
-    `mend` is given each run of text that may be mended.
+    `mend` changes each run of text that is not raw.
     """
 
     def __init__(self, *, tidy: bool, mend: Callable[[str], str]) -> None:
@@ -65,17 +55,17 @@ class Writer:
         self._run: list[str] = []
         self._run_kind = TEXT
         self._run_raw = False
-        self._ended = (-1, "")  # the last item that is mended text, and what it was
-        self._spared = _MOST_MENDED_AGAIN
-        self.begun = False  # whether there is text that is not `QUIET`
+        self._last_text = (-1, "")  # the last item of mended text, and its text before mending
+        self._mended_again_left = _MOST_MENDED_AGAIN
+        self.begun = False  # whether text that is not `QUIET` has been written
 
     def mark(self) -> int:
-        """Return where the next item will stand."""
+        """Return the index of the next item."""
         self._end_run()
         return len(self._items)
 
     def html(self) -> str:
-        """Return what has been written."""
+        """Return the written HTML."""
         self._end_run()
         if self._tidy:
             self._drop_breaks()
@@ -83,24 +73,20 @@ class Writer:
 
     def add(self, item: str, kind: int) -> None:
         """Write an item as it is."""
-        if self._run:
-            self._end_run()
+        self._end_run()
         self._items.append(item)
         self._kinds.append(kind)
 
     def block(self, tag: str) -> None:
-        """Write a tag that begins or ends a block; an empty line before it would not show."""
-        if self._run:
-            self._end_run()
+        """Write a tag that begins or ends a block, without empty lines before it."""
+        self._end_run()
         if self._tidy:
             self._drop_breaks()
-        self._items.append(tag)
-        self._kinds.append(BLOCK)
+        self.add(tag, BLOCK)
 
     def line_break(self) -> None:
-        """Write a `<br>`, unless it would only add to the empty space."""
-        if self._run:
-            self._end_run()
+        """Write a `<br>`, except at the start of a block and after two others."""
+        self._end_run()
         if self._tidy:
             breaks = 0
             for kind in reversed(self._kinds):
@@ -115,15 +101,12 @@ class Writer:
         self.add("<br>", BREAK)
 
     def text(self, value: str, kind: int, *, raw: bool = False) -> None:
-        """Write text, `raw` where not a byte of it may change.
-
-        Between two tags, `kind` and `raw` stay the same.
-        """
+        """Write text; `raw` text is not mended. `kind` and `raw` change only at tags."""
         self._run_kind, self._run_raw = kind, raw
         self._run.append(value)
 
     def space(self) -> None:
-        """Part what stands on both sides, unless it stands apart already."""
+        """Write a space, unless the output ends with white space, a break or a block."""
         if self._run:
             if self._run[-1][-1:] not in _WHITE:
                 self._run.append(" ")
@@ -137,38 +120,37 @@ class Writer:
         self._run = []
         if self._run_raw:
             if value.startswith("\n") and self._items and self._items[-1].startswith("<pre"):
-                value = f"\n{value}"  # a parser drops the first one (HTML, 13.2.6.4.7)
+                value = f"\n{value}"  # a parser drops the first newline (HTML, 13.2.6.4.7)
         else:
-            self._ended = (len(self._items), value)
+            self._last_text = (len(self._items), value)
             value = self._mend(value)
         if not value:
             return
-        if not self._run_raw or self._run_kind == TEXT:
-            white = _NOT_SPACE.search(value) is None
-            if white and not self._run_raw:
+        white = _NOT_SPACE.search(value) is None
+        if not self._run_raw:
+            if white:
                 self._add_space(value)
                 return
-            if self._tidy and not self._run_raw:
-                wide = _BEGINS_WIDE.match(value)
-                if wide and self._at_beginning():
-                    value = value[wide.end() :]
-                    if not value:
-                        return
-            if self._run_kind == TEXT and not white:
-                self.begun = True
+            wide = _BEGINS_WIDE.match(value) if self._tidy else None
+            if wide and self._at_beginning():
+                value = value[wide.end() :]
+                if not value:
+                    return
+        if self._run_kind == TEXT and not white:
+            self.begun = True
         self._items.append(text(value))
         self._kinds.append(self._run_kind)
 
     def _add_space(self, value: str) -> None:
-        if not self._tidy:
-            self._items.append(value)
-            self._kinds.append(SPACE)
-        elif not self._kinds or self._kinds[-1] != SPACE:
-            self._items.append("\n" if "\n" in value else " ")
-            self._kinds.append(SPACE)
+        if self._tidy:
+            if self._kinds and self._kinds[-1] == SPACE:
+                return
+            value = "\n" if "\n" in value else " "
+        self._items.append(value)
+        self._kinds.append(SPACE)
 
     def drop_if_empty(self, mark: int, *, inline: bool) -> bool:
-        """Take back an element begun at item `mark` if nothing of it would show."""
+        """Remove the element that begins at item `mark` if nothing in it would show."""
         self._end_run()
         kinds = self._kinds
         end = mark + 1
@@ -177,43 +159,41 @@ class Writer:
         if end < len(kinds):
             return False
         spaced = len(kinds) > mark + 1
-        ended = self._ended
+        last_text = self._last_text
         self.cut(mark)
         if not inline:
             self._end_line()
             return True
-        reopened = ended[0] == mark - 1 and kinds and kinds[-1] in {TEXT, QUIET}
-        if reopened and self._spared >= len(ended[1]):
-            # What comes now follows the text that stood before the element.
-            self._spared -= len(ended[1])
+        reopened = last_text[0] == mark - 1 and kinds and kinds[-1] in {TEXT, QUIET}
+        if reopened and self._mended_again_left >= len(last_text[1]):
+            # The text before the element and the text after it become one run.
+            self._mended_again_left -= len(last_text[1])
             self._run_kind, self._run_raw = kinds[-1], False
             self.cut(mark - 1)
-            self._run = [ended[1]]
+            self._run = [last_text[1]]
         if spaced:
             self.space()
         return True
 
     def cut(self, mark: int) -> None:
-        """Take back everything from item `mark` on."""
+        """Remove everything from item `mark` on."""
         self._run = []
         del self._items[mark:], self._kinds[mark:]
-        if self._ended[0] >= mark:
-            self._ended = (-1, "")
+        if self._last_text[0] >= mark:
+            self._last_text = (-1, "")
 
     def blank(self, mark: int, start: str) -> None:
-        """Take back item `mark`, and those after it that begin with `start`."""
+        """Empty item `mark` and the items after it that begin with `start`."""
         for index in range(mark, len(self._items)):
             if index == mark or self._items[index].startswith(start):
                 self._items[index] = ""
 
     def has_after(self, mark: int, start: str) -> bool:
-        """Tell whether an item after `mark` begins so."""
-        return any(
-            self._items[index].startswith(start) for index in range(mark + 1, len(self._items))
-        )
+        """Tell whether an item after `mark` begins with `start`."""
+        return any(item.startswith(start) for item in self._items[mark + 1 :])
 
     def words(self, start: int = 0) -> str:
-        """Return the words from item `start` on, escaped, apart where they show so."""
+        """Return the escaped text from item `start` on, with spaces for blocks and breaks."""
         parts = []
         for item, kind in zip(self._items[start:], self._kinds[start:], strict=True):
             if kind in {TEXT, QUIET}:
@@ -224,23 +204,23 @@ class Writer:
         return "".join([*parts, text(run if self._run_raw else self._mend(run))])
 
     def beginning(self, length: int) -> str:
-        """Return the first words, escaped: `length` characters or more if there are so many.
+        """Return the escaped text of the beginning, `length` characters or more if it has them.
 
-        Headings, tables, code and captions count only where there is nothing else.
+        Headings, tables, code and captions count only if there is no other text.
         """
         self._end_run()
         for kinds in ({TEXT}, {TEXT, QUIET}):
             parts: list[str] = []
-            found = 0
+            size = 0
             for item, kind in zip(self._items, self._kinds, strict=True):
                 if kind in kinds:
                     parts.append(item)
-                    found += len(item)
-                    if found > length:
+                    size += len(item)
+                    if size > length:
                         break
                 elif kind in {BLOCK, BREAK, SPACE}:
                     parts.append(" ")
-            if found:
+            if size:
                 return "".join(parts)
         return ""
 

@@ -1,7 +1,6 @@
-"""Formats: a `Feed` in, bytes out; one module a format, one table.
+"""Formats: a `Feed` in, bytes out; one module for each format, one table of all.
 
-Not inside: which entries, in what order, what is safe. A function of the feed alone: equal feeds
-give equal bytes, on every machine, on every day.
+Pure: equal feeds give equal bytes on every machine and every day.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,12 +12,12 @@ from feedsvc.model import Feed
 __all__ = ["FORMATS", "POLICY", "Format", "opml"]
 
 POLICY = "4"
-"""Change it whenever the same feed comes to be rendered as other bytes: then all are made anew."""
+"""Raise it when the same feed is rendered as other bytes than before: then all are made again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """A format: what people call it, its media type, and what writes a feed in it, in UTF-8."""
+    """A format of feeds: its name for people, its media type, and its writer."""
 
     label: str
     media_type: str
@@ -28,15 +27,9 @@ class Format:
 FORMATS: Mapping[str, Format] = {
     # RFC 4287 7
     "atom": Format(
-        label="Atom",
-        media_type="application/atom+xml; charset=utf-8",
-        render=atom.render,
+        label="Atom", media_type="application/atom+xml; charset=utf-8", render=atom.render
     ),
-    "rss": Format(
-        label="RSS",
-        media_type="application/rss+xml; charset=utf-8",
-        render=rss.render,
-    ),
+    "rss": Format(label="RSS", media_type="application/rss+xml; charset=utf-8", render=rss.render),
     # JSON Feed 1.1, "Suggestions for Publishers"; JSON has no charset parameter (RFC 8259 11).
     "json": Format(
         label="JSON Feed",

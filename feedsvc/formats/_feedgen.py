@@ -1,20 +1,18 @@
-"""feedgen, with what it leaves out: the one module that knows its ways.
+"""Atom and RSS by feedgen, with what it lacks. No other module imports feedgen.
 
-What is mended here, each with a test that fails when upstream mends it:
+For each fault of feedgen 1.0.0 that is mended in this module, a test fails when upstream mends it:
 
-* feedgen 1.0.0 stamps dates with the clock unless both are set, and formats RSS dates by switching
-  the whole process to another locale; the dates of items are written here.
-* RSS items get no author without an e-mail address; `dc:creator` is written here.
+* It takes dates from the clock unless both are set, and formats RSS dates by switching the whole
+  process to another locale. So this module writes the dates of items.
+* RSS items get no author without an e-mail address. So this module writes `dc:creator`.
 * Atom entry links lose their `rel` and `type` (lkiesow/python-feedgen#135).
-* Entries know no language (RFC 4287 2).
-* Content is escaped, or in CDATA by way of `type="CDATA"`, which Atom does not know. Escaped HTML
-  has thousands of references in one feed, and parsers that allow a thousand refuse it
-  (fast-xml-parser 4.5.7 and 5.5.9, REXML). In CDATA it came out the same in the 18 readers and
-  libraries tried; `_in_cdata` writes it.
+* Entries have no language (RFC 4287 2).
+* Content is escaped, or in CDATA with `type="CDATA"`, which Atom does not know. Escaped HTML has
+  thousands of references in one feed, and parsers that allow a thousand refuse it (fast-xml-parser
+  4.5.7 and 5.5.9, REXML). 18 readers and libraries read CDATA the same; `_in_cdata` writes it.
 """
 
 import threading
-from datetime import datetime
 from email.utils import format_datetime
 from html import escape
 from typing import Any
@@ -34,14 +32,13 @@ _DC = "http://purl.org/dc/elements/1.1/"
 _MEDIA = "http://search.yahoo.com/mrss/"  # with its slash
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
-# To write lastBuildDate, feedgen reads the locale of the whole process, sets another, and sets
-# the first again: two at once can leave the wrong one. So `rss_str` runs under LOCK, and it alone:
-# Atom writes its dates with isoformat, and the dates of RSS items are written here.
+# For lastBuildDate, feedgen switches the locale of the whole process and back: two threads at once
+# can leave the wrong one. So `rss_str` runs under LOCK. Atom's dates need no locale.
 LOCK = threading.Lock()
 
 
 def generator(feed: Feed, format: str, media_type: str) -> FeedGenerator:
-    """Return a FeedGenerator filled with `feed` and its entries; write RSS of it under LOCK."""
+    """Return a FeedGenerator filled with `feed` and its entries; call its `rss_str` under LOCK."""
     feed = plaintext.of_feed(feed)
     made = FeedGenerator()
     made.register_extension("feedsvc", _FeedExtension, _EntryExtension)
@@ -75,7 +72,7 @@ def _add_entry(feed: FeedGenerator, entry: Entry) -> None:
     made.title(entry.title)
     made.updated(entry.updated)
     made.link(href=entry.link, rel="alternate", type="text/html")
-    # All at once: feedgen goes over all that it has whenever it is given more.
+    # All at once: each call of feedgen goes over all authors and categories again.
     made.author([{"name": p.name, **({"uri": p.uri} if p.uri else {})} for p in entry.authors])
     made.category([{"term": term, "label": term} for term in entry.categories])
     if summary := _summary(entry):
@@ -86,13 +83,13 @@ def _add_entry(feed: FeedGenerator, entry: Entry) -> None:
 def _in_cdata(html: str) -> etree.CDATA:
     """Return HTML as a CDATA section; lxml splits it at each "]]>" (XML 1.0 2.7).
 
-    A raw CR would be read as LF (2.11), so it is written as a reference of HTML.
+    XML parsers read a raw CR as LF (2.11), so it is written as a reference of HTML.
     """
     return etree.CDATA(xmltext.legal(html).replace("\r", "&#13;"))
 
 
 def _summary(entry: Entry) -> str:
-    """Return the summary of an entry; of one without any content, that is its title."""
+    """Return the summary of an entry; without summary and content, its title."""
     return entry.summary or ("" if entry.content else entry.title)
 
 
@@ -102,7 +99,7 @@ class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no t
 
 
 class _EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ships no types
-    """Adds to the element that feedgen made of an entry what feedgen cannot."""
+    """Adds to feedgen's element of an entry the parts that feedgen cannot write."""
 
     entry: Entry
 
@@ -116,7 +113,7 @@ class _EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ship
         if entry.content:
             _add(element, "content", _in_cdata(entry.content), type="html")
         for enclosure in entry.enclosures:
-            # RFC 4287 4.2.7.6: `length` is a hint, so it is left out where it is not known.
+            # RFC 4287 4.2.7.6: `length` is a hint, so an unknown one is left out.
             length = {} if enclosure.length is None else {"length": str(enclosure.length)}
             _add(
                 element, "link", rel="enclosure", href=enclosure.href, type=enclosure.type, **length
@@ -127,23 +124,22 @@ class _EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ship
         entry = self.entry
         for description in element.findall("description"):
             element.remove(description)
-        # RSS 2.0: "entity-encoded HTML is allowed", and every reader takes it for HTML. Some know
-        # nothing else, so it is there even where the content holds no text to summarise.
+        # RSS 2.0: "entity-encoded HTML is allowed", and every reader takes it for HTML. Some read
+        # only this element, so content without text to summarise is repeated in it.
         summary = escape(_summary(entry), quote=False)
-        # What holds no text to summarise is described by what it holds.
         _add(element, "description", summary or _in_cdata(entry.content or ""))
-        _add(element, "pubDate", rfc822(entry.published))
+        _add(element, "pubDate", format_datetime(entry.published))
         if entry.content:
             _add(element, f"{{{_CONTENT}}}encoded", _in_cdata(entry.content))
         if entry.authors:
-            # RSS 2.0's own `author` must be an e-mail address. Of several `dc:creator`, readers
-            # keep the first or the last.
+            # RSS 2.0's `author` must be an e-mail address. Of several `dc:creator`, readers keep
+            # only the first or the last.
             names = ", ".join(person.name for person in entry.authors)
             _add(element, f"{{{_DC}}}creator", names)
         if entry.language:
             _add(element, f"{{{_DC}}}language", entry.language)
-        for enclosure in entry.enclosures[:1]:  # readers expect one an item
-            # RSS 2.0 requires a length; 0 where it is not known.
+        for enclosure in entry.enclosures[:1]:  # readers expect one in an item
+            # RSS 2.0 requires a length, so an unknown one is 0.
             _add(
                 element,
                 "enclosure",
@@ -156,16 +152,11 @@ class _EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ship
     def _media(self, element: etree._Element) -> etree._Element:
         image = self.entry.lead_image
         if image is not None:
-            # Some readers know one of the two only.
+            # Some readers know only one of the two.
             type = {"type": self.entry.lead_image_type} if self.entry.lead_image_type else {}
             _add(element, f"{{{_MEDIA}}}content", url=image, medium="image", **type)
             _add(element, f"{{{_MEDIA}}}thumbnail", url=image)
         return element
-
-
-def rfc822(moment: datetime) -> str:
-    """Return a date as RSS wants it, whatever the locale: `Wed, 23 Feb 2022 13:06:12 +0000`."""
-    return format_datetime(moment)
 
 
 def _add(

@@ -1,4 +1,4 @@
-"""OPML 2.0 (http://opml.org/spec2.opml): a list of feeds to subscribe to all at once."""
+"""OPML 2.0 (http://opml.org/spec2.opml): a list of feeds to subscribe to."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ TOPICS = "Topics"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """One feed in the list; its `name` tells it from another one of the same title."""
+    """One feed in the list; `name` is added to its title if another feed has the same one."""
 
     title: str
     xml_url: str
@@ -24,9 +24,9 @@ class Outline:
 
 
 def render(title: str, outlines: Iterable[Outline], *, topics: Iterable[Outline] = ()) -> bytes:
-    """Return the list as an OPML document in UTF-8, with the `topics` in a folder of their own.
+    """Return an OPML document in UTF-8, with the `topics` in a folder of their own.
 
-    No two outlines have one name: `rss2email opmlimport` would save none of them.
+    All titles differ, because `rss2email opmlimport` saves no feeds when two have the same name.
     """
     root = etree.Element("opml", version="2.0")
     etree.SubElement(etree.SubElement(root, "head"), "title").text = either_way(title)
@@ -45,7 +45,7 @@ def render(title: str, outlines: Iterable[Outline], *, topics: Iterable[Outline]
 
 def _add(parent: etree._Element, outline: Outline, taken: set[str]) -> None:
     title = _distinct(either_way(outline.title), either_way(outline.name), taken)
-    # "Text should be present in every outline"; `type="rss"` is said of Atom feeds as well.
+    # "Text should be present in every outline". The type of Atom feeds is "rss", too.
     element = etree.SubElement(
         parent,
         "outline",
@@ -60,10 +60,10 @@ def _add(parent: etree._Element, outline: Outline, taken: set[str]) -> None:
 
 
 def _distinct(title: str, name: str, taken: set[str]) -> str:
-    """Return a title that no outline before has, in whatever case, and take it."""
+    """Return a title that is not in `taken`, whatever the case, and add it there."""
     named = (f"{title} ({name})",) if name else ()
     numbered = (f"{title} ({name} {number})".replace("( ", "(") for number in count(2))
     candidates = chain((title,), named, numbered)
-    candidate = next(one for one in candidates if one.casefold() not in taken)
-    taken.add(candidate.casefold())
-    return candidate
+    distinct = next(each for each in candidates if each.casefold() not in taken)
+    taken.add(distinct.casefold())
+    return distinct

@@ -1,19 +1,18 @@
-"""Plain text as formats write it: harmless and legible shown as text and shown as HTML.
+"""Plain text that reads the same when a reader shows it as text and when it shows it as HTML.
 
 Titles, names, terms and summaries are plain text in every format. Many readers put them into a page
-as HTML all the same, and many of those take the tags out first. So what they get must mean the
-same either way: no reader may find a tag, a comment or a character reference in it.
+as HTML all the same, and many of those remove tags first. So no reader may find a tag, a comment or
+a character reference in them.
 
-* `<` and `>` become `‹` and `›` (U+2039, U+203A). Tried with newsboat, sfeed, elfeed, rss2email,
-  feedparser, SimplePie and three npm parsers; with the HTML parsers of Chromium, html5lib, libxml2
-  and Python; with PHP's strip_tags, npm's striptags, w3lib and the pattern `<[^>]*>`: all of them
-  show `Vec‹T›` as it is. With U+2060 behind the `<` instead, no parser sees a tag, but all those
-  last four and two of the npm parsers leave `Vec`, and some end the title there. The wide `＜` is
-  turned into `<` by who brings text into NFKC, and stands apart in Latin text.
-* A `<` before a space, with no `>` to follow, is a tag to none of them and stays: `a < b`. So does
-  a `>` that ends nothing: `a -> b`.
-* An `&` stays unless it begins a character reference of HTML, with a semicolon or, as in `&copy=1`,
-  without; then U+2060, which nobody sees, parts it from its name. `AT&T` is untouched.
+* `<` and `>` become `‹` and `›` (U+2039, U+203A). Nine readers and libraries, four HTML parsers
+  (Chromium, html5lib, libxml2, Python) and four removers of tags (PHP's strip_tags, w3lib, npm's
+  striptags, the pattern `<[^>]*>`) show `Vec‹T›` unchanged. With U+2060 after the `<` instead, all
+  removers leave `Vec`, and some readers end the title there. The wide `＜` looks too wide in Latin
+  text, and software that applies NFKC turns it into `<`.
+* A `<` before a space with no `>` after it is a tag to none of them and stays: `a < b`. So does a
+  `>` that ends nothing: `a -> b`.
+* An `&` that begins a character reference of HTML, with a semicolon or without one as in `&copy=1`,
+  is followed by the invisible U+2060. `AT&T` is unchanged.
 """
 
 import html
@@ -38,11 +37,11 @@ def either_way(text: str) -> str:
     last_end = text.rfind(">")
     opened = 0
 
-    def defused(found: re.Match[str]) -> str:
+    def defused(match: re.Match[str]) -> str:
         nonlocal opened
-        mark = found[0]
+        mark = match[0]
         if mark == "<":
-            if found.start() > last_end and text.startswith(" ", found.end()):
+            if match.start() > last_end and text.startswith(" ", match.end()):
                 return mark
             opened += 1
             return "‹"
@@ -57,7 +56,7 @@ def either_way(text: str) -> str:
 
 
 def of_feed(feed: Feed) -> Feed:
-    """Return `feed` with every plain text of its own readable either way; not its entries."""
+    """Return `feed` with `either_way` applied to its plain texts, but not to its entries."""
     return replace(
         feed,
         title=either_way(feed.title),
@@ -67,7 +66,7 @@ def of_feed(feed: Feed) -> Feed:
 
 
 def of_entry(entry: Entry) -> Entry:
-    """Return `entry` with every plain text in it readable either way."""
+    """Return `entry` with `either_way` applied to its plain texts."""
     return replace(
         entry,
         title=either_way(entry.title),

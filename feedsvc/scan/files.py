@@ -1,4 +1,4 @@
-"""What a scan remembers of one file, within 64 bits."""
+"""The times, size and inode of a file, each within 64 bits."""
 
 import os
 
@@ -12,21 +12,19 @@ _EARLIEST_NS = -LATEST_NS
 
 
 def file_of(status: os.stat_result) -> File:
-    """Return what is remembered of a file.
+    """Return the times, size and inode of a file.
 
-    tmpfs, XFS and ZFS keep times of more seconds than 64 bits have nanoseconds, and Python returns
-    them. They are cut to what databases hold. A file whose time changes from one that is cut to
-    another still has another `ctime_ns`.
+    tmpfs, XFS and ZFS keep times whose nanoseconds exceed 64 bits. They are cut to the range of
+    databases. A file whose time changes from one cut time to another still has another `ctime_ns`.
     """
     mtime, ctime = status.st_mtime_ns, status.st_ctime_ns
     if not (_EARLIEST_NS <= mtime <= LATEST_NS and _EARLIEST_NS <= ctime <= LATEST_NS):
         mtime = min(max(mtime, _EARLIEST_NS), LATEST_NS)
         ctime = min(max(ctime, _EARLIEST_NS), LATEST_NS)
-    # An inode has 64 bits without a sign.
+    # An inode has 64 bits without a sign; signatures have 63.
     return mtime, status.st_size, ctime, status.st_ino & _LARGEST
 
 
 def file_without_inode(status: os.stat_result) -> File:
-    """Return the same for a file system that gives a file another inode now and then."""
-    mtime, size, ctime, _ = file_of(status)
-    return mtime, size, ctime, 0
+    """Return the same, with inode 0, for a file system that changes the inodes of files."""
+    return (*file_of(status)[:3], 0)

@@ -1,34 +1,31 @@
-"""Files of the articles directory, opened so that nothing else can be read in their place.
+"""Opens files of the articles directory, and nothing else in their place.
 
-Between a scan and the moment when a file is opened, its name, or that of a folder above it, may
-have been given to a pipe, a device, or a link to somewhere else. So a file is opened without
-waiting, and then what was opened is checked, not its name.
+Between the scan and the opening of a file, a pipe, a device or a link to another place may have
+taken its name, or that of a folder above it. So a file is opened without waiting, and then the open
+file is checked, not its name.
 """
 
 import errno
 import os
 import stat as modes
-from typing import Literal
 
-Links = Literal["inside", "anywhere", "never"]
+from feedsvc.model import Links
 
-# O_NONBLOCK: opening a pipe waits for a writer otherwise, for ever. It changes nothing for files.
-# O_NOCTTY: a terminal that is opened must not become ours.
+# O_NONBLOCK: without it, opening a pipe waits for a writer. It changes nothing for files.
+# O_NOCTTY: an opened terminal must not become the controlling terminal.
 _READING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# A socket, a device without a driver, links (by Linux, by FreeBSD), a file in a folder's place.
+# A socket, a device without a driver, a link (Linux, FreeBSD), a file in a folder's place.
 _NO_FILE = {errno.ENXIO, errno.ENODEV, errno.ELOOP, errno.EMLINK, errno.ENOTDIR}
 _CHUNK = 1 << 16
-_GONE = " (deleted)"  # what Linux writes behind the path of a file that has no name any more
+_DELETED = " (deleted)"  # Linux adds this to the path of a deleted file
 
 
 def open_file(root: str, name: str, links: Links, inside: str) -> int:
     """Open a file by its path below `root` for reading, and return its descriptor.
 
-    `inside` is the real path of `root`, with a slash at its end.
-
-    Raises FileNotFoundError where there is no regular file, or links lead to it that are not to be
-    followed; other OSErrors where it cannot be opened.
+    `inside` is the real path of `root` with a slash at its end. Raises FileNotFoundError if it is
+    no regular file, or behind a link that is not followed, other OSErrors if it cannot be opened.
     """
     descriptor = _open(os.path.join(root, name))  # noqa: PTH118 - quicker, and there are many
     try:
@@ -43,12 +40,12 @@ def open_file(root: str, name: str, links: Links, inside: str) -> int:
 
 
 def read(descriptor: int, most: int = -1) -> bytes:
-    """Return the bytes of a file that was opened, or so many of the first."""
+    """Return the bytes of an open file, or its first `most` bytes."""
     if most < 0:
         with open(descriptor, "rb", buffering=0, closefd=False) as file:
             return file.read()
     parts = []
-    # One read takes all of a file that does not grow meanwhile, the next finds its end.
+    # The first read takes all of a file that does not grow, the next one finds its end.
     size = os.fstat(descriptor).st_size
     while most > 0 and (part := os.read(descriptor, min(most, max(size + 1, _CHUNK)))):
         parts.append(part)
@@ -57,29 +54,29 @@ def read(descriptor: int, most: int = -1) -> bytes:
 
 
 def _is_where_it_should_be(descriptor: int, inside: str, name: str, links: Links) -> bool:
-    """Tell whether the system names a place for an open file that `links` allows.
+    """Tell whether the system says that an open file is at a place that `links` allows.
 
-    False does not mean that it is elsewhere: only Linux tells, the directory may have been moved,
-    and a name may be written in another case where the file system has none.
+    False proves nothing: only Linux says it, the directory may have been moved, and on some file
+    systems the name may be written in another case.
     """
     try:
         place = os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - once for each file
     except OSError:
         return False
     if links == "never":
-        return place in {inside + name, inside + name + _GONE}
+        return place in {inside + name, inside + name + _DELETED}
     return place.startswith(inside)
 
 
 def _open_step_by_step(root: str, name: str, links: Links) -> int:
-    """Open a file folder by folder from `root`, so that no link on the way is followed unseen."""
+    """Open a file folder by folder from `root`, following no link that is not allowed."""
     if links == "inside":
         top = os.path.realpath(root)
         try:
             place = os.path.realpath(os.path.join(root, name))  # noqa: PTH118
-        except OSError as error:  # EINVAL: what was a link a moment ago is none any more
+        except OSError as error:  # EINVAL: a link has just been replaced
             raise _no_file(name) from error
-        if not _holds(top, place):
+        if not holds(top, place):
             raise _no_file(name)
         name = os.path.relpath(place, top)
     *folders, last = name.split("/")
@@ -118,5 +115,6 @@ def _no_file(name: str) -> FileNotFoundError:
     return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
 
 
-def _holds(upper: str, lower: str) -> bool:
-    return lower.startswith(os.path.join(upper, ""))  # noqa: PTH118
+def holds(upper: str, lower: str) -> bool:
+    """Tell whether a path is `upper` or below it."""
+    return lower == upper or lower.startswith(os.path.join(upper, ""))  # noqa: PTH118

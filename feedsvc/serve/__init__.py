@@ -1,7 +1,7 @@
 """Processes: granian's web workers, and one watcher beside them.
 
-`serve` runs all of it, `watch` the watcher alone, and `create_app` is for any other WSGI server: it
-starts a watcher process, and however many processes call it, only one watcher runs.
+`serve` runs all of them, `watch` the watcher alone. `create_app` is for any other WSGI server: it
+starts a watcher process. One watcher runs for each state, however many processes ask for one.
 """
 
 import atexit
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from feedsvc import config as configuration
 from feedsvc.config import Config
+from feedsvc.schedule import trigger
 from feedsvc.serve.endpoint import Endpoint, ServeError
 from feedsvc.serve.state import States, available_cores, log_to_stderr, open_index, utc_now
 from feedsvc.serve.watcher import WatcherProcess
-from feedsvc.watch import trigger
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -39,13 +39,12 @@ logger = logging.getLogger(__name__)
 
 
 def create_app(config: Config | Path | str | None = None, *, watch: bool = True) -> "Flask":
-    """Return the WSGI application of a configuration, of a file, or of the one found.
+    """Return the WSGI application of a configuration or its file, by default of the usual file.
 
-    With `watch`, this process keeps a watcher in a process of its own, unless another process keeps
-    one for the same state; then this process takes over when that one ends. Raises ConfigError and
-    StateError.
+    With `watch`, this process keeps a watcher process. While another process keeps one for the same
+    state, it waits, and takes over when that one ends. Raises ConfigError and StateError.
     """
-    from feedsvc.web import build_app  # noqa: PLC0415 - a watcher does without, and is smaller
+    from feedsvc.web import build_app  # noqa: PLC0415 - `feedsvc watch` does not need Flask
 
     if not isinstance(config, Config):
         config = configuration.find(Path(config) if config else None, os.environ)
@@ -65,33 +64,33 @@ def serve(
     workers: int,
     reread: Callable[[], Config] | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; requests and passes under way are finished first.
+    """Serve until SIGTERM or SIGINT; requests are finished first, and a pass has a second for it.
 
-    On SIGHUP, what `reread` returns takes the place of `config`.
-
-    Raises ServeError when nobody can listen there, StateError, and ConfigError for a bad schedule.
+    On SIGHUP, `reread` returns the configuration that takes the place of `config`. Raises
+    ServeError where the endpoint cannot be used, StateError, and ConfigError for a bad schedule.
     """
-    from feedsvc.serve.server import run  # noqa: PLC0415 - as `create_app` does
+    from feedsvc.serve.server import run  # noqa: PLC0415 - `feedsvc watch` does not need granian
 
     trigger(config.articles.rescan, config.site.timezone)  # raises before anything runs
     with ExitStack() as until_stopped:
         states = States(until_stopped)
-
-        def reload() -> Config | None:
-            return states.reread(config, reread)
-
-        run(states.usable(config), endpoint, workers=workers, reload=reload)
+        run(
+            states.usable(config),
+            endpoint,
+            workers=workers,
+            reload=lambda: states.reread(config, reread),
+        )
 
 
 def watch(config: Config, *, reread: Callable[[], Config] | None = None) -> None:
     """Run the watcher alone, until SIGTERM or SIGINT, beside another server's `create_app`.
 
-    As `serve` otherwise; but a state that cannot be written is an error here.
+    Unlike `serve`, it raises StateError for a state that cannot be written.
     """
     trigger(config.articles.rescan, config.site.timezone)  # raises before anything runs
     states = States(None)
     watcher = WatcherProcess(states.usable(config))
-    # Blocked in every thread, and waited for here.
+    # Blocked in every thread, so that `sigwait` gets them.
     signals = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     logger.info("watching %s", config.articles.directory)

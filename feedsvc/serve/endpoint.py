@@ -1,4 +1,4 @@
-"""Where and how the service is reached."""
+"""The address of the service."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,15 +7,15 @@ from feedsvc.errors import FeedsvcError
 
 
 class ServeError(FeedsvcError):
-    """The service cannot start: its address is taken, or is not this machine's."""
+    """The service cannot start: its address, certificate or pid file cannot be used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where and how the service is reached.
+    """The address of the service: a Unix socket if `uds` is set, else a host and a port.
 
-    At a Unix socket if there is `uds`, else at a host and port; by HTTPS if there are `certificate`
-    and `key` (files, PEM). `pid_file` is written for who manages services.
+    By HTTPS if `certificate` and `key` (files, PEM) are set. The process id is written to
+    `pid_file`.
     """
 
     host: str = "127.0.0.1"

@@ -1,7 +1,7 @@
 """The web server: granian, which starts, restarts, replaces and stops the web workers.
 
-Each worker is a process with the whole application. The watcher's process is started and stopped
-with the server, by its hooks.
+Each worker is a process with the whole application. The hooks of the server start and stop the
+watcher's process.
 """
 
 import logging
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _BACKLOG = 1024  # connections that wait to be accepted
-_CONNECTIONS = 8192  # of one worker at a time; one that does nothing costs some kilobytes
-_THREADS = 2 * SLOW_REQUESTS  # of one worker: as many again for all other requests
-_HEADER_SECONDS = 15  # for a connection to send a request
-_REPLACE_SECONDS = 2.0  # for a worker that replaces another to be ready
-_STOP_SECONDS = 10  # for requests to come to an end
-# granian's own log goes where ours does.
+_CONNECTIONS = 8192  # of one worker at a time; an idle one costs some kilobytes
+_THREADS = 2 * SLOW_REQUESTS  # of one worker: half of them stay free for all other requests
+_HEADER_SECONDS = 15  # for a connection to send the head of a request
+_REPLACE_SECONDS = 2.0  # for a new worker to be ready before the old one ends
+_STOP_SECONDS = 10  # for requests under way to end
+# granian's log goes to the handlers of ours.
 _LOGGING = {"loggers": {"_granian": {}, "granian.access": {"level": "INFO"}}}
 
 
 class _Loader:
-    """What granian calls in each worker for its application, of the configuration as it is then."""
+    """Makes the application of a worker; granian calls it in each worker's process."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -57,9 +57,9 @@ class _Loader:
 def run(
     config: Config, endpoint: Endpoint, *, workers: int, reload: Callable[[], Config | None]
 ) -> None:
-    """Serve until SIGTERM or SIGINT; on SIGHUP, use what `reload` returns, if anything.
+    """Serve until SIGTERM or SIGINT; on SIGHUP, use the configuration that `reload` returns.
 
-    Raises ServeError.
+    None means to go on as before. Raises ServeError.
     """
     _check(endpoint)
     _allow_connections(_CONNECTIONS + 1000)
@@ -111,9 +111,9 @@ def run(
 
 
 def _check(endpoint: Endpoint) -> None:
-    """Raise ServeError where nobody can listen.
+    """Raise ServeError where the endpoint cannot be used.
 
-    The workers' sockets share a port, and would share it with any other program's.
+    granian does not notice another program at the port, because its workers share their ports.
     """
     if (endpoint.certificate is None) != (endpoint.key is None):
         raise ServeError("HTTPS needs both --certificate and --key")
@@ -133,7 +133,7 @@ def _check(endpoint: Endpoint) -> None:
 
 
 def _allow_connections(number: int) -> None:
-    """Let this process and its children have so many files open, as far as the system allows."""
+    """Raise the limit of open files, for this process and its children, as far as allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -141,7 +141,7 @@ def _allow_connections(number: int) -> None:
 
 
 def _end_with_parent() -> None:
-    """End this worker at once when the process that started it has ended, however it did."""
+    """End this worker at once when the process that started it has ended, in any way."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -1,4 +1,4 @@
-"""The state that a service works on, and where its log goes."""
+"""The state and the log of a service."""
 
 import contextlib
 import logging
@@ -35,38 +35,36 @@ def available_cores() -> int:
 
 
 def log_to_stderr() -> None:
-    """Send this process's log to standard error, a line an event."""
+    """Send this process's log to standard error, one line for each event."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", force=True
     )
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
 
 
 class States:
-    """Finds for a configuration the state that can be written, for one run of the service.
+    """Opens the states that configurations name, during one run of the service.
 
-    With `until_stopped`, one that can be written takes for so long the place of one that cannot.
+    A state that cannot be written is replaced by a copy, which `until_stopped` deletes; without
+    `until_stopped`, it is an error.
     """
 
     def __init__(self, until_stopped: contextlib.ExitStack | None) -> None:
         self._until_stopped = until_stopped
-        self._used: dict[str, str] = {}  # instead of each that a configuration named
+        self._used: dict[str, str] = {}  # the URL in use, by the configured URL
 
     def usable(self, config: Config) -> Config:
-        """Open the state once, so that its schema is made and errors are seen; return what to use.
+        """Open the state, which makes its schema; return the configuration with the URL to use.
 
-        What takes the place of one that cannot be written has the ledger's ids, so that readers are
-        served all the same. Raises StateError.
+        A copy has the ids of the ledger, so that readers see the same entries. Raises StateError.
         """
         url = config.state.url
-        if url in self._used:  # the watcher has it open: it must not be opened as its owner again
-            return replace(config, state=State(url=self._used[url]))
-        self._used[url] = self._opened(config)
+        if url not in self._used:  # opened once only: the watcher is its owner from then on
+            self._used[url] = self._opened(config)
         return replace(config, state=State(url=self._used[url]))
 
     def reread(self, config: Config, read: Callable[[], Config] | None) -> Config | None:
-        """Return the configuration as it is now, None (and say why) where it cannot be used."""
+        """Return the configuration as it is now; log why and return None if it is not valid."""
         try:
             new = read() if read else config
             trigger(new.articles.rescan, new.site.timezone)
@@ -82,13 +80,13 @@ class States:
         except StateError as error:
             file = file_of(url)
             if self._until_stopped is None or file is None or error.__cause__ is None:
-                raise  # the latter: no database here, or a newer version's; nothing that would pass
+                raise  # no cause: a state that a copy does not mend, as of a newer feedsvc
             folder = Path(
                 self._until_stopped.enter_context(tempfile.TemporaryDirectory(prefix="feedsvc-"))
             )
             with contextlib.suppress(OSError):
                 shutil.copy(journal_of(file), folder / journal_of(file).name)
-            logger.error(  # noqa: TRY400 - it says all there is
+            logger.error(  # noqa: TRY400 - a traceback would say nothing more
                 "%s. Serving from %s until feedsvc is started again: known ids stay, new ones may"
                 " not",
                 error,

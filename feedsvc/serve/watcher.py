@@ -1,6 +1,6 @@
 """The watcher of a state: a process of its own, one for all processes that have the state open.
 
-`WatcherProcess` keeps it from another process; `main` and what it calls run in its own.
+`main` and `watch` run in the watcher's process, `WatcherProcess` in its parent.
 """
 
 import hashlib
@@ -25,41 +25,42 @@ from feedsvc.model import Progress, Refresh
 from feedsvc.passes import Passes
 from feedsvc.progressbar import show_progress
 from feedsvc.refresh import Paths
+from feedsvc.schedule import trigger
 from feedsvc.serve.state import available_cores, log_to_stderr, open_index, utc_now
 from feedsvc.serve.watchdog import Watchdog
-from feedsvc.watch import Watcher, trigger
+from feedsvc.watch import Watcher
 
 logger = logging.getLogger(__name__)
 
 _PROGRESS_SECONDS = 2.0  # between two lines in the log
-LONG_PASS = 1000  # articles; a pass over fewer is soon done
-QUIET_SECONDS = 60.0  # for which a pass may not get on before the watcher ends
-STOP_SECONDS = 1.0  # for a pass to end once the watcher is told to; then it is given up
-_NICE = 5  # readers come first
+LONG_PASS = 1000  # articles; the progress of a longer pass is shown
+QUIET_SECONDS = 60.0  # without progress of a pass, after which the watcher ends
+STOP_SECONDS = 1.0  # for a pass to end after the stop signal; then it is given up
+_NICE = 5  # the processes that answer readers come first
 _SOUND_SECONDS = 60.0  # a watcher that lived for so long is started again at once
-_LOCK_SECONDS = 1.0  # between two attempts to have the lock that another process has
-_LONGEST_PAUSE = 60.0  # seconds between two attempts to start one that dies
+_LOCK_SECONDS = 1.0  # between two attempts to take the lock
+_LONGEST_PAUSE = 60.0  # seconds before a watcher that dies at once is started again
 
 
 @contextmanager
 def log_progress() -> Iterator[Progress]:
-    """Say in the log, every few seconds, how far a long pass is."""
-    said = time.monotonic()
+    """Log every few seconds how far a long pass is."""
+    logged = time.monotonic()
 
-    def say(done: int, total: int) -> None:
-        nonlocal said
+    def log(done: int, total: int) -> None:
+        nonlocal logged
         now = time.monotonic()
         if total <= LONG_PASS or done == total:
-            said = now
-        elif now - said >= _PROGRESS_SECONDS:
-            said = now
+            logged = now
+        elif now - logged >= _PROGRESS_SECONDS:
+            logged = now
             logger.info("reading articles: %d of %d (%d %%)", done, total, 100 * done // total)
 
-    yield say
+    yield log
 
 
-def watch(config: Config, lock: int, told: threading.Event) -> None:
-    """Run the watcher in this process, which has the lock, until it is told to end."""
+def watch(config: Config, lock: int, stop_signal: threading.Event) -> None:
+    """Run the watcher in this process, which has the lock, until the stop signal."""
     lower_priority(_NICE)
     showing = show_progress(LONG_PASS) if sys.stderr.isatty() else log_progress
     try:
@@ -75,7 +76,7 @@ def watch(config: Config, lock: int, told: threading.Event) -> None:
         with notes.noting() as failures, showing() as progress:
             nonlocal lock
             report = passes.make(progress, paths=paths, one_stage=True)
-            lock = watchlock.keep(lock_file, lock)  # somebody may have taken the state away
+            lock = watchlock.keep(lock_file, lock)  # the state's files may have been deleted
             failures.extend(report.failures)
             return report
 
@@ -88,7 +89,7 @@ def watch(config: Config, lock: int, told: threading.Event) -> None:
     Watchdog(index.database.progress.quiet_seconds, QUIET_SECONDS).start()
     watcher.start()
     logger.info("watcher %d watches %s", os.getpid(), articles.directory)
-    told.wait()
+    stop_signal.wait()
     if watcher.stop(STOP_SECONDS):
         passes.close()
         index.close()
@@ -97,20 +98,21 @@ def watch(config: Config, lock: int, told: threading.Event) -> None:
 
 
 def _give_up() -> None:
-    # What a pass has not committed is rolled back; the first pass after a start does it again.
+    # The database rolls back; the first pass after the next start does the work again.
     logger.info("the pass under way is given up; the next start makes it anew")
     os._exit(0)
 
 
 def main(descriptor: int, lock: int) -> None:
-    """Be the watcher until the process that keeps it says so, or ends.
+    """Watch until the parent sends the stop signal, or ends.
 
-    Signals are for that process: a terminal, or who stops a service, sends them to all of them.
+    The signals of the system are ignored: a terminal or systemd sends them to all processes of a
+    service, and the parent acts on them.
     """
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     log_to_stderr()
-    told = threading.Event()
+    stop_signal = threading.Event()
     with Connection(descriptor) as connection:
         try:
             config = connection.recv()
@@ -120,16 +122,16 @@ def main(descriptor: int, lock: int) -> None:
         def listen() -> None:
             with suppress(EOFError, OSError):
                 connection.recv()
-            told.set()
-            time.sleep(1.5 * STOP_SECONDS)  # whatever the other threads are doing
-            _give_up()
+            stop_signal.set()
+            time.sleep(1.5 * STOP_SECONDS)
+            _give_up()  # should the other threads hang
 
         threading.Thread(target=listen, name="feedsvc-end", daemon=True).start()
-        watch(config, lock, told)
+        watch(config, lock, stop_signal)
 
 
 def lock_file_of(config: Config) -> Path:
-    """Return the file whose lock the watcher of this state has."""
+    """Return the file that the watcher of this state locks."""
     file = watchlock.watcher_lock_of(config.state.url)
     if file is not None:
         return file
@@ -137,7 +139,7 @@ def lock_file_of(config: Config) -> Path:
     return Path(tempfile.gettempdir()) / f"feedsvc-{name}.watcher"
 
 
-# A fork while this process has the lock would have it as well, for as long as it lives.
+# A process that was forked while this one holds the lock would hold it as well, until it ends.
 _forking = threading.Lock()
 os.register_at_fork(
     before=_forking.acquire, after_in_parent=_forking.release, after_in_child=_forking.release
@@ -145,7 +147,7 @@ os.register_at_fork(
 
 
 class WatcherProcess:
-    """Keeps a watcher process while this process lives and no other one keeps one."""
+    """Keeps a watcher process, unless another process keeps one for the same state."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -157,25 +159,25 @@ class WatcherProcess:
         self._replacing = False
 
     def start(self) -> None:
-        """Begin as soon as no other process watches, in a thread of its own."""
+        """Start a thread that starts the watcher, and starts it again when it ends."""
         threading.Thread(target=self._run, name="feedsvc-watcher", daemon=True).start()
 
     def stop(self) -> None:
         """End the watcher, if this process keeps it."""
         if os.getpid() != self._process_id:
-            return  # a fork of that process, which leaves it alone
+            return  # this is a fork, and the watcher is that of its parent
         self._stopping.set()
         with self._guard:
             if self._child is not None:
-                self._child.tell_to_end(2 * STOP_SECONDS)
+                self._child.end(2 * STOP_SECONDS)
 
     def replace(self, config: Config) -> None:
-        """End the watcher, and start another for a configuration."""
+        """End the watcher, and start another with this configuration."""
         with self._guard:
             self._config = config
             if self._child is not None:
                 self._replacing = True
-                self._child.tell_to_end(2 * STOP_SECONDS)
+                self._child.end(2 * STOP_SECONDS)
 
     def _run(self) -> None:
         pause = 0.0
@@ -197,19 +199,22 @@ class WatcherProcess:
             pause = min(max(1.0, 2 * pause), _LONGEST_PAUSE)
 
     def _watch(self) -> int:
-        """Start a watcher when no other one has the lock, and return its status at its end."""
-        while not self._stopping.is_set():
-            with _forking, self._guard:
-                lock = watchlock.take(self._lock_file)
-                if lock is not None:
-                    try:
-                        child = Child("feedsvc.serve.watcher", lock, descriptors=(lock,), logs=True)
-                    finally:
-                        os.close(lock)  # the watcher has it now, until it ends
-                    child.connection.send(self._config)
-                    self._child = child
-                    break
-            self._stopping.wait(_LOCK_SECONDS)
-        else:
-            return 0
+        """Wait for the lock, run a watcher with it, and return the watcher's exit status."""
+        while (child := self._start_child()) is None:
+            if self._stopping.wait(_LOCK_SECONDS):
+                return 0
         return child.wait()
+
+    def _start_child(self) -> Child | None:
+        """Start a watcher with the lock; return None if another process has the lock."""
+        with _forking, self._guard:
+            lock = None if self._stopping.is_set() else watchlock.take(self._lock_file)
+            if lock is None:
+                return None
+            try:
+                child = Child("feedsvc.serve.watcher", lock, descriptors=(lock,), logs=True)
+            finally:
+                os.close(lock)  # the child has it now, until it ends
+            child.connection.send(self._config)
+            self._child = child
+            return child

@@ -1,10 +1,10 @@
 """The web: feeds, pages and health over HTTP, by Flask.
 
-Not inside: what is in a feed, what is safe to show. Every request is hostile until looked at; no
-handler writes anything.
+Not inside: the choice of articles, and the cleaning of HTML. Requests may be hostile; no handler
+writes anything.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from feedsvc.web.headers import ReadableHeaders
 from feedsvc.web.http import page_headers
 from feedsvc.web.response_cache import ResponseCache
 from feedsvc.web.slow import SlowRequests
+from feedsvc.web.wsgi import Header
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["SLOW_REQUESTS", "build_app"]
 
 SLOW_REQUESTS = 32
-"""How many requests are answered at a time that may hold a thread for long."""
+"""How many requests that may hold a thread for long are answered at a time."""
 
 
 def build_app(
@@ -46,11 +47,11 @@ def build_app(
 ) -> Flask:
     """Return the WSGI application that serves what `index` holds.
 
-    With a `cache`, requests that were answered before are answered from memory, in front of Flask.
-    So many `slow_requests` are answered at a time: fewer than the server has threads.
+    With a `cache`, a request that was answered before is answered from memory, in front of Flask.
+    `slow_requests` is how many are answered at a time: fewer than the server has threads.
     """
     app = Flask("feedsvc.web")
-    app.config["MAX_CONTENT_LENGTH"] = 0  # nothing here takes a body
+    app.config["MAX_CONTENT_LENGTH"] = 0  # no route takes a body
     app.url_map.merge_slashes = False  # some feed readers fail on any redirect
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     contents = Contents(config, index, cleaner or Cleaner())
@@ -71,36 +72,29 @@ def build_app(
     app.register_blueprint(ops.blueprint(index, Judge(lambda: clock().timestamp())))
     app.register_blueprint(pages.blueprint(entries, site.timezone))
 
-    def sorry(error: Exception, status: int, text: str) -> Response:
-        response = Response(
-            render_template("error.html", status=status, text=text), status, mimetype="text/html"
-        )
+    def error_page(status: int, text: str, headers: Iterable[Header] = ()) -> Response:
+        page = render_template("error.html", status=status, text=text)
+        response = Response(page, status, mimetype="text/html")
         response.headers["Cache-Control"] = "no-store"
-        page_headers(response)
-        if isinstance(error, HTTPException):  # Allow, Retry-After
-            for name, value in error.get_headers():
-                if name not in {"Content-Type", "Content-Length"}:
-                    response.headers[name] = value
-        return response
+        response.headers.update(headers)
+        return page_headers(response)
 
     @app.errorhandler(NotFoundError)
     def not_found(error: NotFoundError) -> Response:
-        return sorry(error, 410 if isinstance(error, GoneError) else 404, str(error))
+        return error_page(410 if isinstance(error, GoneError) else 404, str(error))
 
     @app.errorhandler(NotReadyError)
     def not_ready(error: NotReadyError) -> Response:
-        response = sorry(error, 503, str(error))
-        response.headers["Retry-After"] = "5"
-        return response
+        return error_page(503, str(error), [("Retry-After", "5")])
 
     @app.errorhandler(StateError)
     def no_state(error: StateError) -> Response:
         app.logger.error("%s", error)
-        return sorry(error, 503, "The service cannot read its state just now.")
+        return error_page(503, "The service cannot read its state just now.")
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
-        return sorry(error, error.code or 500, error.name)
+        return error_page(error.code or 500, error.name, error.get_headers())
 
     inner: WSGIApplication = SlowRequests(ReadableHeaders(app.wsgi_app), slow_requests)
     if cache:
@@ -110,5 +104,5 @@ def build_app(
             versions=documents.versions,
             wall=lambda: clock().timestamp(),
         )
-    app.wsgi_app = Boundary(inner)  # type: ignore[method-assign, assignment]  # Flask's own way
+    app.wsgi_app = Boundary(inner)  # type: ignore[method-assign, assignment]  # documented by Flask
     return app

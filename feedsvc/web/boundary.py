@@ -1,140 +1,65 @@
-"""The outermost WSGI application: whatever a request says or breaks, it harms that request alone.
+"""The outermost WSGI application: a request that goes wrong harms no other request.
 
-An exception that nobody foresaw becomes a plain 500 and one traceback in the log.
-
-An answer is handed to the server whole, unless it is large: a server that is given pieces needs a
-thread until the reader has taken the last one, and readers may take as long as they like. Whether
-the service is alive is answered here, without waiting for anything.
+An unexpected exception becomes a plain 500 and one traceback in the log. An answer is handed to the
+server whole unless it is large: for an answer in pieces the server needs a thread until the reader
+has taken the last piece. `/healthz` is answered here, without the application.
 """
 
-import itertools
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from werkzeug.datastructures import Headers
+from werkzeug.wsgi import ClosingIterator
 
-from feedsvc.web.response_cache import Header
+from feedsvc.web.wsgi import Started, answer_text
 
 if TYPE_CHECKING:
-    from _typeshed import OptExcInfo
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 logger = logging.getLogger(__name__)
 
 WHOLE_BYTES = 4 * 1024 * 1024
-"""How large an answer may be to be handed to the server whole.
+"""The size up to which an answer is handed to the server whole.
 
-The server holds a copy for each reader until it is taken: images of articles are smaller, films and
-episodes are larger.
+The server holds a copy for each reader until the reader has taken it. Images of articles are
+smaller; films and episodes are larger.
 """
 
-# RFC 9110 9.3 and RFC 5789. 9.1: methods are case-sensitive; 15.6.2: 501 for those not recognised.
+# RFC 9110 9.3 and RFC 5789. 9.1: methods are case-sensitive; 15.6.2: 501 for unknown methods.
 _METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
 )
-_HEALTH, _ALIVE = "/healthz", b"ok\n"
 
 
 class Boundary:
-    """A WSGI application around another one."""
+    """A WSGI application around `app`."""
 
     def __init__(self, app: "WSGIApplication") -> None:
         self._app = app
 
     def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         """Answer a request."""
-        method = environ["REQUEST_METHOD"]
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         if method not in _METHODS:
-            return _plain(method, start, "501 Not Implemented")
-        if environ["PATH_INFO"] == _HEALTH:
+            return answer_text(environ, start, "501 Not Implemented")
+        if path == "/healthz":
             if method not in {"GET", "HEAD"}:
-                return _plain(method, start, "405 Method Not Allowed", ("Allow", "GET, HEAD"))
-            return _plain(method, start, "200 OK", body=_ALIVE)
-        begun = _Begun()
+                return answer_text(environ, start, "405 Method Not Allowed", ("Allow", "GET, HEAD"))
+            return answer_text(environ, start, "200 OK", text="ok")
+        started = Started()
         try:
-            body = _whole(begun, self._app(environ, begun))
+            body = self._app(environ, started)
+            if not isinstance(body, list) and _length(started) <= WHOLE_BYTES:
+                with closing(ClosingIterator(body)) as pieces:
+                    body = [b"".join(pieces)]
         except Exception:
-            logger.exception("%s %.200r failed", method, environ["PATH_INFO"])
-            return _plain(method, start, "500 Internal Server Error")
-        start(begun.status, begun.headers)
+            logger.exception("%s %.200r failed", method, path)
+            return answer_text(environ, start, "500 Internal Server Error")
+        start(started.status, started.headers)
         return body
 
 
-class _Begun:
-    """A `start_response` that holds what it was called with until the body is known, too."""
-
-    def __init__(self) -> None:
-        self.status = ""
-        self.headers: list[Header] = []
-        self.pieces: list[bytes] = []
-
-    def __call__(
-        self,
-        status: str,
-        headers: list[tuple[str, str]],
-        _exc_info: "OptExcInfo | None" = None,
-        /,
-    ) -> Callable[[bytes], object]:
-        self.status, self.headers = status, headers
-        return self.pieces.append
-
-
-class _Pieces:
-    """The pieces of an answer that is too large to be handed over whole."""
-
-    def __init__(self, pieces: Iterator[bytes], close: Callable[[], None]) -> None:
-        self._pieces = pieces
-        self.close = close
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self._pieces
-
-
-def _whole(begun: _Begun, parts: Iterable[bytes]) -> Iterable[bytes]:
-    """Return a body in one piece, or in its own pieces if it is larger than `WHOLE_BYTES`."""
-    if isinstance(parts, list):  # from the response cache
-        return parts
-    close: Callable[[], None] = getattr(parts, "close", lambda: None)
-    try:
-        rest = iter(parts)
-        ended = _taken(begun, rest)
-    except BaseException:
-        close()
-        raise
-    if not ended:
-        return _Pieces(itertools.chain(begun.pieces, rest), close)
-    close()
-    body = b"".join(begun.pieces)
-    return [body] if body else []
-
-
-def _taken(begun: _Begun, rest: Iterator[bytes]) -> bool:
-    """Take all pieces, unless they are more than `WHOLE_BYTES`; tell whether they were taken."""
-    if Headers(begun.headers).get("Content-Length", 0, type=int) > WHOLE_BYTES:
-        return False
-    taken = 0
-    for piece in rest:
-        begun.pieces.append(piece)
-        taken += len(piece)
-        if taken > WHOLE_BYTES:
-            return False
-    return True
-
-
-def _plain(
-    method: str, start: "StartResponse", status: str, *more: Header, body: bytes = b""
-) -> Iterable[bytes]:
-    """Answer with a line of text, the status unless there is another."""
-    body = body or f"{status}\n".encode()
-    start(status, [*_headers_of(body), *more])
-    return [] if method == "HEAD" else [body]
-
-
-def _headers_of(text: bytes) -> list[Header]:
-    return [
-        ("Content-Type", "text/plain; charset=utf-8"),
-        ("Content-Length", str(len(text))),
-        ("Cache-Control", "no-store"),
-        ("X-Content-Type-Options", "nosniff"),
-    ]
+def _length(started: Started) -> int:
+    return Headers(started.headers).get("Content-Length", 0, type=int)

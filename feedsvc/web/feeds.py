@@ -13,7 +13,7 @@ from feedsvc.web.response_cache import VERSION, opml_path
 
 
 def blueprint(documents: Documents, clock: Callable[[], datetime], max_age: timedelta) -> Blueprint:
-    """Return the routes of everything a feed reader asks for."""
+    """Return the routes of feeds and of the OPML list."""
     routes = Blueprint("feeds", __name__)
     routes.after_request(for_other_sites)
 
@@ -21,10 +21,10 @@ def blueprint(documents: Documents, clock: Callable[[], datetime], max_age: time
         canonical = unicodedata.normalize("NFC", path)
         document, now = documents.document(canonical), clock()
         if canonical == path and document.last_modified <= now:
-            request.environ[VERSION] = document.version  # it may be given again
+            request.environ[VERSION] = document.version  # the response cache may keep the answer
         return send(request, document, max_age=max_age, now=now)
 
-    # The suffix alone chooses the format: readers ask in Accept for what they do not mean.
+    # The suffix alone chooses the format: the Accept of many readers names formats by mistake.
     @routes.get(f"/feeds/<slug>.<any({', '.join(FORMATS)}):suffix>")
     def feed(slug: str, suffix: str) -> Response:
         return answer(f"/feeds/{slug}.{suffix}")

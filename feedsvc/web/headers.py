@@ -1,7 +1,7 @@
-"""The headers of a request that the application sees: those that it uses, if it can read them.
+"""Takes away the headers of a request that the application does not use or cannot read.
 
-So no value of any header makes it fail. A date or a range that is not valid is to be ignored
-(RFC 9110 13.1.3, 14.2); the other headers are treated alike.
+So no header can make the application fail. RFC 9110 says to ignore a date or a range that is not
+valid (13.1.3, 14.2); the other headers are treated alike.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,7 +18,7 @@ from werkzeug.http import (
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# The headers that are used, by their names in WSGI, and what reads them.
+# The headers that the application uses, by their names in WSGI, with werkzeug's parser of each.
 _PARSERS: dict[str, Callable[[str], object]] = {
     "HTTP_ACCEPT_ENCODING": parse_accept_header,
     "HTTP_IF_MATCH": parse_etags,
@@ -28,24 +28,25 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "HTTP_RANGE": parse_range_header,
 }
 _LONGEST_VALUE = 1000  # characters: some of these parsers take the square of the length
-_UNUSED = frozenset({"CONTENT_LENGTH", "CONTENT_TYPE"})  # nothing here takes a body
+_UNUSED = frozenset({"CONTENT_LENGTH", "CONTENT_TYPE"})  # no route takes a body
 
 
 class ReadableHeaders:
-    """A WSGI application around another one, which sees no headers but those."""
+    """A WSGI application around `app`, which sees only the headers of `_PARSERS`."""
 
     def __init__(self, app: "WSGIApplication") -> None:
         self._app = app
 
     def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         """Answer a request."""
-        for name in [name for name, value in environ.items() if not _kept(name, value)]:
-            del environ[name]
+        for name, value in list(environ.items()):
+            if not _is_wanted(name, value):
+                del environ[name]
         return self._app(environ, start)
 
 
-def _kept(name: str, value: object) -> bool:
-    """Tell whether a variable of the environment is no header, or one that can be read."""
+def _is_wanted(name: str, value: object) -> bool:
+    """Tell whether a variable of the environment is no header, or a valid one that is used."""
     parse = _PARSERS.get(name)
     if parse is None:
         return not name.startswith("HTTP_") and name not in _UNUSED
@@ -53,6 +54,6 @@ def _kept(name: str, value: object) -> bool:
         return False
     try:
         parse(value)
-    except (ValueError, OverflowError):  # of a date, or of more digits than Python converts
+    except (ValueError, OverflowError):  # an impossible date, or more digits than Python converts
         return False
     return True

@@ -13,24 +13,24 @@ from feedsvc.model import Document
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-# Frames and style attributes are those that cleaning lets through: players, alignment.
+# Cleaned HTML may hold frames (players) and style attributes (alignment).
 _CONTENT_SECURITY_POLICY = (
     "default-src 'none'; img-src http: https: data:; media-src http: https:; frame-src https:;"
     " style-src 'self'; style-src-attr 'unsafe-inline'; base-uri 'none'; form-action 'none';"
     " frame-ancestors 'none'"
 )
-# What compressing proxies and servers put behind an entity tag.
+# Compressing proxies and servers add such a suffix to an entity tag.
 _SUFFIX = re.compile(r"[-;](?:gzip|br|zstd|deflate)$")
 
 
 def send(request: Request, document: Document, *, max_age: timedelta, now: datetime) -> Response:
     """Answer a GET or HEAD for `document`: 200, or 304 where the client has it already."""
-    coding, body = _chosen(request, document)
+    coding, body = _choose_coding(request, document)
     etag = document.etag if coding == "identity" else f"{document.etag}-{coding}"
     # RFC 9110 8.8.2.1: a server must not send a Last-Modified that is later than its own clock.
     last_modified = min(document.last_modified, now.replace(microsecond=0))
     response = Response(body, mimetype=None, content_type=document.media_type)
-    if _has(request, document.etag, document.last_modified, now):
+    if _is_current(request, document, now):
         response = _NotModified(status=304)
         del response.headers["Content-Type"]
     elif coding != "identity":
@@ -45,9 +45,9 @@ def send(request: Request, document: Document, *, max_age: timedelta, now: datet
 
 
 class _NotModified(Response):
-    """A 304 with its Last-Modified, which Werkzeug takes away.
+    """A 304 with a Last-Modified, which Werkzeug takes away.
 
-    Readers that compare dates alone have no other validator to go on with (RFC 9110 15.4.5).
+    Readers that compare dates alone have no other validator (RFC 9110 15.4.5).
     """
 
     def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:
@@ -57,10 +57,9 @@ class _NotModified(Response):
 
 
 def for_other_sites(response: Response) -> Response:
-    """Let the pages of any site read an answer, and what it needs to ask again (WHATWG Fetch 3.2).
+    """Let the pages of any site read an answer and its validators (WHATWG Fetch 3.2).
 
-    If-None-Match and If-Modified-Since are none of the headers that pages may send unasked, so a
-    browser asks first by OPTIONS.
+    Before a page may send If-None-Match or If-Modified-Since, its browser asks by OPTIONS.
     """
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Access-Control-Expose-Headers"] = "ETag, Last-Modified, Retry-After"
@@ -76,42 +75,41 @@ def for_other_sites(response: Response) -> Response:
 
 
 def page_headers(response: Response) -> Response:
-    """Add what keeps a page from doing anything but be read."""
+    """Add the headers that forbid scripts, forms and framing."""
     response.headers["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
 
 
-def _chosen(request: Request, document: Document) -> tuple[str, bytes]:
-    """Return the coding that the client wants most, and the body in it (RFC 9110 12.5.3).
+def _choose_coding(request: Request, document: Document) -> tuple[str, bytes]:
+    """Return the coding that the client prefers, and the body in it (RFC 9110 12.5.3).
 
-    If the client wants several codings equally, the first one of the document is chosen. A body is
-    not encoded unless the client asks for it: no Accept-Encoding means that any would do, but feed
-    readers that send none cannot read gzip.
+    Among equals, the document's first coding wins. Without an Accept-Encoding the body is not
+    coded: the RFC allows any coding then, but feed readers that send no header cannot read gzip.
     """
     accepted = request.accept_encodings
     named = {value.lower() for value, _ in accepted}
     best = accepted.quality("identity") if "identity" in named else 0.0
     chosen = "identity", document.body
     for name, body in document.encoded:
-        # Who says `*` may never have heard of the others.
-        wanted = accepted.quality(name) if name in named or name == "gzip" else 0.0
-        if wanted > best or (wanted == best > 0 and chosen[0] == "identity"):
-            best, chosen = wanted, (name, body)
+        # A client that says `*` may not know br and zstd.
+        quality = accepted.quality(name) if name in named or name == "gzip" else 0.0
+        if quality > best or (quality == best > 0 and chosen[0] == "identity"):
+            best, chosen = quality, (name, body)
     return chosen
 
 
-def _has(request: Request, etag: str, last_modified: datetime, now: datetime) -> bool:
-    """Tell whether the client says that it has this very document."""
+def _is_current(request: Request, document: Document, now: datetime) -> bool:
+    """Tell whether the client's copy, by its validators, is this document."""
     if "If-None-Match" in request.headers:
         # RFC 9110 13.1.3: then If-Modified-Since is ignored. 13.1.2: the comparison is weak.
         tags = request.if_none_match
         return tags.star_tag or any(
-            _SUFFIX.sub("", tag or "") == etag for tag in tags.as_set(include_weak=True)
+            _SUFFIX.sub("", tag or "") == document.etag for tag in tags.as_set(include_weak=True)
         )
     since = request.if_modified_since
-    # RFC 9110 13.1.3: the date is one of our clock's. One that has not come yet we sent while the
-    # clock was ahead: by it, the client would have every change until then already. RFC 2616 14.25
-    # called such a date invalid. A second is granted to clients that send their own time.
-    return since is not None and last_modified <= since <= now + timedelta(seconds=1)
+    # RFC 9110 13.1.3: the client got the date from our clock. A future date was sent while our
+    # clock was ahead, so it proves nothing; RFC 2616 14.25 called such a date invalid. Clients that
+    # send their own time may be a second ahead.
+    return since is not None and document.last_modified <= since <= now + timedelta(seconds=1)

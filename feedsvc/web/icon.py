@@ -1,4 +1,4 @@
-"""The icon of the site, for browsers and for readers that ask for `/favicon.ico` on their own."""
+"""The icon of the site, also at `/favicon.ico`, where browsers and feed readers look for it."""
 
 from pathlib import Path, PurePath
 
@@ -14,11 +14,11 @@ _MAX_AGE = 24 * 3600
 
 
 def blueprint(site: Site) -> Blueprint:
-    """Return the routes of the icon: where feeds say that it is, if that is ours, and the usual."""
+    """Return the routes of the icon: `/favicon.ico`, and the address in feeds if it is ours."""
     routes = Blueprint("icon", __name__)
 
     def own() -> Response:
-        # A file that went after the configuration was read must not be missed by anybody.
+        # The file may have been deleted since the configuration was read.
         file = site.icon if isinstance(site.icon, Path) and site.icon.is_file() else OURS
         type = mediatypes.ICONS[file.suffix.lower()]
         response = send_file(file.absolute(), mimetype=type, conditional=True, max_age=_MAX_AGE)

@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import BinaryIO
 
 from flask import Blueprint, Response, request, send_file
@@ -27,14 +29,14 @@ def blueprint(articles: Articles, clock: Callable[[], datetime]) -> Blueprint:
         media_type = _media_type(directory, source)
         file = _open(directory, source)
         status = os.fstat(file.fileno())
-        # No name for saving it: it would be a header, and a file's name may have any character.
+        # No download_name: it becomes a header, and a file's name may have any character.
         response = send_file(
             file, mimetype=media_type, conditional=False, etag=False, max_age=_MAX_AGE
         )
         response.content_length = status.st_size
         # ctime, because programs that copy files can set mtime back.
         response.set_etag(f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ctime_ns:x}")
-        # RFC 9110 8.8.2.1: never later than our own clock. Before 1970, it is nobody's real time.
+        # RFC 9110 8.8.2.1: never later than our own clock. A time before 1970 is not a real one.
         if 0 <= status.st_mtime <= clock().timestamp():
             response.last_modified = datetime.fromtimestamp(int(status.st_mtime), tz=UTC)
         try:
@@ -49,14 +51,13 @@ def blueprint(articles: Articles, clock: Callable[[], datetime]) -> Blueprint:
 
 
 def _media_type(directory: Directory, source: str) -> str:
-    """Return the media type of a file that is not hidden; raises NotFoundError for all others."""
-    hidden = any(part.startswith(".") or not part for part in source.split("/"))
-    try:
-        real = os.path.realpath(directory.root / source)  # of a link, what it leads to counts
-    except (OSError, ValueError):  # ValueError: a NUL in the name
-        hidden, real = True, source
-    media_type = mediatypes.TYPES.get(os.path.splitext(real)[1].lower())  # noqa: PTH122
-    if hidden or media_type is None:
+    """Return the media type of a file; raises NotFoundError for hidden and other files."""
+    media_type = None
+    if not any(part.startswith(".") or not part for part in source.split("/")):
+        with suppress(OSError, ValueError):  # ValueError: a NUL in the name
+            file = Path(os.path.realpath(directory.root / source))  # not a link to it
+            media_type = mediatypes.TYPES.get(file.suffix.lower())
+    if media_type is None:
         raise NotFoundError("There is no such file.")
     return media_type
 

@@ -1,4 +1,4 @@
-"""What machines ask to know whether the service is well; `boundary` answers /healthz."""
+"""`/readyz`, by which monitors learn whether the service works; `boundary` answers /healthz."""
 
 from flask import Blueprint, Response, jsonify
 

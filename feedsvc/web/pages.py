@@ -37,15 +37,13 @@ def blueprint(entries: Entries, zone: ZoneInfo) -> Blueprint:
     def article(key: str) -> Response:
         return answer("article.html", entry=entries.entry(key), language=entries.language())
 
-    routes.add_app_template_filter(_safe, "safe_html")
-    routes.add_app_template_filter(lambda moment: _local(moment, zone), "local")
+    @routes.app_template_filter()
+    def safe_html(html: SafeHTML) -> Markup:
+        """Leave the sanitiser's HTML as it is; templates escape everything else."""
+        return Markup(html)  # noqa: S704 - the type SafeHTML says that it is safe
+
+    @routes.app_template_filter()
+    def local(moment: datetime) -> str:
+        return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+
     return routes
-
-
-def _safe(html: SafeHTML) -> Markup:
-    """Let through what the sanitiser made; templates escape everything else."""
-    return Markup(html)  # noqa: S704 - SafeHTML is the proof
-
-
-def _local(moment: datetime, zone: ZoneInfo) -> str:
-    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")

@@ -1,25 +1,30 @@
 """A limit for requests that take long: images of other hosts, and files to slow readers.
 
-A WSGI server has so many threads, and each of these requests holds one until it has been answered.
+A WSGI server has a fixed number of threads, and each of these requests holds one until its answer
+has been sent.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
+from contextlib import ExitStack
+from itertools import chain
 from typing import TYPE_CHECKING
+
+from werkzeug.wsgi import ClosingIterator
+
+from feedsvc.web.wsgi import answer_text
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 PATHS = ("/image/", "/media/")
-"""How paths begin whose answers may take long."""
-
-_BUSY = b"Too many images and files are being sent at this moment.\n"
+"""The beginnings of the paths whose answers may take long."""
 
 
 class SlowRequests:
-    """A WSGI application in front of another one, which has `most` slow requests at a time.
+    """A WSGI application around `app`, to which it gives at most `most` slow requests at a time.
 
-    One more is answered with 503 and may be made again a moment later.
+    Any further one is answered with 503; the client may try again a moment later.
     """
 
     def __init__(self, app: "WSGIApplication", most: int) -> None:
@@ -31,37 +36,16 @@ class SlowRequests:
         if not environ["PATH_INFO"].startswith(PATHS):
             return self._app(environ, start)
         if not self._places.acquire(blocking=False):
-            start(
+            return answer_text(
+                environ,
+                start,
                 "503 Service Unavailable",
-                [
-                    ("Content-Type", "text/plain; charset=utf-8"),
-                    ("Content-Length", str(len(_BUSY))),
-                    ("Cache-Control", "no-store"),
-                    ("Retry-After", "1"),
-                ],
+                ("Retry-After", "1"),
+                text="Too many images and files are being sent at this moment.",
             )
-            return [] if environ["REQUEST_METHOD"] == "HEAD" else [_BUSY]
-        try:
-            return _Sent(self._app(environ, start), self._places.release)
-        except BaseException:
-            self._places.release()
-            raise
-
-
-class _Sent:
-    """The pieces of an answer; `sent` is called once, when it has been sent or given up."""
-
-    def __init__(self, parts: Iterable[bytes], sent: Callable[[], None]) -> None:
-        self._parts = parts
-        self._sent: Callable[[], None] | None = sent
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._parts)
-
-    def close(self) -> None:
-        sent, self._sent = self._sent, None
-        if sent is not None:
-            try:
-                getattr(self._parts, "close", lambda: None)()
-            finally:
-                sent()
+        with ExitStack() as until_sent:
+            until_sent.callback(self._places.release)
+            body = self._app(environ, start)
+            until_sent.callback(getattr(body, "close", lambda: None))
+            # `chain` hides the body's own `close`, which must be called once.
+            return ClosingIterator(chain(body), until_sent.pop_all().close)

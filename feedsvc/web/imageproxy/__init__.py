@@ -1,11 +1,12 @@
 """The image proxy: images whose hosts refuse foreign referrers, from our own address.
 
-    images ──► cache                   on disk already
-       └─────► download ◄── fetch        on its way: its host checked (targets), asked (connection),
-                                       what came told by its bytes (sniff)
+    images ─┬─► cache     on disk already
+            └─► fetch ──► targets      is this host public?
+                     ├──► connection   asks it
+                     └──► sniff        is the answer an image?
 
-Only addresses that `feedsvc.signing` made are served, so only images of our own articles. Nothing
-the host says about an image is passed on. Not inside: which images of an article go through here.
+It serves only addresses that `feedsvc.signing` made, so only images of our own articles. Headers of
+the host are not passed on. Not inside: the choice of the images that go through the proxy.
 """
 
 from collections.abc import Callable
@@ -16,10 +17,10 @@ from feedsvc import __version__
 from feedsvc.config import ImageProxy
 from feedsvc.signing import address_of
 from feedsvc.web.imageproxy import failure
-from feedsvc.web.imageproxy.cache import Cache, name_of
+from feedsvc.web.imageproxy.cache import Cache, Image, name_of
 from feedsvc.web.imageproxy.failure import ImageError
 from feedsvc.web.imageproxy.fetch import Fetcher
-from feedsvc.web.imageproxy.images import MOST_FETCHES, Image, Images
+from feedsvc.web.imageproxy.images import MOST_FETCHES, Images
 
 __all__ = ["MOST_FETCHES", "blueprint"]
 
@@ -35,8 +36,7 @@ def blueprint(
 ) -> Blueprint:
     """Return the route of proxied images; `key` returns None while the proxy is off.
 
-    `images` are those of `settings`, unless a test brings its own. Nothing is opened before the
-    first image is asked for.
+    Tests bring their own `images`. Nothing is opened before the first request.
     """
     routes = Blueprint("imageproxy", __name__)
     images = images or _images(settings, base_url)
@@ -46,18 +46,18 @@ def blueprint(
         secret = key()
         address = None if secret is None else address_of(secret, signature, encoded)
         if address is None:
-            return _sorry(ImageError(404, "There is no such image."))
-        # The bytes are not known when the first of them are sent, so the tag is that of the address
-        # and weak (RFC 9110 8.8.1): as `immutable` says, the image at an address is taken to stay.
+            return _refusal(ImageError(404, "There is no such image."))
+        # A digest of the address, and weak (RFC 9110 8.8.1): it answers without fetching the image,
+        # which is taken to stay the same, as `immutable` says.
         tag = name_of(address)[:32]
         if tag in request.if_none_match.as_set(include_weak=True):
             response = Response(status=304)
             del response.headers["Content-Type"]
             return _cacheable(response, tag)
         try:
-            return _cacheable(_whole(images.get(address)), tag)
+            return _cacheable(_response(images.get(address)), tag)
         except ImageError as error:
-            return _sorry(error)
+            return _refusal(error)
 
     return routes
 
@@ -72,11 +72,11 @@ def _images(settings: ImageProxy, base_url: str) -> Images:
     return Images(Cache(settings.directory, settings.cache_bytes), fetcher)
 
 
-def _whole(image: Image) -> Response:
-    response = Response(image.body, content_type=image.media_type, direct_passthrough=True)
+def _response(image: Image) -> Response:
+    response = Response(image, content_type=image.media_type, direct_passthrough=True)
     response.content_length = image.length
     response.headers["Content-Disposition"] = "inline"
-    return _harmless(response)
+    return response
 
 
 def _cacheable(response: Response, tag: str) -> Response:
@@ -85,7 +85,7 @@ def _cacheable(response: Response, tag: str) -> Response:
     return _harmless(response)
 
 
-def _sorry(error: ImageError) -> Response:
+def _refusal(error: ImageError) -> Response:
     response = Response(f"{error.text}\n", error.status, mimetype="text/plain")
     response.headers["Cache-Control"] = "no-store"
     if error.status == failure.BUSY:
@@ -94,7 +94,7 @@ def _sorry(error: ImageError) -> Response:
 
 
 def _harmless(response: Response) -> Response:
-    """Say that this is an image for any page, and nothing else even when opened on its own."""
+    """Add the headers by which any page may show it, and a browser takes it for nothing else."""
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response.headers["Access-Control-Allow-Origin"] = "*"

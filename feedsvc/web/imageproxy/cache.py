@@ -1,14 +1,14 @@
 """Images on disk, up to a number of bytes.
 
-One file an image, named by the digest of its address, with the image's bytes and nothing else. It
-appears by being renamed, so it is whole, in every process that shares the directory. mtime is when
-it was fetched, atime when it was last used, to the hour: so a read hardly ever writes, and file
-systems that note no reading serve as well.
+Each image is one file, named by the digest of its address. A file gets that name when it is whole,
+so every process that shares the directory sees whole images only. The file's mtime is when it was
+fetched. Its atime is when it was last used, set once an hour at most, also on file systems that do
+not note reads.
 
-No locks: a process looks through the directory once it has added a sixteenth of the bound, and
-removes the longest unused down to three quarters. Four processes that do so at once keep to the
-bound, more go over it by a sixteenth each until the next one looks. Removing what another process
-has removed, or still reads, harms nobody.
+No locks: a process lists the directory once it has added a sixteenth of the bound, and removes the
+longest unused images until a quarter of the bound is free. With four processes the bound holds;
+each further process may exceed it by a sixteenth. A file may be removed while another process reads
+it.
 """
 
 import contextlib
@@ -19,21 +19,19 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
-from feedsvc.web.imageproxy import sniff
+from feedsvc.web.imageproxy import failure, sniff
 
 logger = logging.getLogger(__name__)
 
-# Bytes of an image that are read at once.
-CHUNK = 256 * 1024
-
-_MAX_AGE = timedelta(days=30)
+_CHUNK = 256 * 1024  # bytes that are read at once
+_MAX_AGE = 30 * 86400.0  # seconds
 _TOUCHED_EVERY = 3600.0  # seconds
-_ABANDONED_AFTER = 3600.0  # seconds in which no download is still under way
-_BLOCK = 4096  # a file of one byte takes as much
+_ABANDONED_AFTER = 3600.0  # seconds; no download takes so long
+_BLOCK = 4096  # bytes on disk of the smallest file
 _OURS = re.compile(r"[0-9a-f]{64}(\.\w+\.part)?")
 
 
@@ -42,26 +40,62 @@ def name_of(address: str) -> str:
     return hashlib.sha256(address.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+class Image:
+    """An open image on disk: yields its bytes; close it.
+
+    It can be read even when its file is removed meanwhile.
+    """
+
+    def __init__(self, file: FileIO, media_type: str, length: int) -> None:
+        self._file = file
+        self.media_type = media_type
+        self.length = length
+
+    def __iter__(self) -> Iterator[bytes]:
+        offset = 0
+        while chunk := os.pread(self._file.fileno(), _CHUNK, offset):
+            offset += len(chunk)
+            yield chunk
+        if offset < self.length:  # break the connection: it must not look like a whole image
+            raise failure.unreachable("is shorter than it said")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A new file that an image is written to; `path` is None where the image cannot be kept."""
+
+    file: FileIO
+    path: Path | None
+
+    def discard(self) -> None:
+        """Remove the file's name; it can still be read where it is open."""
+        if self.path is not None:
+            with contextlib.suppress(OSError):
+                self.path.unlink()
+
+
 class Cache:
-    """The images in `directory`, which need not exist, nor be writable."""
+    """The images in `directory`, which may be missing or not writable."""
 
     def __init__(
         self,
         directory: Path,
         most_bytes: int,
         *,
-        max_age: timedelta = _MAX_AGE,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._directory = directory
         self._most = most_bytes
-        self._max_age = max_age.total_seconds()
         self._clock = clock
-        self._added = most_bytes  # unknown until the first look
+        self._added = most_bytes  # since the directory was listed; lists it at the first image
         self._complained = False
 
-    def open(self, name: str) -> "Kept | None":
-        """Return the image kept under `name`, None where there is none; close it by `release`."""
+    def open(self, name: str) -> Image | None:
+        """Return the image kept under `name`, None where there is none."""
         path = self._directory / name
         try:
             file = path.open("rb", buffering=0)
@@ -70,7 +104,7 @@ class Cache:
         status = os.fstat(file.fileno())
         media_type = sniff.media_type(os.pread(file.fileno(), sniff.NEEDED, 0))
         now = self._clock()
-        if media_type is None or now - status.st_mtime > self._max_age:
+        if media_type is None or now - status.st_mtime > _MAX_AGE:
             file.close()
             with contextlib.suppress(OSError):
                 path.unlink()
@@ -78,10 +112,10 @@ class Cache:
         if now - status.st_atime > _TOUCHED_EVERY:
             with contextlib.suppress(OSError):
                 os.utime(path, ns=(int(now * 1e9), status.st_mtime_ns))
-        return Kept(file, media_type, status.st_size)
+        return Image(file, media_type, status.st_size)
 
-    def draft(self, name: str) -> "Draft":
-        """Return a new file to write an image to; one that cannot be kept, if need be.
+    def draft(self, name: str) -> Draft:
+        """Return a new file in the directory, or a temporary one where that is not writable.
 
         Raises OSError where no file can be written at all.
         """
@@ -95,8 +129,8 @@ class Cache:
             return Draft(tempfile.TemporaryFile(buffering=0), None)
         return Draft(FileIO(descriptor, "w+b"), Path(path))
 
-    def keep(self, draft: "Draft", name: str) -> None:
-        """Let `draft` be the image under `name` from now on."""
+    def keep(self, draft: Draft, name: str) -> None:
+        """Make `draft` the image under `name`."""
         if draft.path is None:
             return
         try:
@@ -108,14 +142,14 @@ class Cache:
             self._complain(error)
             draft.discard()
             return
-        self._added += _taken(size)
+        self._added += _on_disk(size)
         if self._added > self._most // 16:
             self._added = 0
             self._evict()
 
     def _evict(self) -> None:
         """Remove the longest unused until a quarter of the bound is free."""
-        now, total, kept = self._clock(), 0, []
+        now, total, images = self._clock(), 0, []
         for entry in self._entries():
             try:
                 status = entry.stat(follow_symlinks=False)
@@ -123,11 +157,11 @@ class Cache:
                     if now - status.st_mtime > _ABANDONED_AFTER:
                         Path(entry.path).unlink()
                     continue
-            except OSError:  # gone by now
+            except OSError:  # another process has removed it
                 continue
-            total += _taken(status.st_size)
-            kept.append((status.st_atime_ns, entry.path, _taken(status.st_size)))
-        for _, path, size in sorted(kept):
+            total += _on_disk(status.st_size)
+            images.append((status.st_atime_ns, entry.path, _on_disk(status.st_size)))
+        for _, path, size in sorted(images):
             if total <= self._most * 3 // 4:
                 break
             with contextlib.suppress(OSError):
@@ -135,10 +169,10 @@ class Cache:
                 total -= size
 
     def _entries(self) -> Iterator[os.DirEntry[str]]:
-        """Yield the files that a cache made; what else is there is none of its business."""
+        """Yield the files that a cache made, and no others."""
         try:
-            with os.scandir(self._directory) as found:
-                yield from (entry for entry in found if _OURS.fullmatch(entry.name))
+            with os.scandir(self._directory) as entries:
+                yield from (entry for entry in entries if _OURS.fullmatch(entry.name))
         except OSError as error:
             self._complain(error)
 
@@ -148,39 +182,6 @@ class Cache:
             logger.warning("images cannot be kept in %s: %s", self._directory, error.strerror)
 
 
-class Kept:
-    """An image of the cache, open: it can be read even when it is removed meanwhile."""
-
-    def __init__(self, file: FileIO, media_type: str, length: int) -> None:
-        self._file = file
-        self._head = (media_type, length)
-
-    def head(self) -> tuple[str, int]:
-        """Return the media type and the length."""
-        return self._head
-
-    def read(self, offset: int) -> bytes:
-        """Return the next bytes from `offset` on, none at the end."""
-        return os.pread(self._file.fileno(), CHUNK, offset)
-
-    def release(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-
-class Draft:
-    """A file that is being written; `path` is None where it can never be kept."""
-
-    def __init__(self, file: FileIO, path: Path | None) -> None:
-        self.file = file
-        self.path = path
-
-    def discard(self) -> None:
-        """Remove the file's name; who has it open can go on reading."""
-        if self.path is not None:
-            with contextlib.suppress(OSError):
-                self.path.unlink()
-
-
-def _taken(size: int) -> int:
+def _on_disk(size: int) -> int:
+    """Return how many bytes a file of `size` takes on disk, in whole blocks."""
     return -(-size // _BLOCK) * _BLOCK

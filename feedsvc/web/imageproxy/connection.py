@@ -1,7 +1,7 @@
-"""One request over one connection, made to IP addresses that were checked. The owner of urllib3.
+"""One request over one connection to IP addresses that were checked. The owner of urllib3.
 
-The total time holds however slowly bytes drip: before each read from the socket its time limit
-becomes what is left. So it does while a header is read, which urllib3's own limits do not cover.
+The total time is limited however slowly bytes come in: before each read from the socket, its
+timeout becomes the time that is left. urllib3's own limits do not cover the reading of a header.
 """
 
 import http.client
@@ -28,17 +28,11 @@ _CONNECT_SECONDS = 5.0  # for each of them
 _SILENT_SECONDS = 10.0  # between two pieces of an answer
 
 
-def tls_context() -> ssl.SSLContext:
-    """Return what trusts the authorities that this system trusts, and checks the host's name."""
-    return ssl.create_default_context()
-
-
 class Answer:
-    """What a host answered: `status`, `location` where it redirects to, `length` if known.
+    """The answer of a host: its `status`, the `location` of a redirect, the `length` if known.
 
-    `left` returns the seconds that are left and raises TimeoutError when there are none; making an
-    Answer and reading it raises ImageError. Neither a proxy, nor cookies, nor credentials of this
-    machine are used.
+    `left` returns the seconds that are left, and raises TimeoutError when there are none. Making an
+    Answer and reading it raises ImageError. No proxy, cookie or credential of this machine is used.
     """
 
     def __init__(
@@ -50,9 +44,9 @@ class Answer:
         left: Callable[[], float],
         tls: ssl.SSLContext | None,
     ) -> None:
-        self._connection = _Connection(target, ips, left, tls if target.secure else None)
+        self._connection = _Connection(target, ips, left, tls)
         try:
-            with _told_plainly():
+            with _as_image_errors():
                 self._connection.request(
                     "GET", target.path, headers=headers, preload_content=False, decode_content=False
                 )
@@ -66,7 +60,7 @@ class Answer:
 
     def read(self, most: int) -> bytes:
         """Return the next bytes as soon as there are some, none at the end."""
-        with _told_plainly():
+        with _as_image_errors():
             # read() would wait until it has all that it was asked for.
             return self._response.read1(most, decode_content=False)
 
@@ -77,8 +71,8 @@ class Answer:
 
 
 @contextmanager
-def _told_plainly() -> Iterator[None]:
-    """Turn whatever goes wrong between us and a host into ImageError."""
+def _as_image_errors() -> Iterator[None]:
+    """Turn the errors of sockets and of urllib3 into ImageError."""
     try:
         yield
     except (TimeoutError, urllib3.exceptions.TimeoutError) as error:
@@ -87,8 +81,8 @@ def _told_plainly() -> Iterator[None]:
         raise failure.unreachable(_reason(error)) from error
 
 
-# What the log says of an error, or of the error behind it; the first kind that fits. The texts of
-# the libraries are not used: some of them contain what the host sent.
+# The text in the log for an error or one of its causes; the first line that fits. The messages of
+# the libraries are not used, because some of them contain bytes from the host.
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (ssl.SSLCertVerificationError, "has a certificate that is not accepted"),
     (ssl.SSLError, "fails at TLS"),
@@ -113,7 +107,7 @@ def _reason(error: BaseException) -> str:
 
 
 class _Socket(socket.socket):
-    """A socket that waits no longer than `left`, nor than a silence may last."""
+    """A socket whose reads wait no longer than `left`, nor than `_SILENT_SECONDS`."""
 
     left: Callable[[], float]
 
@@ -135,7 +129,7 @@ class _SecureSocket(ssl.SSLSocket):
 
 
 class _Connection(HTTPConnection):
-    """A connection to `ips`, and nowhere else, whatever the target's name resolves to by now.
+    """A connection to one of `ips`; the target's name is not resolved again.
 
     With `tls`, the certificate must be that of the target's name (RFC 9110 4.3.4).
     """
@@ -179,8 +173,8 @@ class _Connection(HTTPConnection):
         raise error
 
     def end(self) -> None:
-        """Close the socket, whoever else holds it."""
+        """Close the socket, even where a response still uses it."""
         self.close()
-        # urllib3 leaves a response open that it refuses, and close() would wait for that.
+        # urllib3 leaves a response open that it refuses; `close` waits for the response.
         if self._open is not None and (descriptor := self._open.detach()) >= 0:
             socket.close(descriptor)

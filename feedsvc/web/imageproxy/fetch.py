@@ -1,9 +1,9 @@
-"""Asks an image's host for it, wherever that sends us, and takes nothing but an image.
+"""Fetches an image from its host, across redirects, and accepts nothing but an image.
 
-Every host is resolved here, its IP addresses are checked, and the connection is made to one of
-those that passed (`connection`), so that no second answer of its name server counts. Redirects are
-followed by hand, each checked in the same way. From https to http is allowed: articles may name
-http addresses anyway, and what comes is an image or nothing.
+Every host is resolved here, its IP addresses are checked, and the connection is made to one of the
+checked addresses (`connection`); so a name server cannot answer differently the second time.
+Redirects are followed here, each checked in the same way. A redirect from https to http is allowed,
+because articles may name http addresses anyway.
 """
 
 import http.client
@@ -17,12 +17,12 @@ from functools import cached_property
 
 from feedsvc import weburl
 from feedsvc.web.imageproxy import failure, sniff, targets
-from feedsvc.web.imageproxy.connection import Answer, tls_context
+from feedsvc.web.imageproxy.connection import Answer
 
 _MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})  # RFC 9110 15.4
 _CHUNK = 64 * 1024
-# One copy serves every reader, so what all can show comes first.
+# One copy serves every reader, so the formats that all readers can show come first.
 _ACCEPT = "image/jpeg,image/png,image/gif,image/webp;q=0.9,image/*;q=0.5"
 
 
@@ -75,7 +75,7 @@ class Fetcher:
     def _ask(self, address: str, left: Callable[[], float]) -> Answer:
         target = targets.parse(address)
         if target is None:
-            raise failure.unreachable("an address that is never asked")
+            raise failure.unreachable("an address that must not be fetched")
         try:
             ips = targets.choose(self._resolve(target.host, target.port), self._allowed)
         except (OSError, ValueError) as error:
@@ -94,21 +94,20 @@ class Fetcher:
         return Answer(target, ips, headers, left=left, tls=self._tls if target.secure else None)
 
     def _referer(self, host: str) -> str | None:
-        fitting = (
-            referer for pattern, referer in self._referers if fnmatchcase(host, pattern.lower())
-        )
-        return next(fitting, None)
+        for pattern, referer in self._referers:
+            if fnmatchcase(host, pattern.lower()):
+                return referer
+        return None
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        return self._given_tls or tls_context()
+        return self._given_tls or ssl.create_default_context()
 
 
 class Upstream:
-    """One image on its way from its host: its media type, then its bytes.
+    """An image that its host is sending: its media type, told by its first bytes, and its bytes.
 
-    The type is that of its first bytes, never what the host says. Iterating raises ImageError
-    when it is cut short, too slow or too large.
+    Iterating raises ImageError when the image is cut short, too slow or too large.
     """
 
     def __init__(self, answer: Answer, max_bytes: int) -> None:
@@ -137,12 +136,12 @@ class Upstream:
             chunk = self._answer.read(_CHUNK)
 
     def close(self) -> None:
-        """Let go of the host."""
+        """Close the connection to the host."""
         self._answer.close()
 
 
 def _joined(address: str, location: str) -> str:
-    """Return where a Location leads; its bytes may be UTF-8, against the rules."""
+    """Return the address that a Location names; it may be in UTF-8, against RFC 9110 10.2.2."""
     with suppress(UnicodeError):
         location = location.encode("latin-1").decode("utf-8")
     joined = weburl.join(address, location)

@@ -1,87 +1,47 @@
-"""Images by their addresses: from the cache, else from their hosts, each fetched once.
+"""Images by their addresses: from the cache, else from their hosts.
 
-A failure is remembered for a minute, so that a broken image is not asked for by every reader of an
-article. A bounded number is fetched at a time; one more waits a little for its turn, because
-browsers ask for all images of a page at once and never ask again for one that was refused.
+Each image is fetched by one thread, into a file; the requests for it wait until the file is whole.
+A failure is remembered for a minute, so that not every reader of an article makes us ask for a
+broken image. The number of fetches at a time is bounded. A request for one more waits a few
+seconds, because browsers ask for all images of a page at once and do not ask twice.
 """
 
 import logging
+import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import closing
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from io import FileIO
 
 from feedsvc.web.imageproxy import failure, targets
-from feedsvc.web.imageproxy.cache import Cache, name_of
-from feedsvc.web.imageproxy.download import Download
+from feedsvc.web.imageproxy.cache import Cache, Draft, Image, name_of
 from feedsvc.web.imageproxy.failure import ImageError
 from feedsvc.web.imageproxy.fetch import Fetcher
 
 logger = logging.getLogger(__name__)
 
 MOST_FETCHES = 16  # at a time, in one process
-_MOST_WAITING = 32  # requests for their turn
+_MOST_WAITING = 32  # requests for a fetch
 _PATIENCE = 5.0  # seconds that each of them waits
 _GRACE = 5.0  # seconds beyond the time limit: looking up a name cannot be cut short
 _REMEMBERED_FOR = 60.0  # seconds
 _MOST_REMEMBERED = 1000
 
 
-class Source(Protocol):
-    """An image that is on disk, or on its way there."""
+@dataclass(frozen=True, slots=True)
+class _Download:
+    """A file that one thread writes; `head` becomes the media type and the length of the image."""
 
-    def head(self) -> tuple[str, int]:
-        """Return its media type and its length."""
-
-    def read(self, offset: int) -> bytes:
-        """Return its next bytes."""
-
-    def release(self) -> None:
-        """Let go of it."""
-
-
-class Body:
-    """The bytes of an image, piece by piece; breaks off with ImageError rather than end early."""
-
-    def __init__(self, source: Source, length: int) -> None:
-        self._source = source
-        self._length = length
-        self._offset = 0
-        self._closed = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        chunk = self._source.read(self._offset)
-        if not chunk and self._offset < self._length:
-            raise failure.unreachable("is shorter than it said")
-        if not chunk:
-            raise StopIteration
-        self._offset += len(chunk)
-        return chunk
-
-    def close(self) -> None:
-        """Let go of the image."""
-        if not self._closed:
-            self._closed = True
-            self._source.release()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
-    """What is sent for one request; close the body."""
-
-    media_type: str
-    length: int
-    body: Body
+    draft: Draft
+    head: Future[tuple[str, int]] = field(default_factory=Future)
 
 
 class Images:
-    """All images that may be asked for, in this process."""
+    """All images that readers may ask this process for."""
 
     def __init__(
         self,
@@ -98,48 +58,42 @@ class Images:
         self._patience = patience
         self._clock = clock
         self._changed = threading.Condition()  # guards all below
-        self._downloads: dict[str, Download] = {}
+        self._downloads: dict[str, _Download] = {}
         self._waiting = 0
         self._failures: OrderedDict[str, tuple[float, ImageError]] = OrderedDict()
 
     def get(self, address: str) -> Image:
         """Return the image at `address`, from the cache or its host. Raises ImageError."""
         name = name_of(address)
-        source = self._cache.open(name) or self._join(name, address)
-        try:
-            media_type, length = source.head()
-        except BaseException:
-            source.release()
-            raise
-        return Image(media_type=media_type, length=length, body=Body(source, length))
+        return self._cache.open(name) or self._fetched(name, address)
 
-    def _join(self, name: str, address: str) -> Source:
-        """Return the download of an image: one that is under way, or a new one."""
+    def _fetched(self, name: str, address: str) -> Image:
+        """Wait for the download of an image; start it unless it is under way."""
         with self._changed:
             if not self._may_start(name):
                 self._wait_for_turn(name)
-            if name in self._downloads:
-                download = self._downloads[name]
-                download.hold()
-                return download
-            # It may have landed since it was looked for.
-            if kept := self._cache.open(name):
-                return kept
-            self._raise_if_failed(name)
-            download = Download(self._fetcher.timeout.total_seconds() + _GRACE)
-            download.hold()
-            thread = threading.Thread(
-                target=self._download,
-                args=(download, name, address),
-                name="feedsvc-image",
-                daemon=True,
+            if name not in self._downloads:
+                # Another thread may have fetched it since `get` looked in the cache.
+                if image := self._cache.open(name):
+                    return image
+                self._start(name, address)
+            download = self._downloads[name]
+            # Each reader has its own, because the thread closes the draft.
+            file = FileIO(os.dup(download.draft.file.fileno()))
+        try:
+            # A reader gets all of an image or an error, never a part: once the status is sent,
+            # only a broken connection can tell a part from the whole.
+            media_type, length = download.head.result(
+                self._fetcher.timeout.total_seconds() + _GRACE
             )
-            try:
-                thread.start()
-            except RuntimeError as error:
-                raise failure.busy("no thread is to be had") from error
-            self._downloads[name] = download
-            return download
+        except BaseException as error:
+            file.close()
+            if isinstance(error, ImageError):
+                raise error.again() from None
+            if isinstance(error, TimeoutError):
+                raise failure.too_slow("still under way") from None
+            raise
+        return Image(file, media_type, length)
 
     def _may_start(self, name: str) -> bool:
         return name in self._downloads or len(self._downloads) < self._fetches
@@ -151,7 +105,7 @@ class Images:
         self._waiting += 1
         try:
             if not self._changed.wait_for(lambda: self._may_start(name), self._patience):
-                raise failure.busy("none of those under way ended in time")
+                raise failure.busy("no fetch ended in time")
         finally:
             self._waiting -= 1
 
@@ -160,47 +114,70 @@ class Images:
         if error is not None and self._clock() < until:
             raise error.again()
 
-    def _download(self, download: Download, name: str, address: str) -> None:
-        """Bring one image in; runs in a thread of its own."""
-        error = self._failure_of(download, name, address)
+    def _start(self, name: str, address: str) -> None:
+        self._raise_if_failed(name)
+        try:
+            draft = self._cache.draft(name)
+        except OSError as error:
+            raise failure.busy(f"cannot be written to disk: {error.strerror}") from error
+        download = self._downloads[name] = _Download(draft)
+        thread = threading.Thread(
+            target=self._download, args=(download, name, address), name="feedsvc-image", daemon=True
+        )
+        try:
+            thread.start()
+        except RuntimeError as error:
+            del self._downloads[name]
+            draft.discard()
+            draft.file.close()
+            raise failure.busy("no thread can be started") from error
+
+    def _download(self, download: _Download, name: str, address: str) -> None:
+        """Fetch one image; runs in a thread of its own."""
+        head: tuple[str, int] | ImageError
+        try:
+            head = self._fetch(download.draft, name, address)
+        except Exception as error:  # noqa: BLE001 - the requests that wait must get an answer
+            head = _explained(error, address)
         with self._changed:
             del self._downloads[name]
-            if error is not None:
-                self._failures[name] = (self._clock() + _REMEMBERED_FOR, error)
+            if isinstance(head, ImageError):
+                self._failures[name] = (self._clock() + _REMEMBERED_FOR, head)
                 self._failures.move_to_end(name)
                 while len(self._failures) > _MOST_REMEMBERED:
                     self._failures.popitem(last=False)
             self._changed.notify_all()
-        download.end(error)
-        download.release()
-
-    def _failure_of(self, download: Download, name: str, address: str) -> ImageError | None:
-        """Fetch an image; return why it cannot be had, None once it is there."""
-        try:
-            self._carry(download, name, address)
-        except ImageError as failed:
-            error = failed
-        except OSError as failed:
-            error = failure.busy(f"cannot be written to disk: {failed.strerror}")
-        except Exception:
-            # Nobody foresaw this: it must not leave those who wait without an answer.
-            logger.exception("an image could not be fetched")
-            return failure.unreachable("fails")
+        download.draft.file.close()
+        if isinstance(head, ImageError):
+            download.head.set_exception(head)
         else:
-            return None
-        # The host alone: what is behind it may be nobody's business.
-        target = targets.parse(address)
-        logger.info("no image from %s: %s", target and target.host, error.detail)
-        return error
+            download.head.set_result(head)
 
-    def _carry(self, download: Download, name: str, address: str) -> None:
-        with closing(self._fetcher.open(address)) as upstream:
-            draft = self._cache.draft(name)
-            try:
-                download.begin(draft.file, upstream.media_type)
+    def _fetch(self, draft: Draft, name: str, address: str) -> tuple[str, int]:
+        """Write an image to `draft` and keep it; return its media type and its length."""
+        length = 0
+        try:
+            with closing(self._fetcher.open(address)) as upstream:
                 for chunk in upstream:
-                    download.write(chunk)
+                    length += len(chunk)
+                    rest = memoryview(chunk)
+                    while rest:  # an unbuffered file may take less than it is given
+                        rest = rest[draft.file.write(rest) :]
                 self._cache.keep(draft, name)
-            except BaseException:
-                draft.discard()
-                raise
+                return upstream.media_type, length
+        except BaseException:
+            draft.discard()
+            raise
+
+
+def _explained(error: Exception, address: str) -> ImageError:
+    """Log why an image cannot be had, and return it as an ImageError."""
+    if isinstance(error, OSError):
+        error = failure.busy(f"cannot be written to disk: {error.strerror}")
+    if not isinstance(error, ImageError):
+        logger.error("an image could not be fetched", exc_info=error)
+        return failure.unreachable("fails")
+    # The host alone: the rest of the address may be private.
+    target = targets.parse(address)
+    logger.info("no image from %s: %s", target and target.host, error.detail)
+    return error

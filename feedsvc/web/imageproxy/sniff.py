@@ -1,10 +1,10 @@
-"""Which image some bytes are the beginning of. Pure.
+"""The media type of an image, by its first bytes. Pure.
 
 Raster formats alone, by the signatures of the WHATWG MIME Sniffing standard 6.1, and AVIF. SVG is
-not among them: it can hold script.
+not among them, because it can hold script.
 """
 
-NEEDED = 64  # bytes that are enough to tell
+NEEDED = 64  # bytes from the beginning
 
 
 def media_type(head: bytes) -> str | None:
@@ -31,8 +31,8 @@ def media_type(head: bytes) -> str | None:
 def _brands(head: bytes) -> set[bytes]:
     """Return the brands of an ISO media file (ISO/IEC 14496-12 4.3).
 
-    A `ftyp` box: its length, its name, the major brand, a version, compatible brands. HEIC is such
-    a file too, and so is MP4.
+    A `ftyp` box: its length, its name, the major brand, a version, compatible brands. HEIC and MP4
+    are such files too.
     """
     if head[4:8] != b"ftyp":
         return set()

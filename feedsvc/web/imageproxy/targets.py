@@ -1,8 +1,8 @@
-"""Which hosts may be asked: public ones alone.
+"""Which hosts may be asked for images: public ones alone.
 
-An address may come from any article, and a redirect from anywhere, so it must not reach what only
-this machine or its network can. Names prove nothing; the IP addresses that they resolve to do, and
-the connection is then made to exactly what was looked at (`fetch`), so no second answer counts.
+Anybody may write an address into an article, or answer with a redirect; it must not lead to this
+machine or its network. A name proves nothing, so its IP addresses are checked, and `fetch` connects
+to one of the checked addresses.
 """
 
 import socket
@@ -16,19 +16,18 @@ from feedsvc import weburl
 IPAddress = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Iterable[str]]
 
-# The ports of the web, and those above the ones that systems keep for themselves, except what the
-# WHATWG Fetch standard 2.9 calls bad ports: other protocols, to which a request can be a command.
+# Allowed are the ports of the web, and those from 1024 on except the bad ports of the WHATWG Fetch
+# standard 2.9: they belong to other protocols, which might take a request for a command.
 _WEB_PORTS = frozenset({80, 443})
 _BAD_PORTS = frozenset(
     {1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668,
      6669, 6679, 6697, 10080}
 )  # fmt: skip
 
-# Of IPv6 only global unicast (RFC 4291 2.4), so that what is assigned later is refused until then.
+# Of IPv6 only global unicast (RFC 4291 2.4): ranges that are not assigned yet are refused.
 _GLOBAL_UNICAST = ip_network("2000::/3")
-# RFC 6052 2.1 and RFC 3056: these carry an IPv4 address, to which a gateway would take us.
-_NAT64 = ip_network("64:ff9b::/96")
-# Not for hosts on the web, whatever this version of Python says of them.
+_NAT64 = ip_network("64:ff9b::/96")  # RFC 6052 2.1: a gateway leads to the IPv4 address inside
+# Not for hosts on the web, though some versions of Python call them global.
 _NEVER = tuple(
     map(
         ip_network,
@@ -48,17 +47,17 @@ _NEVER = tuple(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """One request: where to connect, and what to ask for there."""
+    """One request: the host, the port and the path."""
 
     secure: bool
     host: str
     port: int
-    authority: str  # what Host says: the port is named unless it is the scheme's own
+    authority: str  # for the Host header: with the port, unless it is the scheme's own
     path: str  # with the query
 
 
 def parse(address: str) -> Target | None:
-    """Return what to ask for the image at `address`, None where it may not be asked for.
+    """Return the request for the image at `address`, None where it is not allowed.
 
     A user name, a password and a fragment are left out.
     """
@@ -84,14 +83,14 @@ def parse(address: str) -> Target | None:
 def resolve(host: str, port: int) -> list[str]:
     """Return the IP addresses of `host` as the system knows them, the preferred first.
 
-    Raises OSError where there are none, UnicodeError for what cannot be a name.
+    Raises OSError where there are none, UnicodeError where `host` cannot be a name.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(sockaddr[0]) for *_, sockaddr in found]
+    answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(sockaddr[0]) for *_, sockaddr in answers]
 
 
 def public(ip: IPAddress) -> bool:
-    """Tell whether anybody could reach a host on the web at `ip`.
+    """Tell whether `ip` can be a host on the web, which everybody can reach.
 
     >>> public(ip_address("8.8.8.8")), public(ip_address("::ffff:127.0.0.1"))
     (True, False)
@@ -109,8 +108,8 @@ def public(ip: IPAddress) -> bool:
     return ip.is_global and not any(ip in network for network in _NEVER)
 
 
-def choose(found: Iterable[str], allowed: Callable[[IPAddress], bool]) -> list[IPAddress]:
-    """Return those of the IP addresses `found` that are `allowed`, each once, in their order."""
-    # "fe80::1%eth0" has a zone, which only addresses inside a network do.
-    ips = (ip_address(text) for text in found if "%" not in text)
+def choose(addresses: Iterable[str], allowed: Callable[[IPAddress], bool]) -> list[IPAddress]:
+    """Return the IP addresses that are `allowed`, each once, in their order."""
+    # Only addresses inside a network have a zone: "fe80::1%eth0".
+    ips = (ip_address(address) for address in addresses if "%" not in address)
     return [ip for ip in dict.fromkeys(ips) if allowed(ip)]
