@@ -193,7 +193,7 @@ def test_a_missing_directory_is_watched_once_it_appears(
     ("requests", "expected"),
     [([{"b"}, {"c"}], {"b", "c"}), ([{"e"}, None, {"f"}], None)],
 )
-def test_events_during_a_pass_are_put_together_and_everything_is_everything(
+def test_requests_during_a_pass_are_joined_into_one(
     requests: list[set[str] | None], expected: set[str] | None
 ) -> None:
     passes = Passes()
@@ -256,8 +256,8 @@ def test_a_pass_that_fails_is_logged_once_and_the_next_one_is_made(
     for _ in range(4):
         watcher._pass(None)
     assert answers == []
-    said = "refresh failed: seeds: No such file or directory"
-    assert caplog.text.count(said) == 2, "once each time that it begins"
+    message = "refresh failed: seeds: No such file or directory"
+    assert caplog.text.count(message) == 2, "once for each series of failures"
 
 
 def test_a_problem_is_logged_once_while_it_lasts(caplog: pytest.LogCaptureFixture) -> None:
@@ -286,11 +286,12 @@ def test_the_log_shows_the_number_of_articles_if_they_were_counted(
 ) -> None:
     caplog.set_level("INFO", "feedsvc.watch")
     changes = Changes(added=("a", "b"), removed=("c",))
-    found = iter(Refresh(changes=changes, articles=n, seconds=0.5) for n in (7, None))
-    watcher = Watcher(lambda _: next(found), RARELY, None)
+    reports = iter(Refresh(changes=changes, articles=n, seconds=0.5) for n in (7, None))
+    watcher = Watcher(lambda _: next(reports), RARELY, None)
     watcher._pass(None)
     watcher._pass({"a"})
-    assert [one.getMessage() for one in caplog.records if one.name == "feedsvc.watch"] == [
+    messages = [record.getMessage() for record in caplog.records if record.name == "feedsvc.watch"]
+    assert messages == [
         "refreshed: 2 added, 0 modified, 1 removed, 7 articles, 0 problems, 0.50 s",
         "refreshed: 2 added, 0 modified, 1 removed, 0 problems, 0.50 s",
     ]
@@ -312,7 +313,7 @@ def test_an_unexpected_error_in_a_pass_is_logged_once_and_the_watcher_goes_on(
     watcher = Watcher(refresh, RARELY, None)
     for name in ("a", "b", "c", "d", "e"):
         watcher._pass({name})
-    assert seen == [{"a"}, None, None, None, {"e"}], "what failed may be anywhere"
+    assert seen == [{"a"}, None, None, None, {"e"}], "any path may have made it fail"
     assert caplog.text.count("Traceback") == 1
     assert caplog.text.count("ValueError: a bug") == 1
     assert caplog.text.count("refresh failed as before: ValueError") == 2, "one line each"
@@ -414,7 +415,7 @@ def test_the_schedule_is_right_again_after_the_clock_was_set(
         watcher.stop()
 
 
-def test_a_schedule_that_stands_still_ends_the_process(
+def test_a_schedule_that_makes_no_passes_ends_the_process(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(watch, "_CLOCK_SECONDS", 0.01)
@@ -429,7 +430,7 @@ def test_a_schedule_that_stands_still_ends_the_process(
     assert "the schedule of passes stands still" in caplog.text
 
 
-def test_a_pass_that_does_not_end_holds_up_a_stop_only_for_so_long() -> None:
+def test_stop_waits_for_a_pass_only_so_long() -> None:
     passes = Passes()
     passes.go.clear()
     watcher = Watcher(passes, RARELY, None)
