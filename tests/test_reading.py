@@ -55,7 +55,7 @@ def test_a_file_that_cannot_be_read_within_limits_is_named_and_the_others_are_re
 ) -> None:
     write(tree, "a", trouble, "z")
     outcomes = read_tree()
-    assert [source for source, result in outcomes.items() if result.found] == ["a.md", "z.md"]
+    assert [source for source, result in outcomes.items() if result.file] == ["a.md", "z.md"]
     (problem,) = outcomes[f"{trouble}.md"].problems
     assert problem.reason == reason
     assert not outcomes[f"{trouble}.md"].again, "it would take as long at the next pass"
@@ -76,7 +76,7 @@ def test_a_file_is_read_again_when_the_process_ended_once(
     tree: Tree, read_tree: Callable[[], dict[str, Outcome]]
 ) -> None:
     write(tree, "a", "once", "z")
-    assert all(result.found for result in read_tree().values())
+    assert all(result.file for result in read_tree().values())
 
 
 def test_a_process_that_does_not_answer_is_given_up(
@@ -85,13 +85,13 @@ def test_a_process_that_does_not_answer_is_given_up(
     write(tree, "a")
     reader = Reading(open_site().config, processes=1)
     files = list(reader.directory.scan().signatures.items())
-    assert [result.found is not None for part in reader.all(files) for result in part] == [True]
+    assert [result.file is not None for part in reader.all(files) for result in part] == [True]
     os.kill(reader._children[0]._process.pid, signal.SIGSTOP)
     monkeypatch.setattr(reading, "_SECONDS", 0.0)
     (given_up,) = [result for part in reader.all(files) for result in part]
     assert given_up.problems[0].reason == "reading it takes more than 0 seconds"
     monkeypatch.setattr(reading, "_SECONDS", 60.0)
-    assert [result.found is not None for part in reader.all(files) for result in part] == [True]
+    assert [result.file is not None for part in reader.all(files) for result in part] == [True]
     reader.close()
 
 
@@ -120,8 +120,8 @@ def load(source: str, data: bytes) -> Outcome | None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"found": []},
-        {"found": {}},
+        {"file": []},
+        {"file": {}},
         {"problems": [{"reason": "x", "cure": 1, "published": True}]},
         {"problems": None},
         {"again": "yes"},
@@ -129,7 +129,7 @@ def load(source: str, data: bytes) -> Outcome | None:
     ],
 )
 def test_an_answer_of_another_shape_is_refused(change: dict[str, object]) -> None:
-    right = {"found": None, "problems": [], "again": False, "trace": None}
+    right = {"file": None, "problems": [], "again": False, "trace": None}
     assert load("a", json.dumps(right).encode()) is not None
     with pytest.raises(ValueError, match="is not"):
         load("a", json.dumps({**right, **change}).encode())

@@ -39,23 +39,23 @@ class Explainer:
             )
         yield "file", [source, f"{signature.size} bytes"]
         outcome = self._reading.read(source, signature)
-        found = outcome.found if outcome else None
-        if found is None:
+        read = outcome.file if outcome else None
+        if read is None:
             problems = outcome.problems if outcome else ()
             yield "problem", list(map(str, problems)) or ["it has just gone"]
             yield from self._known(source)
             return
         data = self._reading.directory.read(source)
         yield from self._read(source, data)
-        article = found.article
+        article = read.article
         yield "dates", self._dates(article)
         yield "categories", list(self._categories(article))
         if article.draft:
             yield "draft", ["it says so, and is in no feed"]
             return
         site_id = self._config.site.id
-        known = self._index.ledger.identities(identity.candidates([found], site_id))
-        assigned = identity.assign([found], known, site_id=site_id, now=now)[source]
+        known = self._index.ledger.identities(identity.candidates([read], site_id))
+        assigned = identity.assign([read], known, site_id=site_id, now=now)[source]
         yield "id", list(_id(article, assigned, known))
         yield from self._content(article, assigned.key)
         yield from self._known(source)

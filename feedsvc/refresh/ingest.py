@@ -15,7 +15,7 @@ from feedsvc.policies import digest
 
 _BATCH = 200  # articles held in memory at a time
 
-LookAhead = Callable[[Collection[str]], Mapping[str, identity.Found | None]]
+LookAhead = Callable[[Collection[str]], Mapping[str, identity.ReadFile | None]]
 """Reads those of these files that are still in the backlog; returns None for deleted files."""
 
 
@@ -55,33 +55,33 @@ class Ingest:
         empty = {
             outcome.source
             for outcome in outcomes
-            if outcome.found
-            and not outcome.found.article.draft
-            and articles.is_empty(outcome.found.article)
+            if outcome.file
+            and not outcome.file.article.draft
+            and articles.is_empty(outcome.file.article)
         }
         known = writer.known_articles(empty)
         problems: dict[str, list[Problem]] = {}
         settled: dict[str, Signature] = {}
-        complete: list[identity.Found] = []
+        complete: list[identity.ReadFile] = []
         drafts: list[str] = []
         for outcome in outcomes:
             source = outcome.source
             problems[source] = list(outcome.problems)
             settled[source] = UNREAD if outcome.again else signatures[source]
-            if outcome.found is None:
+            if outcome.file is None:
                 continue
-            if outcome.found.article.draft:
+            if outcome.file.article.draft:
                 drafts.append(source)
             elif source not in empty:
-                complete.append(outcome.found)
+                complete.append(outcome.file)
             elif source in known:
                 problems[source].append(_emptied(source))
             else:
                 problems[source].append(_without_content(source))
-                if self.now - outcome.found.mtime < self._config.articles.settle_empty:
+                if self.now - outcome.file.mtime < self._config.articles.settle_empty:
                     settled[source] = UNREAD
                 else:
-                    complete.append(outcome.found)
+                    complete.append(outcome.file)
         for source, problem in self._publish(writer, complete):
             problems[source].append(problem)
         writer.remove_articles(drafts)
@@ -109,25 +109,25 @@ class Ingest:
         writer.write_articles(self._with_feeds(published))
         writer.write_identities(identities)
 
-    def preview(self, index: Index, found: identity.Found) -> Published:
+    def preview(self, index: Index, file: identity.ReadFile) -> Published:
         """Return what an article would be published as now."""
-        known = index.ledger.identities(identity.candidates([found], self._config.site.id))
-        assigned = self._assign([found], known)
-        return self._published(found.article, assigned[found.article.source], found.seen_digest)
+        known = index.ledger.identities(identity.candidates([file], self._config.site.id))
+        assigned = self._assign([file], known)
+        return self._published(file.article, assigned[file.article.source], file.seen_digest)
 
     def edited_in_place(self, writer: Writer, outcomes: Iterable[Outcome]) -> set[str]:
         """Return the files that were a known entry before and, as they are now, are none."""
-        found = [outcome.found for outcome in outcomes if outcome.found is not None]
-        known = writer.identities(identity.candidates(found, self._config.site.id))
-        return identity.edited_in_place(found, known, self._config.site.id)
+        files = [outcome.file for outcome in outcomes if outcome.file is not None]
+        known = writer.identities(identity.candidates(files, self._config.site.id))
+        return identity.edited_in_place(files, known, self._config.site.id)
 
     def _assign(
-        self, found: Sequence[identity.Found], known: Sequence[Identity]
+        self, files: Sequence[identity.ReadFile], known: Sequence[Identity]
     ) -> dict[str, Identity]:
         # Other files that the ledger names may have changed, and may be other entries now.
-        others = {row.source for row in known} - {file.article.source for file in found}
+        others = {row.source for row in known} - {file.article.source for file in files}
         return identity.assign(
-            found,
+            files,
             known,
             site_id=self._config.site.id,
             now=self.now,
@@ -135,11 +135,11 @@ class Ingest:
         )
 
     def _publish(
-        self, writer: Writer, found: Sequence[identity.Found]
+        self, writer: Writer, files: Sequence[identity.ReadFile]
     ) -> Iterator[tuple[str, Problem]]:
         """Write these articles; yield the problems of copies that differ from their originals."""
-        known = writer.identities(identity.candidates(found, self._config.site.id))
-        assigned = self._assign(found, known)
+        known = writer.identities(identity.candidates(files, self._config.site.id))
+        assigned = self._assign(files, known)
         digests = {row.id: row.file_digest for row in known}
         self.edited |= {
             owner.id
@@ -148,7 +148,7 @@ class Ingest:
         }
         published = self._with_feeds(
             self._published(file.article, assigned[file.article.source], file.seen_digest)
-            for file in found
+            for file in files
         )
         writer.write_articles(published)
         for article, slugs in published:
@@ -157,7 +157,7 @@ class Ingest:
         writer.write_identities(
             owner for source, owner in assigned.items() if owner.source == source
         )
-        for file in found:
+        for file in files:
             source, owner = file.article.source, assigned[file.article.source]
             if owner.source != source and owner.seen_digest != file.seen_digest:
                 yield source, _twin(source, owner.source)

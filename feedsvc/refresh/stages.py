@@ -142,9 +142,9 @@ class Stages:
         files = self._backlog.take(1)
         outcomes = [outcome for part in self._reading.all(files) for outcome in part]
         cleaned = self._contents.cleaned_of(
-            this_pass.ingest.preview(self._index, outcome.found)
+            this_pass.ingest.preview(self._index, outcome.file)
             for outcome in outcomes
-            if outcome.found is not None
+            if outcome.file is not None
         )
         removed = self._backlog.take_removed()
         with self._writing(this_pass, removed) as writer:
@@ -163,9 +163,9 @@ class Stages:
         return {
             outcome.source
             for outcome in outcomes
-            if outcome.found is not None
-            and is_costly(outcome.found.article.body, outcome.found.article.markup)
-            and not writer.identities({"file_digest": {outcome.found.file_digest}})
+            if outcome.file is not None
+            and is_costly(outcome.file.article.body, outcome.file.article.markup)
+            and not writer.identities({"file_digest": {outcome.file.file_digest}})
         }
 
     def _publish(
@@ -262,7 +262,7 @@ class Stages:
         limit = self._config.feeds.limit
         return all(this_pass.ingest.members[slug] >= limit for slug in slugs)
 
-    def look_ahead(self, sources: Collection[str]) -> dict[str, identity.Found | None]:
+    def look_ahead(self, sources: Collection[str]) -> dict[str, identity.ReadFile | None]:
         """Read those of these files that have changed and are not in the index yet.
 
         That are files of the backlog, and files that have changed since the scan. Return None for
@@ -285,7 +285,7 @@ class Stages:
                     gone.add(source)
                 elif signature != known.get(source):
                     waiting[source] = signature
-        ahead: dict[str, identity.Found | None] = dict.fromkeys(gone)
+        ahead: dict[str, identity.ReadFile | None] = dict.fromkeys(gone)
         for part in self._reading_ahead.all(sorted(waiting.items())):
-            ahead.update((o.source, o.found) for o in part if o.found is not None)
+            ahead.update((o.source, o.file) for o in part if o.file is not None)
         return ahead
