@@ -1,8 +1,7 @@
-"""Cleaned content: how each article is cleaned, and what is kept of it.
+"""Contents: clean each article by the rules of its categories, and keep the result in the index.
 
-What is kept is of one version of an article and of one policy. Content of an older policy is good
-enough to be served until it has been cleaned again, in the background and newest first; content of
-another version is not.
+Content belongs to one version of an article and to one policy. Content of an older policy is served
+until the watcher has cleaned it again; content of another version is never served.
 """
 
 import logging
@@ -25,11 +24,11 @@ from feedsvc.policies import stamp
 logger = logging.getLogger(__name__)
 
 IMAGE_KEY = "image_key"
-"""Under which the index remembers the key of our image proxy, in hexadecimal."""
+"""The key under which the index remembers the secret of our image proxy, in hexadecimal."""
 
 
 class Contents:
-    """Cleans the articles of one configuration, and keeps what comes out."""
+    """Cleans the articles of one configuration, and keeps their content."""
 
     def __init__(self, config: Config, index: Index, cleaner: Cleaner) -> None:
         self._config = config
@@ -40,67 +39,71 @@ class Contents:
         self.stamp = stamp(config)
         self._cleaning = lru_cache(maxsize=4096)(self._cleaning_of)
 
-    def of(self, found: Sequence[Published]) -> dict[str, Content]:
-        """Return the content of these articles, by source; what is not kept is cleaned and kept."""
-        kept = self._kept_of(found)
-        if len(kept) < len(found):
-            # Other formats of a feed want the same articles cleaned, perhaps at this moment.
+    def of(self, articles: Sequence[Published]) -> dict[str, Content]:
+        """Return the content of these articles, by source; clean what is not kept, and keep it."""
+        contents = self._kept(articles)
+        if len(contents) < len(articles):
+            # Another thread may be cleaning the same articles for another format of the feed.
             with self._lock:
-                kept = self._kept_of(found)
-                fresh = self.cleaned(one for one in found if one.article.source not in kept)
+                contents = self._kept(articles)
+                fresh = self.cleaned(
+                    published for published in articles if published.article.source not in contents
+                )
                 self._index.contents.keep(fresh)
-            kept.update(fresh)
-        return kept
+            contents.update(fresh)
+        return contents
 
-    def _kept_of(self, found: Sequence[Published]) -> dict[str, Content]:
-        kept = self._index.contents.read([one.article.source for one in found])
-        versions = {one.article.source: one.version for one in found}
-        return {source: one for source, one in kept.items() if one.version == versions[source]}
+    def _kept(self, articles: Sequence[Published]) -> dict[str, Content]:
+        versions = {published.article.source: published.version for published in articles}
+        contents = self._index.contents.read(list(versions))
+        return {
+            source: kept for source, kept in contents.items() if kept.version == versions[source]
+        }
 
-    def cleaned(self, found: Iterable[Published]) -> dict[str, Content]:
-        """Clean these articles, which come without their bodies; return them by source."""
-        found = list(found)
-        bodies = self._index.articles.bodies([one.article.source for one in found])
+    def cleaned(self, articles: Iterable[Published]) -> dict[str, Content]:
+        """Clean these articles, whose bodies are read from the index; return content by source."""
+        by_source = {published.article.source: published for published in articles}
+        bodies = self._index.articles.bodies(list(by_source))
         return self.cleaned_of(
-            replace(one, article=replace(one.article, body=bodies[one.article.source]))
-            for one in found
-            if one.article.source in bodies
+            replace(published, article=replace(published.article, body=bodies[source]))
+            for source, published in by_source.items()
+            if source in bodies
         )
 
-    def cleaned_of(self, found: Iterable[Published]) -> dict[str, Content]:
-        """Clean these articles, which have their bodies; return them by source.
+    def cleaned_of(self, articles: Iterable[Published]) -> dict[str, Content]:
+        """Clean these articles, which have their bodies; return content by source.
 
-        One that fails for a reason nobody foresaw is left out, and named.
+        An article that fails for an unforeseen reason is left out and named as a problem.
         """
-        kept: dict[str, Content] = {}
-        for one in found:
+        contents: dict[str, Content] = {}
+        for published in articles:
+            source = published.article.source
             try:
-                kept[one.article.source] = self._kept(one)
-            except Exception as error:  # noqa: BLE001 - whatever one article causes stays with it
-                self.failed(one.article.source, "cleaning it", error)
-        return kept
+                contents[source] = self._content(published)
+            except Exception as error:  # noqa: BLE001 - the other articles are cleaned
+                self.failed(source, "cleaning it", error)
+        return contents
 
-    def failed(self, source: str, what: str, error: Exception) -> None:
+    def failed(self, source: str, step: str, error: Exception) -> None:
         """Log why an article cannot be shown, and have the index name it as a problem."""
-        logger.error("%s: %s failed", source, what, exc_info=error)
+        logger.error("%s: %s failed", source, step, exc_info=error)
         self._index.problems.keep(
             Problem(
                 source=source,
-                reason=f"{what} failed ({type(error).__name__}), so no feed shows it",
+                reason=f"{step} failed ({type(error).__name__}), so no feed shows it",
                 cure="write it more simply, and report what the log says of it",
             )
         )
 
     def clean(self, article: Article, key: str) -> content.Cleaned:
-        """Clean one article. Raises CleaningError where that cannot be done within limits."""
-        # One may take as long as it may, and a feed has many.
+        """Clean one article. Raises CleaningError where that exceeds the limits."""
         self._index.database.progress.note_alive()
         return self._cleaner.clean(article.body, article.markup, self.policy(article, key))
 
-    def _kept(self, one: Published) -> Content:
-        article, problem = one.article, None
+    def _content(self, published: Published) -> Content:
+        article, key, problem = published.article, published.key, None
         try:
-            cleaned = self.clean(article, one.key)
+            cleaned = self.clean(article, key)
             html, summary = cleaned.html, cleaned.summary
             if not cleaned.formatted:
                 problem = (
@@ -109,19 +112,25 @@ class Contents:
         except CleaningError as error:
             summary = article.summary or ""
             problem = f"{error}, so only its summary and a link are published"
-            html = content.instead(article.link or self.page(one.key), summary)
+            html = content.instead(article.link or self.page(key), summary)
         return Content(
-            version=one.version, policy=self.stamp, html=html, summary=summary, problem=problem
+            version=published.version,
+            policy=self.stamp,
+            html=html,
+            summary=summary,
+            problem=problem,
         )
 
     def policy(self, article: Article, key: str) -> content.Policy:
-        """Return how an article is cleaned: relative addresses are the original's, or ours."""
+        """Return the policy for an article; relative addresses are the original's, or else ours."""
         base_url = self._config.site.base_url
         page = self.page(key)
+        folder = posixpath.dirname(article.source)
+        media = f"{base_url}/media/{quote(folder)}/" if folder else f"{base_url}/media/"
         cleaning = self._cleaning(article.title, article.terms)
         return content.Policy(
             link_base=article.link or page,
-            media_base=article.link or self._media_base(article.source),
+            media_base=article.link or media,
             page=page,
             anchor=f"a{key[:8]}-",
             title=article.title,
@@ -143,20 +152,15 @@ class Contents:
             self._image_key = bytes.fromhex(known)
         return self._image_key
 
-    def _media_base(self, source: str) -> str:
-        folder = posixpath.dirname(source)
-        base = f"{self._config.site.base_url}/media/"
-        return f"{base}{quote(folder)}/" if folder else base
-
     def _cleaning_of(self, title: str, terms: tuple[str, ...]) -> Cleaning:
-        """Return the site's rules, with those of the first category of the article to name each."""
-        named: dict[str, Any] = {}
+        """Return the site's rules, each replaced by that of the first category to set it."""
+        rules: dict[str, Any] = {}
         for category in self._config.categories:
             if category.cleaning and feeds.matches(category, title, terms):
-                named = {**dict(category.cleaning), **named}
-        return replace(self._config.content, **named)
+                rules = {**dict(category.cleaning), **rules}
+        return replace(self._config.content, **rules)
 
 
 def safe(kept: Content) -> SafeHTML:
-    """Return kept HTML; only what `content` made is ever kept."""
+    """Return kept HTML, which only the package `content` made."""
     return SafeHTML(kept.html)

@@ -1,8 +1,8 @@
-"""Whether passes are still made: a record of the last pass, and what a monitor is told.
+"""Health: whether passes are still made, for monitors.
 
-The process that makes passes writes the record of the last one into the index, where web workers
-read it. The record says when the next pass is due. A pass that gets on may take longer, unless the
-passes before it failed.
+The process that makes passes writes a record of the last one into the index, where web workers read
+it. The record tells when the next pass is due. A pass that makes progress may take longer, unless
+the one before it failed.
 """
 
 import json
@@ -22,11 +22,11 @@ from feedsvc.schedule import seconds_until, trigger
 logger = logging.getLogger(__name__)
 
 PASSES = "passes"
-"""Under which the index remembers the record of the last pass, as JSON."""
+"""The key under which the index remembers the record of the last pass, as JSON."""
 
 _MISSED = 3  # passes that may fail or be missing before the service counts as not ready
-_MARGIN = 5.0  # seconds that a pass over nothing new, and noting it, may take
-_NEVER = timedelta(days=366).total_seconds()  # where the schedule names no more times
+_MARGIN = 5.0  # seconds that a pass without changes may take, with writing its record
+_NEVER = timedelta(days=366).total_seconds()  # where the schedule has no more times
 
 _CUT_OFF = "the watcher ended in the middle of a pass and was started again; the log says more"
 _GONE = "no watcher is running"
@@ -37,9 +37,10 @@ _LATE = "no pass over the articles has ended in time: the watcher hangs, or is g
 class PassRecord:
     """What is remembered of the passes.
 
-    The next good pass is due `within` so many seconds of `since`, in seconds since 1970: of the end
-    of the last `good` one, or of the first attempt while none was good. `error` is why the last
-    pass failed. `watched` tells that a watcher made it, `started` that one was started since then.
+    `since` is when the last `good` pass ended or, while none was good, when the first record was
+    made, in seconds since 1970. The next good pass is due `within` so many seconds after that.
+    `error` is why the last pass failed, `watched` whether a watcher made it, `started` whether a
+    watcher has started since then.
     """
 
     since: float
@@ -51,31 +52,31 @@ class PassRecord:
 
     @classmethod
     def parse(cls, text: str | None) -> Self | None:
-        """Return what `text` remembers, None for nothing, or nothing that can be understood."""
+        """Return the record in `text`; None without a text, or for one of another feedsvc."""
         try:
             return None if text is None else cls(**json.loads(text))
         except (TypeError, ValueError):
-            return None  # of another version of feedsvc
+            return None
 
     def __str__(self) -> str:
         return json.dumps(asdict(self))
 
     def after(self, now: float, error: str | None, within: float, *, watched: bool) -> Self:
-        """Return what to remember after another pass, with an `error` if it failed."""
+        """Return the record after another pass, which had an `error` if it failed."""
         if error is not None:
             return replace(self, error=error, watched=watched, started=False)
         return type(self)(since=now, within=within, good=True, watched=watched)
 
     def after_start(self) -> Self:
-        """Return what to remember when a watcher begins, before its first pass."""
-        # One that was started before and has not made a pass since was cut off, or killed.
+        """Return the record when a watcher starts, before its first pass."""
+        # The watcher before this one started too, and ended before it had made a pass.
         error = _CUT_OFF if self.started and self.error is None else self.error
         return replace(self, error=error, watched=True, started=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """Whether passes are made: why not, if not, and when the last good one ended, if ever."""
+    """Whether passes are made, the `error` if they are not, and when the last good one ended."""
 
     well: bool
     last_good: datetime | None = None
@@ -83,9 +84,9 @@ class Health:
 
 
 class PassNotes:
-    """Notes in the index how each pass of this process went; `watched`: a watcher makes them.
+    """Writes the record of each pass of this process, which is a watcher if `watched`.
 
-    Where the index cannot be written, the last note gets too old, which is as good for monitors.
+    Where the index cannot be written, the last record gets too old, which monitors see as well.
     """
 
     def __init__(
@@ -98,14 +99,14 @@ class PassNotes:
         self._failed = False
 
     def note_start(self) -> None:
-        """Note that a watcher begins."""
+        """Note that a watcher starts."""
         self._note(lambda record, _: record.after_start())
 
     @contextmanager
     def noting(self) -> Iterator[list[str]]:
-        """Return a context for one pass, which notes how it ended, and raises what it raised.
+        """Note how the pass in this block ended, and raise its error.
 
-        The caller puts the steps of the pass that failed into the list.
+        The caller adds the steps of the pass that failed to the list.
         """
         failures: list[str] = []
         try:
@@ -114,7 +115,7 @@ class PassNotes:
             self._note_pass(str(error))
             raise
         except Exception as error:
-            # Whoever asks sees it, so it holds no words of an error that nobody foresaw.
+            # /readyz shows it to everybody, so it must not contain the text of an unforeseen error.
             self._note_pass(f"{type(error).__name__}; the log says more")
             raise
         self._note_pass("; ".join(failures) or None)
@@ -134,25 +135,25 @@ class PassNotes:
             self._failed = False
         except StateError as error:
             if not self._failed:
-                logger.info("how the passes went is not noted: %s", error)
+                logger.info("the record of the passes cannot be written: %s", error)
             self._failed = True
 
 
 class Judge:
-    """Judges what is remembered of the passes, in one process.
+    """Judges the record of the passes, in one process.
 
-    The wall clock counts only when something is seen for the first time, and then the monotonic
-    one: while a clock is wrong, or set, a pass is neither late nor in time because of it.
+    A time is compared with the wall clock when it is first seen, then with the monotonic clock: so
+    a clock that is set meanwhile makes no pass late or in time.
     """
 
     def __init__(
         self, wall: Callable[[], float], monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._wall, self._monotonic = wall, monotonic
-        self._seen: dict[str, tuple[float, float]] = {}  # what: a time, and when it is too old
+        self._seen: dict[str, tuple[float, float]] = {}  # a time, and the monotonic time of its end
 
     def health_of(self, index: Index) -> Health:
-        """Judge by one index, and by who uses it. Raises StateError."""
+        """Judge by one index and the processes that use it. Raises StateError."""
         return self.health(
             index.meta.get(PASSES),
             alive=index.database.progress.read().alive,
@@ -160,13 +161,13 @@ class Judge:
         )
 
     def health(self, text: str | None, *, alive: float, watched: bool | None) -> Health:
-        """Judge by what the index remembers, and by when a pass last got on.
+        """Judge by the `text` of a record, and by the time `alive` when a pass last made progress.
 
         `watched` tells whether a watcher is running, None if that cannot be seen.
         """
         record = PassRecord.parse(text)
         if record is None:
-            return Health(well=True)  # nobody has made passes that are remembered
+            return Health(well=True)  # no process that writes records has made a pass
         in_time = self._is_young("pass", record.since, record.within)
         if record.error is None and alive:
             in_time = self._is_young("alive", alive, record.within) or in_time
@@ -178,12 +179,12 @@ class Judge:
             error=error,
         )
 
-    def _is_young(self, what: str, moment: float, seconds: float) -> bool:
+    def _is_young(self, name: str, moment: float, seconds: float) -> bool:
         """Tell whether less than so many seconds have passed since this moment."""
         now = self._monotonic()
-        seen = self._seen.get(what)
+        seen = self._seen.get(name)
         if seen is None or seen[0] != moment:
-            # A moment in the future, of a clock that has been set back since, is now.
+            # A moment in the future counts as now: the clock has been set back since then.
             left = min(seconds, moment + seconds - self._wall())
-            seen = self._seen[what] = (moment, now + left)
+            seen = self._seen[name] = (moment, now + left)
         return now < seen[1]

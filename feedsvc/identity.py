@@ -41,7 +41,7 @@ _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class ReadFile:
     """A file that was just read: its article, digests of its bytes and its look, its time."""
 
     article: Article
@@ -82,20 +82,20 @@ def seen_digest(article: Article) -> str:
 
 
 def assign(
-    found: Iterable[Found],
+    files: Iterable[ReadFile],
     known: Iterable[Identity],
     *,
     site_id: str,
     now: datetime,
-    ahead: Mapping[str, Found | None] = MappingProxyType({}),
+    ahead: Mapping[str, ReadFile | None] = MappingProxyType({}),
 ) -> dict[str, Identity]:
-    """Decide the identity of each article in `found`, by source.
+    """Decide the identity of each article in `files`, by source.
 
     `known` holds the ledger's rows that `candidates` asks for. `ahead` holds other changed files,
     which a later call gets: their articles, or None for a deleted file. An identity that names
     another source than the article's own names the canonical source.
     """
-    found = list(found)
+    files = list(files)
     ledger = {identity.id: identity for identity in known}
     # Of two entries with the same source, the present one wins, then the one updated last.
     by_source = {
@@ -108,17 +108,17 @@ def assign(
         for identity in sorted(ledger.values(), key=lambda identity: not identity.present)
         for trait in _traits(identity)
     }
-    changed = {**ahead, **{file.article.source: file for file in found}}
-    moved = _moved(found, ledger, by_source, by_trait, changed=changed, site_id=site_id)
+    changed = {**ahead, **{file.article.source: file for file in files}}
+    moved = _moved(files, ledger, by_source, by_trait, changed=changed, site_id=site_id)
     new_source = {identity.id: source for source, identity in moved.items()}
     assigned: dict[str, Identity] = {}
 
-    def rank(file: Found) -> tuple[bool, bool, str]:
+    def rank(file: ReadFile) -> tuple[bool, bool, str]:
         """Put files to which an entry has moved first, then those in the ledger, then copies."""
         source = file.article.source
         return source not in moved, source not in by_source, source
 
-    for file in sorted(found, key=rank):
+    for file in sorted(files, key=rank):
         source = file.article.source
         id = _declared(file.article, site_id)
         before: Identity | None
@@ -149,12 +149,12 @@ def assign(
 
 
 def _moved(
-    found: Iterable[Found],
+    files: Iterable[ReadFile],
     ledger: Mapping[str, Identity],
     by_source: Mapping[str, Identity],
     by_trait: Mapping[tuple[str, str], Identity],
     *,
-    changed: Mapping[str, Found | None],
+    changed: Mapping[str, ReadFile | None],
     site_id: str,
 ) -> dict[str, Identity]:
     """Return the entries that have moved to other files, by their new sources.
@@ -163,7 +163,7 @@ def _moved(
     """
     moved: dict[str, Identity] = {}
     moved_ids: set[str] = set()
-    for file in sorted(found, key=lambda file: file.article.source):
+    for file in sorted(files, key=lambda file: file.article.source):
         source, declared = file.article.source, _declared(file.article, site_id)
         own = by_source.get(source)
         if own and _has_entry(file, own, site_id):
@@ -181,7 +181,7 @@ def _moved(
     return moved
 
 
-def edited_in_place(found: Iterable[Found], known: Iterable[Identity], site_id: str) -> set[str]:
+def edited_in_place(files: Iterable[ReadFile], known: Iterable[Identity], site_id: str) -> set[str]:
     """Return the sources that the ledger knows, but whose files have no entry of `known` now.
 
     Under rule 2, another file may have those entries now.
@@ -191,25 +191,25 @@ def edited_in_place(found: Iterable[Found], known: Iterable[Identity], site_id: 
     traits = {trait for identity in known for trait in _traits(identity)}
     return {
         file.article.source
-        for file in found
+        for file in files
         if file.article.source in sources
         and _declared(file.article, site_id) not in ids
         and traits.isdisjoint(_traits(file))
     }
 
 
-def _has_entry(file: Found, identity: Identity, site_id: str) -> bool:
+def _has_entry(file: ReadFile, identity: Identity, site_id: str) -> bool:
     """Tell whether a file has an entry, whatever the file's name."""
     if declared := _declared(file.article, site_id):
         return declared == identity.id
     return not set(_traits(file)).isdisjoint(_traits(identity))
 
 
-def _first_match(file: Found, by_trait: Mapping[tuple[str, str], Identity]) -> Identity | None:
+def _first_match(file: ReadFile, by_trait: Mapping[tuple[str, str], Identity]) -> Identity | None:
     return next((by_trait[trait] for trait in _traits(file) if trait in by_trait), None)
 
 
-def _traits(row: Identity | Found) -> list[tuple[str, str]]:
+def _traits(row: Identity | ReadFile) -> list[tuple[str, str]]:
     """Return the traits by which a file with another name is recognised, the surest first."""
     traits = [("file_digest", row.file_digest), ("seen_digest", row.seen_digest)]
     link = row.link if isinstance(row, Identity) else own_link(row.article)
@@ -222,10 +222,10 @@ def own_link(article: Article) -> str | None:
     return article.link if parts and (parts.path.strip("/") or parts.query) else None
 
 
-def candidates(found: Iterable[Found], site_id: str) -> Mapping[str, set[str]]:
+def candidates(files: Iterable[ReadFile], site_id: str) -> Mapping[str, set[str]]:
     """Return the values to look up in the ledger before `assign`, by column."""
     values: dict[str, set[str]] = {"id": set(), "source": set()}
-    for file in found:
+    for file in files:
         values["id"].add(_declared(file.article, site_id) or "")
         values["id"].update(islice(_new_ids(file, site_id), _LOOKED_UP))
         values["source"].add(file.article.source)
@@ -240,13 +240,13 @@ def _declared(article: Article, site_id: str) -> str | None:
     return article.id if _URI.fullmatch(article.id) else _urn(site_id, "declared", article.id)
 
 
-def _new_id(file: Found, ledger: Mapping[str, Identity], site_id: str) -> str:
+def _new_id(file: ReadFile, ledger: Mapping[str, Identity], site_id: str) -> str:
     # After a rename, the first id belongs to the renamed file; another file may have the name now,
     # and may even begin with the same bytes.
     return next(id for id in _new_ids(file, site_id) if id not in ledger)
 
 
-def _new_ids(file: Found, site_id: str) -> Iterator[str]:
+def _new_ids(file: ReadFile, site_id: str) -> Iterator[str]:
     source = file.article.source
     salts = (file.file_digest, file.mtime.isoformat())
     yield _urn(site_id, "source", source)
@@ -256,7 +256,7 @@ def _new_ids(file: Found, site_id: str) -> Iterator[str]:
         yield _urn(site_id, "source", source, *salts, str(number))
 
 
-def _settle(file: Found, id: str, before: Identity | None, now: datetime) -> Identity:
+def _settle(file: ReadFile, id: str, before: Identity | None, now: datetime) -> Identity:
     article = file.article
     mtime = min(file.mtime, now)
     if before is None:

@@ -24,6 +24,9 @@ ReferrerPolicy = Literal[
     "origin-when-cross-origin", "no-referrer-when-downgrade", "unsafe-url",
 ]  # fmt: skip
 
+Links = Literal["inside", "anywhere", "never"]
+"""Where a symbolic link may lead."""
+
 Progress = Callable[[int, int], None]
 """Called with how many files are done, and of how many."""
 

@@ -10,12 +10,12 @@ from feedsvc.model import Problem
 class Outcome:
     """The outcome of reading one file.
 
-    `found` is None where the file could not be read. With `again`, the next pass reads the file
+    `file` is None where the file could not be read. With `again`, the next pass reads the file
     again although it is unchanged. `trace` is the traceback of an unexpected failure, for the log.
     """
 
     source: str
-    found: identity.Found | None
+    file: identity.ReadFile | None
     problems: tuple[Problem, ...]
     again: bool = False
     trace: str | None = None

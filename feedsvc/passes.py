@@ -1,4 +1,4 @@
-"""A pass, whole: the index is brought up to date with the files, and documents with the index."""
+"""A whole pass: bring the index up to date with the files, and documents with the index."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +16,7 @@ _PUBLISHING_SECONDS = 1.0  # of a stage; new articles must not wait for longer
 
 
 class Passes:
-    """Makes the passes of one configuration, whose files so many other `processes` read."""
+    """Makes the passes of one configuration; child `processes` read the files."""
 
     def __init__(
         self,

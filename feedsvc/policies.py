@@ -1,11 +1,11 @@
-"""What the index holds depends on settings; their digests tell when it must be made again. Pure.
+"""Digests of the settings that the contents of the index depend on. Pure.
 
-| digest | of what | when it moves |
+| digest | of settings for | when it changes |
 |---|---|---|
-| articles | how files are read | every file is read again |
-| memberships | which feeds an article belongs to | every article is put into its feeds again |
-| view | how feeds look | every feed has changed |
-| content (`stamp`) | how HTML is cleaned | what is kept is cleaned again, in the background |
+| articles | reading files | every file is read again |
+| memberships | the feeds of an article | every article is put into its feeds again |
+| view | the look of feeds | every feed has changed |
+| content (`stamp`) | cleaning HTML | kept content is cleaned again, in the background |
 """
 
 import hashlib
@@ -17,14 +17,16 @@ from feedsvc.config import Config
 
 
 def digest(*parts: str) -> str:
-    """Return a short digest of some texts, for telling whether any has changed."""
+    """Return a short digest of texts, which differs if any of them does."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
 def policies(config: Config) -> dict[str, str]:
-    """Return digests of all that the index's contents depend on besides the files."""
+    """Return the digests for `articles`, `memberships` and `view`."""
     site, limits = config.site, config.feeds
-    zones = [(repr(one), one.timezone) for one in config.categories if one.timezone]
+    zones = [
+        (repr(category), category.timezone) for category in config.categories if category.timezone
+    ]
     return {
         "articles": digest(
             ARTICLES_POLICY,
@@ -39,7 +41,7 @@ def policies(config: Config) -> dict[str, str]:
             repr((site.id, site.title, site.description, site.base_url, site.language)),
             site.icon_address,
             repr((limits.limit, limits.content)),
-            # What of `content:` is done as a feed is made: titles converted, lead images routed.
+            # The rules of `content:` that are applied when a feed is built.
             repr([(rules.get("convert"), rules.get("images")) for rules in _rules(config)]),
         ),
     }
@@ -51,14 +53,14 @@ def _rules(config: Config) -> list[dict[str, Any]]:
 
 
 def stamp(config: Config) -> str:
-    """Return a digest of all that cleaned content depends on besides the articles."""
+    """Return a digest of all settings that cleaned content depends on."""
     site = config.site
-    rules = [repr(one) for one in config.categories if one.cleaning]
+    rules = [repr(category) for category in config.categories if category.cleaning]
     return digest(content.POLICY, site.base_url, site.title, repr(config.content), *rules)
 
 
 def needs_image_key(config: Config) -> bool:
-    """Tell whether any image goes by way of our own proxy."""
+    """Tell whether readers get any images from our own proxy."""
     return any(
         route.via == "proxy" for rules in _rules(config) for route in rules.get("images", ())
     )

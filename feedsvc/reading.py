@@ -98,8 +98,8 @@ class Reading:
                 reason=xmltext.line(error.reason, 500),
                 cure=error.cure,
             )
-            return Outcome(source=source, found=None, problems=(problem,))
-        found = identity.Found(
+            return Outcome(source=source, file=None, problems=(problem,))
+        file = identity.ReadFile(
             article=article,
             file_digest=hashlib.sha256(data).hexdigest()[:32],
             seen_digest=identity.seen_digest(article),
@@ -115,7 +115,7 @@ class Reading:
                 published=True,
             )
             problems = (*problems, problem)
-        return Outcome(source=source, found=found, problems=problems)
+        return Outcome(source=source, file=file, problems=problems)
 
     def all(self, files: Sequence[File]) -> Generator[list[Outcome], None, None]:
         """Read these articles and yield their outcomes, in parts, in this order."""
@@ -239,7 +239,7 @@ def _failed(
     source: str, reason: str, cure: str, *, again: bool = False, trace: str | None = None
 ) -> Outcome:
     problem = Problem(source=source, reason=reason, cure=cure)
-    return Outcome(source=source, found=None, problems=(problem,), again=again, trace=trace)
+    return Outcome(source=source, file=None, problems=(problem,), again=again, trace=trace)
 
 
 def _too_long(source: str, size: str) -> Outcome:

@@ -98,10 +98,10 @@ def test_every_field_is_stored(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_field_comes_back_from_the_process_that_reads(name: str) -> None:
-    found = identity.Found(article=EVERY, file_digest="f", seen_digest="s", mtime=WHEN)
-    sent = plaindata.dump(Outcome(source=EVERY.source, found=found, problems=()))
+    file = identity.ReadFile(article=EVERY, file_digest="f", seen_digest="s", mtime=WHEN)
+    sent = plaindata.dump(Outcome(source=EVERY.source, file=file, problems=()))
     received = plaindata.load(Outcome, sent, source=EVERY.source)
-    assert getattr(received.found.article, name) == getattr(EVERY, name), "plaindata"
+    assert getattr(received.file.article, name) == getattr(EVERY, name), "plaindata"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,127 +5,129 @@ from datetime import timedelta
 from builders import WHEN, article
 
 from feedsvc import identity
-from feedsvc.identity import Found
+from feedsvc.identity import ReadFile
 from feedsvc.model import Article, Identity
 
 SITE = "test"
 
 
-def found(one: Article, *, digest: str = "d1", mtime: timedelta = timedelta()) -> Found:
-    return Found(
-        article=one,
+def read(parsed: Article, *, digest: str = "d1", mtime: timedelta = timedelta()) -> ReadFile:
+    return ReadFile(
+        article=parsed,
         file_digest=digest,
-        seen_digest=identity.seen_digest(one),
+        seen_digest=identity.seen_digest(parsed),
         mtime=WHEN + mtime,
     )
 
 
-def assign(*some: Found, known: tuple[Identity, ...] = (), site: str = SITE) -> dict[str, Identity]:
-    return identity.assign(some, known, site_id=site, now=WHEN + timedelta(days=9))
+def assign(
+    *files: ReadFile, known: tuple[Identity, ...] = (), site: str = SITE
+) -> dict[str, Identity]:
+    return identity.assign(files, known, site_id=site, now=WHEN + timedelta(days=9))
 
 
-def only(one: Found, *known: Identity) -> Identity:
-    return assign(one, known=known)[one.article.source]
+def only(file: ReadFile, *known: Identity) -> Identity:
+    return assign(file, known=known)[file.article.source]
 
 
-def gone(one: Identity) -> Identity:
-    return Identity(**{name: getattr(one, name) for name in one.__slots__} | {"present": False})
+def gone(row: Identity) -> Identity:
+    return Identity(**{name: getattr(row, name) for name in row.__slots__} | {"present": False})
 
 
 def test_a_new_id_comes_from_the_source_and_the_site_alone() -> None:
-    first = only(found(article(title="One"), digest="d1"))
-    again = only(found(article(title="Two", published=WHEN, link="https://x.org"), digest="d2"))
+    first = only(read(article(title="One"), digest="d1"))
+    again = only(read(article(title="Two", published=WHEN, link="https://x.org"), digest="d2"))
     assert first.id == again.id == "urn:uuid:8ab85033-cae5-5dc4-92d3-f7917ef0f6a9"
-    other = assign(found(article()), site="another site")["one.html"]
+    other = assign(read(article()), site="another site")["one.html"]
     assert other.id != first.id
 
 
 def test_an_edited_file_keeps_its_id_and_moves_updated() -> None:
-    before = only(found(article()))
-    after = only(found(article(title="New"), digest="d2", mtime=timedelta(hours=1)), before)
+    before = only(read(article()))
+    after = only(read(article(title="New"), digest="d2", mtime=timedelta(hours=1)), before)
     assert after.id == before.id
     assert after.updated == WHEN + timedelta(hours=1)
     assert after.first_seen == before.first_seen
 
 
 def test_a_touched_file_keeps_its_updated() -> None:
-    before = only(found(article()))
-    after = only(found(article(), mtime=timedelta(hours=1)), before)
+    before = only(read(article()))
+    after = only(read(article(), mtime=timedelta(hours=1)), before)
     assert after == before
 
 
-def test_white_space_around_the_body_is_nothing_a_reader_sees() -> None:
-    before = only(found(article(body="<p>Body</p>")))
+def test_white_space_around_the_body_does_not_move_updated() -> None:
+    before = only(read(article(body="<p>Body</p>")))
     after = only(
-        found(article(body="\n<p>Body</p>\n"), digest="d2", mtime=timedelta(hours=1)), before
+        read(article(body="\n<p>Body</p>\n"), digest="d2", mtime=timedelta(hours=1)), before
     )
     assert after.updated == before.updated
 
 
 def test_updated_never_moves_back() -> None:
-    before = only(found(article(updated=WHEN + timedelta(days=5))))
-    after = only(found(article(title="New"), digest="d2", mtime=timedelta(hours=1)), before)
-    assert after.updated == WHEN + timedelta(days=9), "the time of the pass, then"
+    before = only(read(article(updated=WHEN + timedelta(days=5))))
+    after = only(read(article(title="New"), digest="d2", mtime=timedelta(hours=1)), before)
+    assert after.updated == WHEN + timedelta(days=9), "it is the time of the pass then"
 
 
-def test_a_declared_updated_counts_when_it_moved() -> None:
-    before = only(found(article()))
+def test_a_declared_updated_is_taken_over_when_it_changes() -> None:
+    before = only(read(article()))
     declared = WHEN + timedelta(days=2)
-    after = only(found(article(title="New", updated=declared), digest="d2"), before)
+    after = only(read(article(title="New", updated=declared), digest="d2"), before)
     assert after.updated == declared
 
 
 def test_a_renamed_file_keeps_its_id() -> None:
-    before = only(found(article(source="old.html")))
-    after = only(found(article(source="folder/new.html")), gone(before))
+    before = only(read(article(source="old.html")))
+    after = only(read(article(source="folder/new.html")), gone(before))
     assert (after.id, after.source) == (before.id, "folder/new.html")
     assert after.updated == before.updated
 
 
 def test_a_new_file_under_the_name_of_a_renamed_one_has_an_id_of_its_own() -> None:
-    moved = only(found(article(source="b.html")), gone(only(found(article(source="a.html")))))
-    new = only(found(article(source="a.html", title="New"), digest="d2"), moved)
+    moved = only(read(article(source="b.html")), gone(only(read(article(source="a.html")))))
+    new = only(read(article(source="a.html", title="New"), digest="d2"), moved)
     assert new.id != moved.id
 
 
-def test_a_copy_belongs_to_the_entry_that_is_there() -> None:
-    original = only(found(article(source="b.html")))
-    copy = assign(found(article(source="a.html")), known=(original,))["a.html"]
+def test_a_copy_belongs_to_the_entry_of_its_original() -> None:
+    original = only(read(article(source="b.html")))
+    copy = assign(read(article(source="a.html")), known=(original,))["a.html"]
     assert copy == original
 
 
 def test_a_copy_that_was_edited_is_an_article_of_its_own() -> None:
-    original = only(found(article(source="a.html")))
-    edited = only(found(article(source="b.html", title="New"), digest="d2"), original)
+    original = only(read(article(source="a.html")))
+    edited = only(read(article(source="b.html", title="New"), digest="d2"), original)
     assert edited.id != original.id
     assert edited.source == "b.html"
 
 
-def test_copies_that_come_together_are_one_entry() -> None:
-    both = assign(found(article(source="b.html")), found(article(source="a.html")))
+def test_copies_found_in_the_same_pass_are_one_entry() -> None:
+    both = assign(read(article(source="b.html")), read(article(source="a.html")))
     assert both["a.html"] == both["b.html"]
     assert both["a.html"].source == "a.html"
 
 
-def test_a_file_put_back_has_its_old_id() -> None:
-    before = gone(only(found(article())))
-    assert only(found(article(title="New"), digest="d2"), before).id == before.id
+def test_a_deleted_file_that_comes_back_has_its_old_id() -> None:
+    before = gone(only(read(article())))
+    assert only(read(article(title="New"), digest="d2"), before).id == before.id
 
 
-def test_a_declared_id_wins_and_stays_as_it_is_when_it_is_a_uri() -> None:
-    known = only(found(article()))
-    assert only(found(article(id="tag:example.org,2024:a")), known).id == "tag:example.org,2024:a"
+def test_a_declared_id_that_is_a_uri_is_used_as_it_is() -> None:
+    known = only(read(article()))
+    assert only(read(article(id="tag:example.org,2024:a")), known).id == "tag:example.org,2024:a"
 
 
 def test_a_declared_id_that_is_no_uri_becomes_one() -> None:
-    one = only(found(article(source="a.html", id="0012")))
-    other = only(found(article(source="b.html", id="0012"), digest="d2"))
-    assert one.id == other.id
-    assert one.id.startswith("urn:uuid:")
+    first = only(read(article(source="a.html", id="0012")))
+    second = only(read(article(source="b.html", id="0012"), digest="d2"))
+    assert first.id == second.id
+    assert first.id.startswith("urn:uuid:")
 
 
-def test_keys_are_fit_for_an_address() -> None:
-    assert only(found(article(id="https://x.org/?a=/../b"))).key.isalnum()
+def test_a_key_can_stand_in_an_address() -> None:
+    assert only(read(article(id="https://x.org/?a=/../b"))).key.isalnum()
 
 
 def test_every_feed_has_an_id_of_its_own() -> None:

@@ -1,4 +1,4 @@
-"""The index: its schema, its errors, what one process may do while another writes."""
+"""The index: its schema, its errors, and reading while another process writes."""
 
 import os
 import sqlite3
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import NOW
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import TableClause, create_engine, inspect
 
 from feedsvc.errors import StateError
 from feedsvc.index import Content, Index, file_of, journal, journal_of, schema
@@ -19,7 +19,7 @@ def url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def test_the_steps_make_the_tables_that_the_code_asks_for(tmp_path: Path) -> None:
+def test_the_schema_steps_make_the_tables_that_the_code_expects(tmp_path: Path) -> None:
     Index.open(url(tmp_path / "x.db")).close()
     engine = create_engine(url(tmp_path / "x.db"))
     made = inspect(engine)
@@ -27,13 +27,14 @@ def test_the_steps_make_the_tables_that_the_code_asks_for(tmp_path: Path) -> Non
         name: {column["name"] for column in made.get_columns(name)}
         for name in made.get_table_names()
     } == {
-        name: {column.name for column in table.columns}
-        for name, table in schema.metadata.tables.items()
+        table.name: {column.name for column in table.columns}
+        for table in vars(schema).values()
+        if isinstance(table, TableClause)
     }
     engine.dispose()
 
 
-def test_opening_again_changes_nothing_and_keeps_what_is_known(tmp_path: Path) -> None:
+def test_opening_a_database_again_keeps_its_rows(tmp_path: Path) -> None:
     for _ in range(2):
         index = Index.open(url(tmp_path / "deep" / "er" / "x.db"))
         with index.writing() as writer:
@@ -42,7 +43,7 @@ def test_opening_again_changes_nothing_and_keeps_what_is_known(tmp_path: Path) -
         index.close()
 
 
-def test_many_may_open_a_new_database_at_once(tmp_path: Path) -> None:
+def test_many_threads_can_open_a_new_database_at_once(tmp_path: Path) -> None:
     number = 4
 
     def opened(new: Path) -> None:
@@ -53,8 +54,8 @@ def test_many_may_open_a_new_database_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(number) as pool:
         for n in range(40):
             new = tmp_path / f"{n}.db"
-            for one in [pool.submit(opened, new) for _ in range(number)]:
-                one.result()
+            for opening in [pool.submit(opened, new) for _ in range(number)]:
+                opening.result()
 
 
 def test_a_later_step_is_added_to_an_older_database(tmp_path: Path) -> None:
@@ -79,7 +80,7 @@ def test_a_refresh_that_fails_leaves_no_trace(tmp_path: Path) -> None:
     index.close()
 
 
-def test_readers_go_on_and_keeping_content_gives_way_while_a_refresh_writes(
+def test_while_a_refresh_writes_readers_go_on_and_no_content_is_kept(
     tmp_path: Path,
 ) -> None:
     kept = Content(version="v", policy="p", html="<p>h</p>", summary="s")
@@ -96,7 +97,7 @@ def test_readers_go_on_and_keeping_content_gives_way_while_a_refresh_writes(
     other.close()
 
 
-def test_what_is_no_database_is_set_aside_and_made_anew(
+def test_a_file_that_is_no_database_is_set_aside_and_made_anew(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in (1, 2):
@@ -139,17 +140,17 @@ def test_the_ledger_comes_back_from_its_journal(tmp_path: Path, loss: str) -> No
             file.unlink()
     index = Index.open(url(tmp_path / "x.db"), owner=True)
     assert list(index.ledger.all()) == before
-    assert [one.source for one in before] == ["renamed.md", "b.md"]
+    assert [row.source for row in before] == ["renamed.md", "b.md"]
     index.close()
 
 
-def test_damage_inside_the_file_is_found_when_the_last_owner_did_not_close(
+def test_damage_inside_the_database_is_found_after_a_crash(
     tmp_path: Path,
 ) -> None:
     index = Index.open(url(tmp_path / "x.db"), owner=True)
     write(index, *(identity(f"n{number}") for number in range(500)))
     Index.open(url(tmp_path / "x.db")).close()
-    # As if the process had been killed: its mark stays, and nobody holds it.
+    # As after a kill: the mark of the owner stays, and no process holds it.
     index.database._engine.dispose()
     assert index.database._mark is not None
     assert index.database._mark._descriptor is not None
@@ -164,7 +165,7 @@ def test_damage_inside_the_file_is_found_when_the_last_owner_did_not_close(
     again.close()
 
 
-def test_a_line_torn_by_a_crash_costs_no_other(tmp_path: Path) -> None:
+def test_a_journal_line_torn_by_a_crash_costs_no_other_line(tmp_path: Path) -> None:
     kept = journal.Journal(tmp_path / "x.jsonl")
     kept.append([identity("a"), identity("b")])
     torn = (tmp_path / "x.jsonl").read_bytes()[:-30]
@@ -200,43 +201,43 @@ def test_a_database_that_another_process_replaced_is_opened_again(tmp_path: Path
     owner.close()
 
 
-def test_imported_identities_count_more_than_known_ones(tmp_path: Path) -> None:
+def test_imported_identities_replace_known_ones_of_the_same_file(tmp_path: Path) -> None:
     index = Index.open(url(tmp_path / "x.db"))
     write(index, identity("new", source="a.md"), identity("other"))
     index.import_ledger([identity("old", source="a.md")])
-    assert {one.id: one.source for one in index.ledger.all()} == {
+    assert {row.id: row.source for row in index.ledger.all()} == {
         "urn:old": "a.md",
         "urn:other": "other.md",
     }
     index.close()
 
 
-def test_opening_needs_no_write_when_nothing_is_to_be_done(tmp_path: Path) -> None:
+def test_opening_a_current_database_writes_nothing(tmp_path: Path) -> None:
     index = Index.open(url(tmp_path / "x.db"))
     with index.writing():
         Index.open(url(tmp_path / "x.db")).close()
     index.close()
 
 
-def test_a_password_never_shows() -> None:
+def test_an_error_does_not_show_the_password_of_the_database() -> None:
     with pytest.raises(StateError) as caught:
         Index.open("nosuch://me:secret@127.0.0.1/x")
     assert "secret" not in str(caught.value)
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_a_state_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StateError, match="unable to open database file"):
         Index.open(url(tmp_path / "file" / "x.db"))
 
 
-def test_the_ledger_is_never_in_a_step_that_drops() -> None:
+def test_no_schema_step_deletes_from_the_ledger() -> None:
     for step in schema.STEPS:
         for statement in step:
             assert not ("ledger" in statement and ("DROP" in statement or "DELETE" in statement))
 
 
-def test_the_file_of_a_database_is_known_where_it_has_one() -> None:
+def test_only_a_sqlite_url_with_a_file_has_a_database_file() -> None:
     assert file_of("sqlite:////a/b.db") == Path("/a/b.db")
     assert file_of("sqlite:///:memory:") is None
     assert file_of("postgresql://h/x") is None

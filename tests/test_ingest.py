@@ -1,4 +1,4 @@
-"""Ingest in the wild: half-written files, dates to come, twins, odd names, disks that go away."""
+"""Refreshing real folders: half-written files, dates to come, copies, odd names, lost disks."""
 
 import os
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import pytest
 from conftest import NOW, Clock, Tree, items, titles
 from sites import Site
 
-from feedsvc.errors import LedgerError, NotFoundError, ScanError
+from feedsvc.errors import LedgerError, NotFoundError, NotReadyError, ScanError
 from feedsvc.index import journal
 
 ONE = "---\ntitle: One\ndate: 2022-01-01T00:00:00Z\ntags: [news]\n---\n<p>1</p>"
@@ -19,14 +19,15 @@ Open = Callable[..., Site]
 SETTLING = {"settle": "2s"}
 
 
-def told(site: Site) -> list[str]:
+def refresh_problems(site: Site) -> list[str]:
+    """Make a pass and return its problems."""
     return [problem.what for problem in site.refresh().problems]
 
 
 # --- files that are being written
 
 
-def test_a_file_that_may_still_be_being_written_waits(
+def test_a_file_changed_within_the_settle_time_waits(
     open_site: Open, tree: Tree, clock: Clock
 ) -> None:
     tree.write("1.html", ONE)
@@ -46,7 +47,7 @@ def test_a_file_that_may_still_be_being_written_waits(
     assert items(site)[0]["content_html"] == "<p>2</p>"
 
 
-def test_while_a_file_is_being_rewritten_its_last_version_stays(
+def test_the_last_version_stays_while_a_file_is_rewritten(
     open_site: Open, tree: Tree, clock: Clock
 ) -> None:
     tree.write("1.html", ONE)
@@ -60,7 +61,7 @@ def test_while_a_file_is_being_rewritten_its_last_version_stays(
     assert site.document("/feeds/all.atom") == before
 
 
-def test_a_file_from_a_clock_that_is_ahead_waits_until_it_stands_still(
+def test_a_file_with_a_time_in_the_future_waits_until_it_stops_changing(
     open_site: Open, tree: Tree, clock: Clock
 ) -> None:
     file = tree.write("1.html", ONE)
@@ -74,11 +75,9 @@ def test_a_file_from_a_clock_that_is_ahead_waits_until_it_stands_still(
     assert item["date_modified"] <= clock.now.isoformat(), "never later than our own clock"
 
 
-def test_nothing_is_served_before_the_first_files_are_whole(
+def test_no_feed_is_served_before_the_first_files_have_settled(
     open_site: Open, tree: Tree, clock: Clock
 ) -> None:
-    from feedsvc.errors import NotReadyError
-
     tree.write("1.html", ONE)
     site = open_site(articles=SETTLING)
     site.refresh()
@@ -89,7 +88,7 @@ def test_nothing_is_served_before_the_first_files_are_whole(
     assert titles(site) == ["One"]
 
 
-def test_a_file_that_never_stands_still_does_not_keep_the_others_waiting(
+def test_a_file_that_keeps_changing_does_not_delay_other_files(
     open_site: Open, tree: Tree, clock: Clock
 ) -> None:
     tree.write("1.html", ONE)
@@ -102,13 +101,13 @@ def test_a_file_that_never_stands_still_does_not_keep_the_others_waiting(
     assert titles(site) == ["One"]
 
 
-def test_a_file_too_long_is_a_problem_and_is_not_opened(
+def test_a_file_over_the_size_limit_is_a_problem_and_is_not_opened(
     open_site: Open, tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write("1.html", ONE + "x" * 2000)
     site = open_site(articles={"max_bytes": 1024})
     monkeypatch.setattr("feedsvc.scan.Directory.read", None)
-    assert told(site) == ["the file is longer than articles.max_bytes (2067 > 1024)"]
+    assert refresh_problems(site) == ["the file is longer than articles.max_bytes (2067 > 1024)"]
 
 
 def test_a_file_that_cannot_be_read_keeps_its_last_version_and_is_tried_again(
@@ -129,7 +128,7 @@ def test_a_file_that_cannot_be_read_keeps_its_last_version_and_is_tried_again(
         "the file cannot be read (Permission denied)",
     )
     assert titles(site) == ["One"]
-    assert told(site) == []
+    assert refresh_problems(site) == []
     assert titles(site) == ["Another"]
 
 
@@ -139,7 +138,7 @@ def test_a_file_that_cannot_be_read_keeps_its_last_version_and_is_tried_again(
 FUTURE = ONE.replace("2022-01-01T00:00:00Z", "2026-03-01T12:30:00Z")
 
 
-def test_an_article_of_the_future_appears_when_it_is_due_without_a_change(
+def test_an_article_dated_in_the_future_appears_when_it_is_due(
     site: Site, tree: Tree, clock: Clock
 ) -> None:
     tree.write("1.html", FUTURE)
@@ -158,22 +157,24 @@ def test_an_article_of_the_future_appears_when_it_is_due_without_a_change(
     assert site.entries.entry(items(site)[0]["url"].rpartition("/")[2]).title == "One"
 
 
-def test_a_held_article_has_no_page_and_no_feed_of_its_own(site: Site, tree: Tree) -> None:
+def test_an_article_that_is_not_due_yet_starts_no_feed(site: Site, tree: Tree) -> None:
     tree.write("1.html", FUTURE.replace("news", "secret"))
     site.refresh()
-    assert [one.slug for one in site.entries.listings()] == ["all"]
+    assert [feed.slug for feed in site.entries.listings()] == ["all"]
     with pytest.raises(NotFoundError):
         site.document("/feeds/secret.atom")
 
 
-def test_the_future_may_be_published_at_once(open_site: Open, tree: Tree) -> None:
+def test_articles_of_the_future_can_be_published_at_once(open_site: Open, tree: Tree) -> None:
     tree.write("1.html", FUTURE)
     site = open_site(articles={"future": "publish"})
     assert site.refresh().again_in is None
     assert titles(site) == ["One"]
 
 
-def test_dates_without_a_zone_are_in_that_of_their_category(open_site: Open, tree: Tree) -> None:
+def test_dates_without_a_zone_are_in_the_zone_of_their_category(
+    open_site: Open, tree: Tree
+) -> None:
     tree.write("1.html", ONE.replace("2022-01-01T00:00:00Z", "2022-01-01 00:00"))
     tree.write(
         "2.html", TWO.replace("2022-01-02T00:00:00Z", "2022-01-01 00:00").replace("news", "x")
@@ -189,10 +190,10 @@ def test_dates_without_a_zone_are_in_that_of_their_category(open_site: Open, tre
     }
 
 
-# --- twins
+# --- copies
 
 
-def test_two_files_of_one_original_are_one_entry_and_the_second_is_named(
+def test_two_files_with_one_link_are_one_entry_and_the_second_is_a_problem(
     site: Site, tree: Tree
 ) -> None:
     head = "link: https://o.example.org/p/1\n"
@@ -204,12 +205,12 @@ def test_two_files_of_one_original_are_one_entry_and_the_second_is_named(
     assert str(problem).startswith("0.html: it is the same article as 1.html")
     assert items(site) == before
     tree.remove("1.html")
-    assert told(site) == []
+    assert refresh_problems(site) == []
     (after,) = items(site)
     assert (after["id"], after["title"]) == (before[0]["id"], "Two")
 
 
-def test_a_copy_whose_original_is_edited_becomes_an_article_at_once(
+def test_a_copy_becomes_an_article_when_its_original_is_edited(
     site: Site, tree: Tree, clock: Clock
 ) -> None:
     tree.write("b.html", ONE)
@@ -219,40 +220,40 @@ def test_a_copy_whose_original_is_edited_becomes_an_article_at_once(
     clock.advance(hours=1)
     tree.write("a.html", ONE.replace("One", "Edited"))
     site.refresh()
-    settled = {item["title"]: item["id"] for item in items(site)}
-    assert set(settled) == {"One", "Edited"}
-    assert settled["Edited"] == before["id"]
+    ids = {item["title"]: item["id"] for item in items(site)}
+    assert set(ids) == {"One", "Edited"}
+    assert ids["Edited"] == before["id"]
     clock.advance(hours=1)
     tree.touch("b.html")
     site.refresh()
-    assert {item["title"]: item["id"] for item in items(site)} == settled
+    assert {item["title"]: item["id"] for item in items(site)} == ids
 
 
-def test_the_address_of_a_whole_site_makes_no_twins(site: Site, tree: Tree) -> None:
+def test_articles_that_link_to_one_home_page_stay_separate(site: Site, tree: Tree) -> None:
     for name, text in (("1.html", ONE), ("2.html", TWO)):
         tree.write(name, text.replace("title", "link: https://o.example.org/\ntitle"))
-    assert told(site) == []
+    assert refresh_problems(site) == []
     assert titles(site) == ["Two", "One"]
 
 
-def test_what_looks_the_same_to_a_reader_is_the_same_article(site: Site, tree: Tree) -> None:
+def test_files_that_look_the_same_to_a_reader_are_one_article(site: Site, tree: Tree) -> None:
     tree.write("1.html", ONE)
     site.refresh()
     before = items(site)
     tree.write("2.html", ONE.replace("title: One", "layout: post\ntitle: 'One'"))
-    assert told(site) == []
+    assert refresh_problems(site) == []
     assert items(site) == before
 
 
-def test_one_declared_id_in_two_files_is_one_entry(site: Site, tree: Tree) -> None:
+def test_two_files_with_one_declared_id_are_one_entry(site: Site, tree: Tree) -> None:
     tree.write("1.html", ONE.replace("title", "guid: tag:x,2024:1\ntitle"))
     tree.write("2.html", TWO.replace("title", "guid: tag:x,2024:1\ntitle"))
-    (what,) = told(site)
-    assert what.startswith("it is the same article as 1.html")
+    (problem,) = refresh_problems(site)
+    assert problem.startswith("it is the same article as 1.html")
     assert titles(site) == ["One"]
 
 
-def test_white_space_in_front_matter_moves_nothing(site: Site, tree: Tree, clock: Clock) -> None:
+def test_white_space_in_front_matter_changes_no_feed(site: Site, tree: Tree, clock: Clock) -> None:
     tree.write("1.html", ONE)
     site.refresh()
     before = site.document("/feeds/all.atom")
@@ -265,7 +266,7 @@ def test_white_space_in_front_matter_moves_nothing(site: Site, tree: Tree, clock
 # --- the directory itself
 
 
-def test_an_unmounted_disk_takes_nothing_away_until_the_operator_says_so(
+def test_an_unmounted_disk_removes_no_article_until_the_operator_accepts_it(
     site: Site, tree: Tree
 ) -> None:
     tree.write("1.html", ONE)
@@ -280,7 +281,7 @@ def test_an_unmounted_disk_takes_nothing_away_until_the_operator_says_so(
     assert site.refresh().articles == 0
 
 
-def test_a_directory_that_was_emptied_is_empty(site: Site, tree: Tree) -> None:
+def test_deleting_the_last_file_empties_the_feed(site: Site, tree: Tree) -> None:
     tree.write("1.html", ONE)
     site.refresh()
     tree.remove("1.html")
@@ -308,19 +309,21 @@ def test_a_folder_that_cannot_be_listed_keeps_its_articles_and_is_named(
     assert problem.place == "bad/"
     assert "cannot be listed (Permission denied)" in problem.what
     assert titles(site) == ["One"]
-    assert told(site) == []
+    assert refresh_problems(site) == []
 
 
 @pytest.mark.parametrize(
     "name",
     ["a b.md", "100%.md", "新闻－一.md", "a\nb.md", "🙂.md", "a?b&c=d.md", "x" * 250 + ".md"],
 )
-def test_odd_names_are_articles_like_any_other(site: Site, tree: Tree, name: str) -> None:
+def test_files_with_odd_names_are_articles_like_any_other(
+    site: Site, tree: Tree, name: str
+) -> None:
     tree.write(name, ONE)
-    assert told(site) == []
+    assert refresh_problems(site) == []
     assert titles(site) == ["One"]
     tree.write(name, ONE.replace("One", "Another"))
-    assert told(site) == []
+    assert refresh_problems(site) == []
     assert titles(site) == ["Another"]
 
 
@@ -328,12 +331,12 @@ def test_a_name_that_is_not_utf_8_works_and_keeps_its_id(site: Site, tree: Tree)
     odd = os.fsencode(tree.root) + b"/\xce\xc4\xd5\xc2.md"
     with open(odd, "wb") as file:  # noqa: PTH123 - a name that no Path should hold
         file.write(b"Hello")
-    assert told(site) == []
+    assert refresh_problems(site) == []
     (before,) = items(site)
     assert before["title"] == r"\xce\xc4\xd5\xc2"
     with open(odd, "wb") as file:  # noqa: PTH123
         file.write(b"Hello again")
-    assert told(site) == []
+    assert refresh_problems(site) == []
     (after,) = items(site)
     assert (after["id"], after["content_html"]) == (before["id"], "<p>Hello again</p>")
     os.unlink(odd)  # noqa: PTH108
@@ -363,7 +366,7 @@ def test_an_exported_ledger_brings_the_ids_to_another_machine(
     assert [*map(journal.line, new.index.ledger.all())] == [*map(journal.line, exported)]
 
 
-def test_a_file_that_goes_right_after_an_import_goes_from_the_feeds(site: Site, tree: Tree) -> None:
+def test_a_file_deleted_right_after_an_import_leaves_the_feeds(site: Site, tree: Tree) -> None:
     tree.write("1.html", ONE)
     site.refresh()
     site.index.import_ledger(list(site.index.ledger.all()))
@@ -373,7 +376,7 @@ def test_a_file_that_goes_right_after_an_import_goes_from_the_feeds(site: Site, 
 
 
 @pytest.mark.parametrize("line", ["x", "[]", "{}", '{"id": 1}', '{"id": "a"}'])
-def test_what_is_no_ledger_is_refused_whole(line: str) -> None:
+def test_a_ledger_with_a_broken_line_is_refused_whole(line: str) -> None:
     with pytest.raises(LedgerError, match="line 2 is not one of a ledger"):
         journal.parse_all(["", line])
 
@@ -405,26 +408,28 @@ def test_explain_shows_every_step(open_site: Open, tree: Tree) -> None:
     site.refresh()
     tree.rename("old.md", "new.md")
     site.refresh()
-    found = steps(site, str(tree.root / "new.md"))
-    assert found["file"][0] == "new.md"
-    assert "GB18030" in found["encoding"][0]
-    assert "line 4: tags = ['ads']" in found["front matter (YAML, field by field)"]
-    assert any("title: is not YAML" in line for line in found["passed over or recovered"])
-    assert "published: 2022-01-01T00:00:00+00:00" in found["dates"]
-    assert found["categories"] == [
+    explained = steps(site, str(tree.root / "new.md"))
+    assert explained["file"][0] == "new.md"
+    assert "GB18030" in explained["encoding"][0]
+    assert "line 4: tags = ['ads']" in explained["front matter (YAML, field by field)"]
+    assert any("title: is not YAML" in line for line in explained["passed over or recovered"])
+    assert "published: 2022-01-01T00:00:00+00:00" in explained["dates"]
+    assert explained["categories"] == [
         "terms: ads",
         "c: yes: its title matches, with “a”",
         "d: yes: it has the term ADS",
         "e: no: it has the excluded term ads",
         "f: no: no term of it, and the title does not match",
     ]
-    assert found["id"] == [items(site)[0]["id"], "remembered for this file"]
-    assert found["removed"] == ["1 × comment: nobody sees it", "1 × script: it can run"]
-    assert found["before"] == [
+    assert explained["id"] == [items(site)[0]["id"], "remembered for this file"]
+    assert explained["removed"] == ["1 × comment: nobody sees it", "1 × script: it can run"]
+    assert explained["before"] == [
         "<p>记者昨日从有关部门获悉，今年上半年增长较快。</p><script>x</script><!-- y -->"
     ]
-    assert found["after"] == ["<p>记者昨日从有关部门获悉，今年上半年增长较快。</p>"]
-    assert found["feeds"] == [f"https://f.example.org/feeds/{s}" for s in ("ads", "all", "c", "d")]
+    assert explained["after"] == ["<p>记者昨日从有关部门获悉，今年上半年增长较快。</p>"]
+    assert explained["feeds"] == [
+        f"https://f.example.org/feeds/{s}" for s in ("ads", "all", "c", "d")
+    ]
 
 
 def test_explain_shows_where_an_id_comes_from(site: Site, tree: Tree) -> None:

@@ -38,7 +38,7 @@ ZH = ["一碗面的账本", "雨后茶山半日行", "机器学习，从一条�
         (["2026", "—"], ""),
     ],
 )
-def test_a_language_is_guessed_only_where_it_is_sure(titles: list[str], guess: str) -> None:
+def test_the_language_is_guessed_only_from_clear_titles(titles: list[str], guess: str) -> None:
     assert language.guess(titles) == guess
 
 
@@ -59,27 +59,29 @@ def declared(site: Site) -> set[str]:
     }
 
 
-def test_the_guess_is_declared_in_every_format_and_page(site: Site, tree: Tree) -> None:
+def test_the_guessed_language_is_declared_in_every_format_and_page(site: Site, tree: Tree) -> None:
     write(tree, ZH)
     site.refresh()
     assert declared(site) == {"zh"}
 
 
-def test_where_none_is_sure_none_is_declared(site: Site, tree: Tree) -> None:
+def test_no_language_is_declared_when_the_guess_is_unsure(site: Site, tree: Tree) -> None:
     write(tree, ["Le temps des cerises"])
     site.refresh()
     assert declared(site) == {""}
     assert "<html>" in site.app().test_client().get("/").text
 
 
-def test_what_the_configuration_says_counts(open_site: Callable[..., Site], tree: Tree) -> None:
+def test_the_configured_language_replaces_the_guess(
+    open_site: Callable[..., Site], tree: Tree
+) -> None:
     site = open_site(site={"language": "zh-TW"})
     write(tree, EN)
     site.refresh()
     assert declared(site) == {"zh-TW"}
 
 
-def test_a_guess_from_few_titles_is_made_again_and_one_from_many_stays(
+def test_a_guess_from_few_titles_is_made_again_and_a_guess_from_many_stays(
     site: Site, tree: Tree, clock: Clock
 ) -> None:
     write(tree, EN[:1])
@@ -97,7 +99,7 @@ def test_a_guess_from_few_titles_is_made_again_and_one_from_many_stays(
         assert declared(site) == {"zh-Hans"}
 
 
-def test_another_guess_changes_feeds_that_no_new_article_is_in(
+def test_another_guess_changes_feeds_without_new_articles(
     site: Site, tree: Tree, clock: Clock
 ) -> None:
     tree.write("a.html", "---\ntitle: Vim 9\ntags: [x]\n---\nx")
@@ -111,7 +113,7 @@ def test_another_guess_changes_feeds_that_no_new_article_is_in(
     assert after.last_modified > before.last_modified
 
 
-def test_check_says_what_is_guessed_and_how_to_say_it(
+def test_check_names_the_guessed_language_and_the_setting_for_it(
     tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

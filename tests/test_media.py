@@ -18,24 +18,27 @@ BASE = "https://feeds.example.org/media"
 
 
 def enclosures(site: Site) -> dict[str, list[tuple[str, str, str | None]]]:
-    """Return what each format has of the newest entry: address, type, length."""
-    found = {}
+    """Return address, type and length of each enclosure of the newest entry, by format."""
+    by_format = {}
     for suffix in ("atom", "rss"):
         entry = feedparser.parse(site.document(f"/feeds/all.{suffix}").body).entries[0]
-        found[suffix] = [(one.href, one.type, one.get("length")) for one in entry.enclosures]
+        by_format[suffix] = [
+            (enclosure.href, enclosure.type, enclosure.get("length"))
+            for enclosure in entry.enclosures
+        ]
     (item, *_) = items(site)
-    found["json"] = [
+    by_format["json"] = [
         (
-            one["url"],
-            one["mime_type"],
-            str(one["size_in_bytes"]) if "size_in_bytes" in one else None,
+            attachment["url"],
+            attachment["mime_type"],
+            str(attachment["size_in_bytes"]) if "size_in_bytes" in attachment else None,
         )
-        for one in item.get("attachments", [])
+        for attachment in item.get("attachments", [])
     ]
-    return found
+    return by_format
 
 
-def test_what_plays_is_the_enclosure_and_the_image_is_media_rss(site: Site, tree: Tree) -> None:
+def test_sound_and_video_are_enclosures_and_the_image_is_media_rss(site: Site, tree: Tree) -> None:
     tree.write("2024/a b.mp3", b"x" * 1234)
     tree.write("2024/cover.png", b"x" * 55)
     tree.write(
@@ -62,7 +65,7 @@ def test_an_image_alone_is_the_enclosure_with_its_length(site: Site, tree: Tree)
     assert enclosures(site) == {"atom": [image], "rss": [image], "json": [image]}
 
 
-def test_a_feed_of_summaries_has_the_sound_all_the_same(
+def test_a_feed_of_summaries_has_the_enclosures_too(
     open_site: Callable[..., Site], tree: Tree
 ) -> None:
     site = open_site(feeds={"content": "summary"})
@@ -71,21 +74,23 @@ def test_a_feed_of_summaries_has_the_sound_all_the_same(
     assert enclosures(site)["rss"] == [("https://x.org/a.ogg", "audio/ogg", "0")]
 
 
-@pytest.mark.parametrize(
-    "address",
-    ["none.mp3", "..%2f..%2fsecret.mp3", "link.mp3", ".hid/a.mp3", "dir.mp3", "a%00.mp3",
-     "https://x.org/a.mp3", "loop.mp3", "//feeds.example.org.evil/media/a.mp3"],
-)  # fmt: skip
-def test_of_what_is_not_ours_no_length_is_known(site: Site, tree: Tree, address: str) -> None:
+NOT_SERVED = [
+    "none.mp3", "..%2f..%2fsecret.mp3", "link.mp3", ".hid/a.mp3", "dir.mp3", "a%00.mp3",
+    "https://x.org/a.mp3", "loop.mp3", "//feeds.example.org.evil/media/a.mp3",
+]  # fmt: skip
+
+
+def test_no_length_is_given_for_files_that_are_not_served(site: Site, tree: Tree) -> None:
     (tree.root.parent / "secret.mp3").write_bytes(b"secret")
     (tree.root / "link.mp3").symlink_to(tree.root.parent / "secret.mp3")
     (tree.root / "loop.mp3").symlink_to(tree.root / "loop.mp3")
     (tree.root / "dir.mp3").mkdir()
     tree.write(".hid/a.mp3", b"x")
-    tree.write("a.html", f"<p>x</p><audio src='{address}'></audio>")
-    site.refresh()
-    assert [length for _, _, length in enclosures(site)["json"]] == [None]
-    assert [length for _, _, length in enclosures(site)["rss"]] == ["0"]
+    for address in NOT_SERVED:
+        tree.write("a.html", f"<p>{address}</p><audio src='{address}'></audio>")
+        site.refresh()
+        assert [length for _, _, length in enclosures(site)["json"]] == [None], address
+        assert [length for _, _, length in enclosures(site)["rss"]] == ["0"], address
 
 
 def test_a_media_file_that_changes_alone_changes_no_feed(
@@ -105,7 +110,7 @@ def test_a_media_file_that_changes_alone_changes_no_feed(
 
 
 @pytest.mark.parametrize(
-    ("html", "found"),
+    ("html", "expected"),
     [
         ("<p>x</p>", []),
         ("<audio src='https://x.org/a'></audio>", [("https://x.org/a", "audio/mpeg")]),
@@ -125,11 +130,11 @@ def test_a_media_file_that_changes_alone_changes_no_feed(
         ),
     ],
 )
-def test_what_plays_in_an_article(html: str, found: list[Any]) -> None:
-    assert [(one.href, one.type) for one in playable(SafeHTML(html))] == found
+def test_the_sound_and_video_of_an_article_are_found(html: str, expected: list[Any]) -> None:
+    assert [(media.href, media.type) for media in playable(SafeHTML(html))] == expected
 
 
-def test_of_very_many_players_there_are_enclosures_for_some() -> None:
+def test_an_article_has_at_most_fifty_enclosures() -> None:
     html = "".join(f"<audio src='https://x.org/{n}.mp3'></audio>" for n in range(1000))
     assert len(playable(SafeHTML(html))) == 50
 
@@ -150,7 +155,7 @@ def test_of_very_many_players_there_are_enclosures_for_some() -> None:
         ("<p data-source='x' datasrc='x'>", False),
     ],
 )
-def test_whether_addresses_depend_on_the_folder(body: str, depends: bool) -> None:
+def test_relative_addresses_of_media_depend_on_the_folder(body: str, depends: bool) -> None:
     assert depends_on_folder(body, "markdown") == depends
 
 
@@ -164,12 +169,12 @@ for part in parts:
 """
 
 
-def test_the_worst_bodies_take_no_time_worth_speaking_of() -> None:
+def test_searching_the_worst_bodies_takes_linear_time() -> None:
     # A second or two; minutes if any pattern took the square of the length.
     subprocess.run([sys.executable, "-c", WORST], check=True, timeout=60)
 
 
-def test_the_samples_have_next_to_no_references(samples: Site) -> None:
+def test_the_feeds_of_the_samples_have_hardly_any_references(samples: Site) -> None:
     from test_formats import references
 
     for suffix in ("atom", "rss"):

@@ -1,4 +1,4 @@
-"""What is opened is what the scan met, or nothing: no pipe is waited for, no link leads outside."""
+"""Files are opened only as the scan saw them: no pipe is waited for, no link leads outside."""
 
 import os
 import socket
@@ -30,16 +30,16 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "articles"
 
 
-@pytest.fixture(params=["by what Linux tells of it", "step by step"])
+@pytest.fixture(params=["by /proc of Linux", "step by step"])
 def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a test run where the system tells what was opened, and where it does not."""
+    """Run a test with the path of an open file from /proc, and on a system without /proc."""
     if request.param == "step by step":
-        told = os.readlink
+        readlink = os.readlink
 
         def unknown(path: str) -> str:
             if path.startswith("/proc/"):
                 raise FileNotFoundError
-            return told(path)
+            return readlink(path)
 
         monkeypatch.setattr(os, "readlink", unknown)
 
@@ -53,14 +53,14 @@ def put_folder(file: Path) -> None:
 
 
 def put_socket(file: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as made:
-        made.bind(str(file))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(file))
 
 
 @pytest.mark.parametrize("put", [put_pipe, put_folder, put_socket])
 @pytest.mark.parametrize("links", ["inside", "anywhere", "never"])
 @pytest.mark.usefixtures("_both_ways")
-def test_what_took_the_name_of_a_file_and_is_none_is_no_file(
+def test_a_pipe_folder_or_socket_in_the_place_of_a_file_is_not_read(
     root: Path, put: Callable[[Path], None], links: Links
 ) -> None:
     directory = Directory(root, INCLUDE, links)
@@ -79,16 +79,27 @@ def reads(directory: Directory, source: str) -> bytes:
 
 
 def in_time(work: Callable[[], object]) -> None:
-    """Do something that must not wait for anybody, and must come to something."""
-    done: list[object] = []
-    thread = threading.Thread(target=lambda: done.append(work()), daemon=True)
+    """Fail if `work` does not end within ten seconds, or returns nothing that is true."""
+    results: list[object] = []
+    thread = threading.Thread(target=lambda: results.append(work()), daemon=True)
     thread.start()
     thread.join(10)
-    assert done, "it waits"
-    assert done[0]
+    assert results, "it waits"
+    assert results[0]
 
 
-def test_a_device_that_took_the_name_of_a_file_is_not_read(root: Path) -> None:
+def before_opening(patch: pytest.MonkeyPatch, change: Callable[[str], object]) -> None:
+    """Call `change` with the name of each file just before it is opened."""
+    open_file = scan.open_file
+
+    def change_first(root: str, name: str, *more: Any) -> int:
+        change(name)
+        return open_file(root, name, *more)
+
+    patch.setattr(scan, "open_file", change_first)
+
+
+def test_a_device_in_the_place_of_a_file_is_not_read(root: Path) -> None:
     (root / "a.md").unlink()
     (root / "a.md").symlink_to("/dev/zero")
     with pytest.raises(FileNotFoundError):
@@ -97,9 +108,7 @@ def test_a_device_that_took_the_name_of_a_file_is_not_read(root: Path) -> None:
 
 @pytest.mark.parametrize("links", ["inside", "never"])
 @pytest.mark.usefixtures("_both_ways")
-def test_a_link_that_took_the_name_of_a_file_leads_nowhere_outside(
-    root: Path, links: Links
-) -> None:
+def test_a_link_in_the_place_of_a_file_does_not_lead_outside(root: Path, links: Links) -> None:
     directory = Directory(root, INCLUDE, links)
     directory.scan()
     (root / "a.md").unlink()
@@ -111,9 +120,7 @@ def test_a_link_that_took_the_name_of_a_file_leads_nowhere_outside(
 
 @pytest.mark.parametrize("links", ["inside", "never"])
 @pytest.mark.usefixtures("_both_ways")
-def test_a_link_that_took_the_name_of_a_folder_leads_nowhere_outside(
-    root: Path, links: Links
-) -> None:
+def test_a_link_in_the_place_of_a_folder_does_not_lead_outside(root: Path, links: Links) -> None:
     directory = Directory(root, INCLUDE, links)
     directory.scan()
     (root / "b").rename(root / "d")
@@ -132,22 +139,22 @@ def test_a_link_that_took_the_name_of_a_folder_leads_nowhere_outside(
     ],
 )
 @pytest.mark.usefixtures("_both_ways")
-def test_links_are_opened_as_far_as_they_are_followed(
+def test_reading_follows_the_same_links_as_the_scan(
     root: Path, links: Links, near: bytes, far: bytes
 ) -> None:
     (root / "near.md").symlink_to("b/c.md")
     (root / "folder").symlink_to("b")
     (root / "far.md").symlink_to("../outside/a.md")
     directory = Directory(root, INCLUDE, links)
-    found = directory.scan().signatures
-    assert ("near.md" in found, "far.md" in found) == (near != b"nothing", far != b"nothing")
+    scanned = directory.scan().signatures
+    assert ("near.md" in scanned, "far.md" in scanned) == (near != b"nothing", far != b"nothing")
     assert reads(directory, "near.md") == reads(directory, "folder/c.md") == near
     assert reads(directory, "far.md") == far
 
 
 @pytest.mark.parametrize("links", ["inside", "never"])
 @pytest.mark.usefixtures("_both_ways")
-def test_the_directory_itself_may_be_reached_by_a_link(root: Path, links: Links) -> None:
+def test_the_articles_directory_may_be_a_link(root: Path, links: Links) -> None:
     (root.parent / "link").symlink_to(root)
     directory = Directory(root.parent / "link", INCLUDE, links)
     assert [directory.read(source) for source in directory.scan().signatures] == [b"inside"] * 2
@@ -155,9 +162,7 @@ def test_the_directory_itself_may_be_reached_by_a_link(root: Path, links: Links)
 
 @pytest.mark.parametrize("links", ["inside", "never"])
 @pytest.mark.usefixtures("_both_ways")
-def test_the_directory_may_be_moved_and_its_link_may_lead_elsewhere(
-    root: Path, links: Links
-) -> None:
+def test_the_link_to_the_articles_directory_may_be_changed(root: Path, links: Links) -> None:
     link = root.parent / "link"
     link.symlink_to(root)
     directory = Directory(link, INCLUDE, links)
@@ -171,20 +176,20 @@ def test_the_directory_may_be_moved_and_its_link_may_lead_elsewhere(
     link.unlink()
     link.symlink_to("outside")
     (root.parent / "outside" / "out.md").symlink_to("../moved/a.md")
-    assert directory.read("a.md") == SECRET  # which is what the operator wants to be read now
+    assert directory.read("a.md") == SECRET  # the folder that the operator named now
     assert reads(directory, "out.md") == b"nothing"
 
 
 @pytest.mark.parametrize("links", ["inside", "never"])
-def test_a_file_that_loses_its_name_while_it_is_read_is_read(
+def test_a_file_deleted_while_it_is_read_is_read_whole(
     root: Path, links: Links, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # An editor that saves puts a new file in the place of the one that is open.
-    told = os.readlink
+    readlink = os.readlink
 
     def unlink_first(path: str) -> str:
         (root / "a.md").unlink()
-        return told(path)
+        return readlink(path)
 
     monkeypatch.setattr(os, "readlink", unlink_first)
     assert Directory(root, INCLUDE, links).read("a.md") == b"inside"
@@ -192,7 +197,7 @@ def test_a_file_that_loses_its_name_while_it_is_read_is_read(
 
 @pytest.mark.parametrize("links", ["inside", "never"])
 @pytest.mark.usefixtures("_both_ways")
-def test_nothing_outside_is_read_however_often_a_link_is_swapped(root: Path, links: Links) -> None:
+def test_no_file_outside_is_read_while_links_are_swapped(root: Path, links: Links) -> None:
     """A thread swaps a file, and a folder, for links to the outside while they are read."""
     directory = Directory(root, INCLUDE, links)
     (root / "file").write_bytes(b"inside")
@@ -230,33 +235,29 @@ def test_an_article_swapped_for_a_link_between_scan_and_reading_is_not_published
 ) -> None:
     tree.write("a.md", "---\ntitle: Inside\n---\ntext")
     (tree.root.parent / "secret.md").write_text("---\ntitle: Secret\n---\ntext")
-    opened = scan.open_file
 
-    def swap_first(root: str, name: str, *more: Any) -> int:
+    def swap(name: str) -> None:
         (tree.root / name).unlink()
         (tree.root / name).symlink_to("../secret.md")
-        return opened(root, name, *more)
 
-    monkeypatch.setattr(scan, "open_file", swap_first)
+    before_opening(monkeypatch, swap)
     site.refresh()
     assert titles(site) == []
 
 
-def test_a_pipe_in_the_place_of_an_article_holds_up_no_pass(
+def test_a_pipe_in_the_place_of_an_article_does_not_block_a_pass(
     site: Site, tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write("a.md", "---\ntitle: A\n---\ntext")
     tree.write("b.md", "---\ntitle: B\n---\ntext")
-    opened = scan.open_file
 
-    def swap_first(root: str, name: str, *more: Any) -> int:
+    def swap(name: str) -> None:
         if name == "a.md":
             (tree.root / name).unlink()
             os.mkfifo(tree.root / name)
-        return opened(root, name, *more)
 
     with monkeypatch.context() as patched:
-        patched.setattr(scan, "open_file", swap_first)
+        before_opening(patched, swap)
         in_time(lambda: site.refresh().seconds)
     assert titles(site) == ["B"]
     (tree.root / "a.md").unlink()
@@ -265,7 +266,7 @@ def test_a_pipe_in_the_place_of_an_article_holds_up_no_pass(
     assert sorted(titles(site)) == ["A again", "B"]
 
 
-def test_no_more_is_read_than_was_asked_for(root: Path) -> None:
+def test_reading_returns_no_more_bytes_than_asked_for(root: Path) -> None:
     (root / "a.md").write_bytes(b"x" * 300_000)
     directory = Directory(root, INCLUDE)
     assert [len(directory.read("a.md", most)) for most in (0, 1, 250_000, 300_001, -1)] == [
@@ -278,18 +279,13 @@ def test_a_file_that_has_grown_since_the_scan_is_not_read_whole(
 ) -> None:
     site = open_site(articles={"max_bytes": 1024})
     file = tree.write("a.md", "short")
-    opened = scan.open_file
-
-    def grow_first(root: str, name: str, *more: Any) -> int:
-        os.truncate(file, 2**40)  # no disk holds the zeros, and no memory could
-        return opened(root, name, *more)
-
-    monkeypatch.setattr(scan, "open_file", grow_first)
+    # No memory could hold so many zeros; on the disk they take no room.
+    before_opening(monkeypatch, lambda _: os.truncate(file, 2**40))
     (problem,) = site.refresh().problems
     assert problem.what == "the file is longer than articles.max_bytes (more than 1024)"
 
 
-def test_an_open_file_is_closed_whatever_it_was(root: Path) -> None:
+def test_opening_a_file_leaves_no_descriptor_open(root: Path) -> None:
     (root / "out.md").symlink_to("../outside/a.md")
     (root / "in.md").symlink_to("b/c.md")
     os.mkfifo(root / "pipe.md")
@@ -313,7 +309,7 @@ def media(tree: Tree, site: Site) -> FlaskClient:
     return site.app().test_client()
 
 
-def test_a_pipe_in_the_place_of_an_image_holds_up_nobody(media: FlaskClient, tree: Tree) -> None:
+def test_a_pipe_in_the_place_of_an_image_is_a_404_at_once(media: FlaskClient, tree: Tree) -> None:
     (tree.root / "x.png").unlink()
     os.mkfifo(tree.root / "x.png")
     in_time(lambda: media.get("/media/x.png").status_code == 404)
@@ -322,14 +318,11 @@ def test_a_pipe_in_the_place_of_an_image_holds_up_nobody(media: FlaskClient, tre
 def test_an_image_swapped_for_a_link_as_it_is_opened_is_not_served(
     media: FlaskClient, tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = scan.open_file
-
-    def swap_first(root: str, name: str, *more: Any) -> int:
+    def swap(name: str) -> None:
         (tree.root / name).unlink()
         (tree.root / name).symlink_to("../secret.png")
-        return opened(root, name, *more)
 
-    monkeypatch.setattr(scan, "open_file", swap_first)
+    before_opening(monkeypatch, swap)
     response = media.get("/media/x.png", buffered=True)
     assert (response.status_code, SECRET in response.data) == (404, False)
 
@@ -338,7 +331,7 @@ def test_an_image_swapped_for_a_link_as_it_is_opened_is_not_served(
     ("links", "inside", "outside"),
     [("inside", 200, 404), ("never", 404, 404), ("anywhere", 200, 200)],
 )
-def test_links_to_media_are_followed_as_those_to_articles(
+def test_links_to_media_are_followed_like_links_to_articles(
     open_site: Callable[..., Site], tree: Tree, links: Links, inside: int, outside: int
 ) -> None:
     tree.write("x.png", b"inside")
@@ -351,7 +344,7 @@ def test_links_to_media_are_followed_as_those_to_articles(
 
 
 @pytest.mark.parametrize("links", ["inside", "never", "anywhere"])
-def test_what_stands_for_odd_bytes_in_a_name_leads_nowhere_else(
+def test_escaped_bytes_in_a_media_path_do_not_lead_outside(
     open_site: Callable[..., Site], tree: Tree, links: Links
 ) -> None:
     (tree.root.parent / "secret.png").write_bytes(SECRET)
@@ -361,7 +354,9 @@ def test_what_stands_for_odd_bytes_in_a_name_leads_nowhere_else(
         assert client.get(f"/media/{path}").status_code == 404
 
 
-def test_an_image_with_the_time_of_another_has_another_etag(media: FlaskClient, tree: Tree) -> None:
+def test_a_changed_image_with_the_same_time_has_another_etag(
+    media: FlaskClient, tree: Tree
+) -> None:
     before = media.get("/media/x.png", buffered=True).headers["ETag"]
     tree.write("x.png", b"INSIDE")  # its time is that of the clock, which stands still
     response = media.get("/media/x.png", headers={"If-None-Match": before}, buffered=True)

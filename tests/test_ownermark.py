@@ -1,4 +1,4 @@
-"""Who has a state open for refreshing, and whether the last one closed it."""
+"""The mark of a process that refreshes a state, which stays only after a crash."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from feedsvc.index.database import Database
 from feedsvc.index.ownermark import OwnerMark
 
 
-def test_who_closes_leaves_nothing_and_is_no_crash(tmp_path: Path) -> None:
+def test_a_mark_that_was_released_is_no_crash(tmp_path: Path) -> None:
     mark = OwnerMark(tmp_path / "mark")
     assert not mark.take()
     assert (tmp_path / "mark").exists()
@@ -23,14 +23,14 @@ def test_who_closes_leaves_nothing_and_is_no_crash(tmp_path: Path) -> None:
     mark.release()
 
 
-def test_a_file_that_nobody_holds_was_left_by_a_crash(tmp_path: Path) -> None:
+def test_a_mark_that_no_process_holds_means_a_crash(tmp_path: Path) -> None:
     (tmp_path / "mark").touch()
     mark = OwnerMark(tmp_path / "mark")
     assert mark.take()
     mark.release()
 
 
-def test_an_owner_at_work_is_no_crash_and_its_mark_stays_when_another_closes(
+def test_a_second_owner_finds_no_crash_and_leaves_the_mark_of_the_first(
     tmp_path: Path,
 ) -> None:
     first, second = OwnerMark(tmp_path / "mark"), OwnerMark(tmp_path / "mark")
@@ -42,7 +42,7 @@ def test_an_owner_at_work_is_no_crash_and_its_mark_stays_when_another_closes(
     assert not (tmp_path / "mark").exists()
 
 
-def test_where_no_file_can_be_written_nothing_is_marked(tmp_path: Path) -> None:
+def test_a_mark_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     mark = OwnerMark(tmp_path / "no" / "mark")
     assert not mark.take()
     mark.release()
@@ -59,7 +59,7 @@ index.close()
 
 
 @pytest.mark.parametrize("killed", [True, False])
-def test_the_whole_database_is_checked_after_a_crash_alone(
+def test_the_whole_database_is_checked_only_after_a_crash(
     tmp_path: Path, killed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"sqlite:///{tmp_path}/index.db"
@@ -76,7 +76,7 @@ def test_the_whole_database_is_checked_after_a_crash_alone(
     assert running.stdout is not None
     assert running.stdout.readline() == b"open\n"
     Index.open(url, owner=True).close()  # such as `feedsvc refresh` beside `serve`
-    assert not checks, "the other one is at work"
+    assert not checks, "the other process is at work"
     if killed:
         os.kill(running.pid, signal.SIGKILL)
     running.stdin.close()

@@ -1,4 +1,4 @@
-"""Every regular expression of the package takes linear time on 64 KB of its worst."""
+"""Every regular expression of the package takes linear time on 64 KB of its worst input."""
 
 import ast
 import re
@@ -11,7 +11,7 @@ import feedsvc
 
 CHILD = Path(__file__).with_name("pattern_child.py")
 PACKAGE = Path(feedsvc.__file__).parent
-# Patterns made while the service runs: of what the operator names in `articles.include`.
+# Patterns made while the service runs, from `articles.include`.
 MADE_LATER = {"scan/walk.py"}
 
 
@@ -26,7 +26,7 @@ def test_every_pattern_takes_linear_time() -> None:
 
 
 def inline(tree: ast.Module) -> Iterator[str]:
-    """Yield the patterns that functions give to `re` themselves, but for plain text."""
+    """Yield each call of `re` inside a function whose pattern is more than plain text."""
     for function in ast.walk(tree):
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             continue
@@ -44,11 +44,11 @@ def inline(tree: ast.Module) -> Iterator[str]:
                     yield ast.unparse(call)
 
 
-def test_every_pattern_is_a_global_so_that_it_is_tried() -> None:
-    found = {
+def test_every_pattern_is_defined_at_module_level() -> None:
+    calls_by_module = {
         source: calls
         for file in sorted(PACKAGE.rglob("*.py"))
         if (source := file.relative_to(PACKAGE).as_posix()) not in MADE_LATER
         and (calls := list(inline(ast.parse(file.read_text("utf-8")))))
     }
-    assert found == {}
+    assert calls_by_module == {}

@@ -1,8 +1,9 @@
 """One poisoned article in a thousand: the others are served as if it were not there.
 
-Each poison says, where it still can, that it is older than all others, and in a category of its
-own. So in each format the others' entries must be the same bytes in the same order, and the feed of
-another category must be the same to the last byte; after the poison is gone, so must all of them.
+Where its format allows, each poison has an older date than all others and a category of its own. So
+in each format the entries of the others must be the same bytes in the same order, and the feed of
+another category must be the same to the last byte. When the poison has been deleted, the feed must
+show the same entries as before.
 """
 
 import json
@@ -10,17 +11,16 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import Clock, Tree
+from conftest import Tree
 from lxml import etree
+from sitefolder import site_in
 from sites import Site
 
-from feedsvc import config as configuration
 from feedsvc.formats import FORMATS
-from feedsvc.index import Index
 
 GOOD = 999  # with the poison, as many as a feed may show
 ENTRY = {
@@ -55,7 +55,7 @@ def png() -> bytes:
     header = struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)
     pixels = zlib.compress(b"\0\xff\0\0")
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        chunk(*one) for one in ((b"IHDR", header), (b"IDAT", pixels), (b"IEND", b""))
+        chunk(*part) for part in ((b"IHDR", header), (b"IDAT", pixels), (b"IEND", b""))
     )
 
 
@@ -142,12 +142,14 @@ POISONS: dict[str, tuple[str, bytes]] = {
     "a style and a form": article("<style>*{display:none}</style><form action=x><input></form>"),
     "foreign markup": article("<svg><foreignObject><math><mi><mglyph><style><img src=x onerror=y>"),
     "a template": article("<template><script>x</script></template>"),
-    "5,000 nested divs": article("<div>" * 5000),  # twice as many take four times as long
-    "1,500 nested lists": article("<ul><li>" * 1500),  # too
+    # The next two take four times as long for twice the number.
+    "5,000 nested divs": article("<div>" * 5000),
+    "1,500 nested lists": article("<ul><li>" * 1500),
     "10,000 nested quotes": markdown("> " * 10_000 + "x"),
     "10,000 brackets of Markdown": markdown("[" * 10_000),
     "10,000 stars": markdown("*a **b" * 3000),
-    "4,000 attributes": article("<p " + " ".join(f"a{n}=b" for n in range(4000)) + ">x"),  # too
+    # These do too.
+    "4,000 attributes": article("<p " + " ".join(f"a{n}=b" for n in range(4000)) + ">x"),
     "10,000 references": markdown("[x][a]\n" * 500 + "[a]: https://e.example/" + "a" * 10_000),
     "scripts in Markdown": markdown("[x](javascript:alert(1)) ![x](vbscript:y) <script>z</script>"),
     # Names.
@@ -158,22 +160,13 @@ POISONS: dict[str, tuple[str, bytes]] = {
 
 
 class Thousand:
-    """The good articles and their site, and what is served of them alone."""
+    """The good articles, their site, and its entries and feeds before anything is added."""
 
-    def __init__(self, folder: Path) -> None:
-        clock = Clock()
-        self.tree = Tree(folder / "articles", clock)
+    def __init__(self, site: Site, tree: Tree) -> None:
+        self.site, self.tree = site, tree
         for n in range(GOOD):
-            self.tree.write(f"{n // 100}/{n}.md", good(n))
-        mapping = {
-            "site": {"title": "Test", "base_url": "https://feeds.example.org"},
-            "state": {"url": "sqlite:///state/index.db"},
-            "articles": {"directory": str(self.tree.root), "settle": "0s"},
-            "feeds": {"limit": 1000},
-        }
-        config = configuration.parse(mapping, folder=folder)
-        self.site = Site(config, Index.open(config.state.url), clock)
-        self.site.refresh()
+            tree.write(f"{n // 100}/{n}.md", good(n))
+        site.refresh()
         self.entries = {name: entries(self.body("all", name), name) for name in FORMATS}
         self.even = {name: self.body("even", name) for name in FORMATS}
 
@@ -181,12 +174,18 @@ class Thousand:
         return self.site.document(f"/feeds/{slug}.{name}").body
 
 
+@contextmanager
+def thousand_in(folder: Path) -> Iterator[Thousand]:
+    with site_in(folder, feeds={"limit": 1000}) as (site, tree):
+        yield Thousand(site, tree)
+
+
 def entries(body: bytes, name: str) -> list[bytes]:
     """Return the serialised entries of a document that a parser could read."""
     if name == "json":
         return [json.dumps(item).encode() for item in json.loads(body)["items"]]
     etree.fromstring(body)
-    return [found.group() for found in ENTRY[name].finditer(body)]
+    return [match.group() for match in ENTRY[name].finditer(body)]
 
 
 def good(n: int) -> str:
@@ -198,9 +197,8 @@ def good(n: int) -> str:
 
 @pytest.fixture(scope="module")
 def thousand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Thousand]:
-    one = Thousand(tmp_path_factory.mktemp("thousand"))
-    with closing(one.site):
-        yield one
+    with thousand_in(tmp_path_factory.mktemp("thousand")) as thousand:
+        yield thousand
 
 
 @pytest.mark.parametrize("number", range(len(POISONS)), ids=list(POISONS))
@@ -215,17 +213,17 @@ def test_one_poisoned_article_changes_no_byte_of_the_others(
     try:
         published = site.refresh().articles
         assert published in {GOOD, GOOD + 1}
-        for format, good in thousand.entries.items():
-            found = entries(thousand.body("all", format), format)
-            theirs = set(good)
-            assert [one for one in found if one in theirs] == good
-            assert len(found) == published
+        for format, before in thousand.entries.items():
+            shown = entries(thousand.body("all", format), format)
+            good_entries = set(before)
+            assert [entry for entry in shown if entry in good_entries] == before
+            assert len(shown) == published
             assert thousand.body("even", format) == thousand.even[format]
         for slug in {feed.slug for feed in site.entries.listings()} - {"all", "even", "odd"}:
             assert all(len(entries(thousand.body(slug, name), name)) <= 1 for name in FORMATS)
     finally:
         tree.remove(source)
         site.refresh()
-    # The feed has changed since, and says when; its entries have not.
-    left = {name: entries(thousand.body("all", name), name) for name in FORMATS}
-    assert left == thousand.entries
+    # Only the time at which the feed changed is another one now.
+    after = {name: entries(thousand.body("all", name), name) for name in FORMATS}
+    assert after == thousand.entries

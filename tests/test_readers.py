@@ -36,7 +36,7 @@ def needs(*tools: str) -> pytest.MarkDecorator:
 
 
 class Recorder:
-    """A WSGI application that remembers what it was asked and what it answered."""
+    """A WSGI application that remembers the path and the status of each request."""
 
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
         self._app = app
@@ -68,22 +68,28 @@ def served(site: Site, tree: Tree) -> Iterator[tuple[str, Recorder]]:
     server.server_close()
 
 
+def newsboat(folder: Path, address: str, *, polls: int = 1) -> list[tuple[str, str]]:
+    """Let newsboat poll a feed; return title and author of each entry, newest first."""
+    (folder / "urls").write_text(f"{address}\n")
+    (folder / "config").write_text("")
+    command = ["newsboat", "-u", "urls", "-C", "config", "-c", "cache.db", "-x", "reload"]
+    for _ in range(polls):
+        subprocess.run(
+            command, cwd=folder, check=True, timeout=60, env={**os.environ, "HOME": str(folder)}
+        )
+    cache = sqlite3.connect(folder / "cache.db")
+    rows = cache.execute("SELECT title, author FROM rss_item ORDER BY pubDate DESC").fetchall()
+    cache.close()
+    return rows
+
+
 @needs("newsboat")
 @pytest.mark.parametrize("suffix", ["atom", "rss"])
 def test_newsboat_lists_the_entries_and_polls_cheaply(
     served: tuple[str, Recorder], tmp_path: Path, suffix: str
 ) -> None:
     url, recorder = served
-    (tmp_path / "urls").write_text(f"{url}/feeds/all.{suffix}\n")
-    (tmp_path / "config").write_text("")
-    command = ["newsboat", "-u", "urls", "-C", "config", "-c", "cache.db", "-x", "reload"]
-    for _ in range(4):
-        subprocess.run(
-            command, cwd=tmp_path, check=True, timeout=60, env={**os.environ, "HOME": str(tmp_path)}
-        )
-    cache = sqlite3.connect(tmp_path / "cache.db")
-    listed = cache.execute("SELECT title, author FROM rss_item ORDER BY pubDate DESC").fetchall()
-    cache.close()
+    listed = newsboat(tmp_path, f"{url}/feeds/all.{suffix}", polls=4)
     assert listed == [(SHOWN[0], "Ann"), (SHOWN[1], "李")]
     statuses = recorder.statuses(suffix)
     assert statuses[0] == "200"
@@ -116,7 +122,7 @@ def test_sfeed_lists_the_entries_and_polls_cheaply(
 
 @pytest.fixture
 def hostile(site: Site, tree: Tree, tmp_path: Path) -> Path:
-    """A folder with feeds whose plain text would be markup in a page, newest entry first."""
+    """Make a folder with feeds whose plain text would be markup in a page."""
     for number, text in enumerate(HOSTILE):
         value = json.dumps(text)
         tree.write(
@@ -134,15 +140,7 @@ def hostile(site: Site, tree: Tree, tmp_path: Path) -> Path:
 @needs("newsboat")
 @pytest.mark.parametrize("suffix", ["atom", "rss"])
 def test_newsboat_shows_text_that_looks_like_markup(hostile: Path, suffix: str) -> None:
-    (hostile / "urls").write_text(f"file://{hostile}/all.{suffix}\n")
-    (hostile / "config").write_text("")
-    subprocess.run(
-        ["newsboat", "-u", "urls", "-C", "config", "-c", "cache.db", "-x", "reload"],
-        cwd=hostile, check=True, timeout=60, env={**os.environ, "HOME": str(hostile)},
-    )  # fmt: skip
-    cache = sqlite3.connect(hostile / "cache.db")
-    listed = cache.execute("SELECT title, author FROM rss_item ORDER BY pubDate DESC").fetchall()
-    cache.close()
+    listed = newsboat(hostile, f"file://{hostile}/all.{suffix}")
     assert listed == [(text, text) for text in HOSTILE.values()]
 
 

@@ -1,4 +1,4 @@
-"""Reading within limits: whatever one file causes stays with that file."""
+"""Reading within limits: trouble with one file does not affect the others."""
 
 import json
 import logging
@@ -19,10 +19,10 @@ Open = Callable[..., Site]
 
 
 @pytest.fixture
-def strange(
+def read_tree(
     tree: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[], dict[str, Outcome]]]:
-    """Read, in a child in which some names are trouble, all that is in the tree."""
+    """Return a function that reads the tree in a child to which some file names are trouble."""
     monkeypatch.setattr(reading, "_MODULE", "reading_child")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     monkeypatch.setattr(reading, "_CPU_SECONDS", 1)
@@ -30,7 +30,7 @@ def strange(
 
     def read() -> dict[str, Outcome]:
         files = list(reader.directory.scan().signatures.items())
-        return {one.source: one for part in reader.all(files) for one in part}
+        return {result.source: result for part in reader.all(files) for result in part}
 
     yield read
     reader.close()
@@ -51,32 +51,32 @@ def write(tree: Tree, *names: str) -> None:
     ],
 )
 def test_a_file_that_cannot_be_read_within_limits_is_named_and_the_others_are_read(
-    tree: Tree, strange: Callable[[], dict[str, Outcome]], trouble: str, reason: str
+    tree: Tree, read_tree: Callable[[], dict[str, Outcome]], trouble: str, reason: str
 ) -> None:
     write(tree, "a", trouble, "z")
-    outcomes = strange()
-    assert [source for source, one in outcomes.items() if one.found] == ["a.md", "z.md"]
+    outcomes = read_tree()
+    assert [source for source, result in outcomes.items() if result.file] == ["a.md", "z.md"]
     (problem,) = outcomes[f"{trouble}.md"].problems
     assert problem.reason == reason
     assert not outcomes[f"{trouble}.md"].again, "it would take as long at the next pass"
 
 
-def test_a_failure_that_nobody_foresaw_is_logged_once_with_its_traceback(
-    tree: Tree, strange: Callable[[], dict[str, Outcome]], caplog: pytest.LogCaptureFixture
+def test_an_unexpected_error_is_logged_once_with_its_traceback(
+    tree: Tree, read_tree: Callable[[], dict[str, Outcome]], caplog: pytest.LogCaptureFixture
 ) -> None:
     write(tree, "raise")
     with caplog.at_level(logging.ERROR):
-        strange()
+        read_tree()
     (record,) = caplog.records
     assert "raise.md could not be read" in record.getMessage()
     assert "KeyError: 'what nobody foresaw'" in record.getMessage()
 
 
-def test_a_file_during_which_the_process_ended_once_has_a_second_chance(
-    tree: Tree, strange: Callable[[], dict[str, Outcome]]
+def test_a_file_is_read_again_when_the_process_ended_once(
+    tree: Tree, read_tree: Callable[[], dict[str, Outcome]]
 ) -> None:
     write(tree, "a", "once", "z")
-    assert all(one.found for one in strange().values())
+    assert all(result.file for result in read_tree().values())
 
 
 def test_a_process_that_does_not_answer_is_given_up(
@@ -85,17 +85,17 @@ def test_a_process_that_does_not_answer_is_given_up(
     write(tree, "a")
     reader = Reading(open_site().config, processes=1)
     files = list(reader.directory.scan().signatures.items())
-    assert [one.found is not None for part in reader.all(files) for one in part] == [True]
+    assert [result.file is not None for part in reader.all(files) for result in part] == [True]
     os.kill(reader._children[0]._process.pid, signal.SIGSTOP)
     monkeypatch.setattr(reading, "_SECONDS", 0.0)
-    (given_up,) = [one for part in reader.all(files) for one in part]
+    (given_up,) = [result for part in reader.all(files) for result in part]
     assert given_up.problems[0].reason == "reading it takes more than 0 seconds"
     monkeypatch.setattr(reading, "_SECONDS", 60.0)
-    assert [one.found is not None for part in reader.all(files) for one in part] == [True]
+    assert [result.file is not None for part in reader.all(files) for result in part] == [True]
     reader.close()
 
 
-def test_what_a_child_says_is_what_was_read_in_this_process(tree: Tree, open_site: Open) -> None:
+def test_an_outcome_is_the_same_after_its_way_from_a_child(tree: Tree, open_site: Open) -> None:
     tree.write(
         "all.html",
         "---\ntitle: 全部\nid: x\nauthors: [{name: A, url: 'https://a.example/'}, B]\n"
@@ -120,8 +120,8 @@ def load(source: str, data: bytes) -> Outcome | None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"found": []},
-        {"found": {}},
+        {"file": []},
+        {"file": {}},
         {"problems": [{"reason": "x", "cure": 1, "published": True}]},
         {"problems": None},
         {"again": "yes"},
@@ -129,7 +129,7 @@ def load(source: str, data: bytes) -> Outcome | None:
     ],
 )
 def test_an_answer_of_another_shape_is_refused(change: dict[str, object]) -> None:
-    right = {"found": None, "problems": [], "again": False, "trace": None}
+    right = {"file": None, "problems": [], "again": False, "trace": None}
     assert load("a", json.dumps(right).encode()) is not None
     with pytest.raises(ValueError, match="is not"):
         load("a", json.dumps({**right, **change}).encode())

@@ -23,7 +23,7 @@ def counts(report: Refresh) -> tuple[int, int, int]:
     return len(changes.added), len(changes.modified), len(changes.removed)
 
 
-def test_what_is_in_the_directory_is_in_the_feeds_newest_first(site: Site, tree: Tree) -> None:
+def test_all_files_are_in_the_feeds_newest_first(site: Site, tree: Tree) -> None:
     tree.write("1.html", ONE)
     tree.write("deep/2.html", TWO)
     report = site.refresh()
@@ -48,7 +48,7 @@ def test_a_pass_over_an_unchanged_tree_opens_no_file(
     assert titles(site) == ["One"]
 
 
-def test_a_restart_costs_nothing_and_changes_no_byte(
+def test_a_restart_finds_no_changes_and_changes_no_byte(
     open_site: Open, tree: Tree, clock: Clock
 ) -> None:
     tree.write("1.html", ONE)
@@ -109,7 +109,9 @@ def test_a_deleted_article_is_gone_from_feeds_and_its_page_says_so(site: Site, t
         site.entries.entry(key)
 
 
-def test_put_back_it_has_its_old_id(site: Site, tree: Tree, clock: Clock) -> None:
+def test_a_deleted_article_that_comes_back_has_its_old_id(
+    site: Site, tree: Tree, clock: Clock
+) -> None:
     tree.write("1.html", ONE)
     site.refresh()
     before = items(site)
@@ -171,7 +173,7 @@ def test_an_article_that_turns_bad_keeps_its_last_good_version(site: Site, tree:
     assert site.document("/feeds/all.atom") == before
 
 
-def test_a_draft_is_left_out_and_withdraws_what_was_published(site: Site, tree: Tree) -> None:
+def test_a_draft_is_left_out_and_withdraws_a_published_article(site: Site, tree: Tree) -> None:
     tree.write("1.html", ONE)
     tree.write("2.html", TWO.replace("title", "draft: true\ntitle"))
     site.refresh()
@@ -181,7 +183,7 @@ def test_a_draft_is_left_out_and_withdraws_what_was_published(site: Site, tree: 
     assert titles(site) == []
 
 
-def test_a_directory_that_vanishes_takes_nothing_away(site: Site, tree: Tree) -> None:
+def test_a_missing_directory_removes_no_article(site: Site, tree: Tree) -> None:
     tree.write("1.html", ONE)
     site.refresh()
     tree.root.rename(tree.root.with_name("elsewhere"))
@@ -222,13 +224,13 @@ def test_a_new_time_zone_reads_every_article_again(open_site: Open, tree: Tree) 
     assert items(site)[0]["date_published"] == "2021-12-31T16:00:00+00:00"
 
 
-def test_feeds_of_terms_are_there_only_when_asked_for(open_site: Open, tree: Tree) -> None:
+def test_terms_have_no_feeds_when_auto_categories_is_off(open_site: Open, tree: Tree) -> None:
     tree.write("1.html", ONE)
     site = open_site(feeds={"auto_categories": False})
     site.refresh()
     with pytest.raises(NotFoundError, match="no feed called “news”"):
         site.document("/feeds/news.atom")
-    assert [one.slug for one in site.entries.listings()] == ["all"]
+    assert [feed.slug for feed in site.entries.listings()] == ["all"]
 
 
 def test_feeds_are_cut_at_the_limit_and_may_be_of_summaries(open_site: Open, tree: Tree) -> None:
@@ -245,12 +247,12 @@ def test_terms_that_differ_in_case_or_slash_have_feeds_of_their_own(site: Site, 
     for n, term in enumerate(["AI", "ai", "a/b", "a-b", "a b", "../x"]):
         tree.write(f"{n}.md", f"---\ntitle: '{term}'\ntags: ['{term}']\n---\nx")
     site.refresh()
-    slugs = [one.slug for one in site.entries.listings() if one.slug != "all"]
+    slugs = [feed.slug for feed in site.entries.listings() if feed.slug != "all"]
     assert len(slugs) == len(set(slugs)) == 6
     assert all(len(titles(site, slug)) == 1 for slug in slugs)
 
 
-def test_after_an_event_nothing_is_counted_that_grows_with_all_articles(
+def test_after_an_event_the_articles_are_not_counted(
     site: Site, tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree.write("1.html", ONE)
@@ -264,39 +266,39 @@ def test_after_an_event_nothing_is_counted_that_grows_with_all_articles(
     assert site.refresh().articles == 2
 
 
-def test_nothing_is_served_before_the_first_pass(site: Site, tree: Tree) -> None:
+def test_no_feed_is_served_before_the_first_pass(site: Site, tree: Tree) -> None:
     with pytest.raises(NotReadyError):
         site.document("/feeds/all.atom")
     site.refresh()
     assert titles(site) == []
 
 
-def changed(document: Document) -> tuple[str, Any]:
+def validators(document: Document) -> tuple[str, Any]:
     return document.etag, document.last_modified
 
 
 def test_last_modified_moves_on_every_change_even_within_a_second(
     site: Site, tree: Tree, clock: Clock
 ) -> None:
-    seen = []
+    sent = []
     for n in range(4):
         tree.write("1.html", ONE.replace("One", f"Title {n}"))
         site.refresh()
-        seen.append(changed(site.document("/feeds/all.atom")))
+        sent.append(validators(site.document("/feeds/all.atom")))
         clock.advance(milliseconds=10)
-    assert len({etag for etag, _ in seen}) == 4
-    assert [when for _, when in seen] == sorted({when for _, when in seen})
+    assert len({etag for etag, _ in sent}) == 4
+    assert [modified for _, modified in sent] == sorted({modified for _, modified in sent})
 
 
-def test_only_the_feeds_of_what_changed_change(site: Site, tree: Tree, clock: Clock) -> None:
+def test_only_the_feeds_of_a_changed_article_change(site: Site, tree: Tree, clock: Clock) -> None:
     tree.write("1.html", ONE.replace("news", "a"))
     tree.write("2.html", TWO.replace("news", "b"))
     site.refresh()
-    before = {s: changed(site.document(f"/feeds/{s}.atom")) for s in ("all", "a", "b", "life")}
+    before = {s: validators(site.document(f"/feeds/{s}.atom")) for s in ("all", "a", "b", "life")}
     clock.advance(hours=1)
     tree.write("1.html", ONE.replace("news", "a").replace("One", "Uno"))
     site.refresh()
-    after = {s: changed(site.document(f"/feeds/{s}.atom")) for s in ("all", "a", "b", "life")}
+    after = {s: validators(site.document(f"/feeds/{s}.atom")) for s in ("all", "a", "b", "life")}
     assert {slug for slug in after if after[slug] != before[slug]} == {"all", "a"}
 
 
@@ -310,9 +312,7 @@ def test_another_process_sees_a_change_at_once(open_site: Open, tree: Tree) -> N
     assert titles(reader) == ["Two", "One"]
 
 
-def test_local_images_get_an_address_and_the_originals_links_stay_its_own(
-    site: Site, tree: Tree
-) -> None:
+def test_relative_images_get_an_address_below_media_or_the_original(site: Site, tree: Tree) -> None:
     tree.write("a b/1.md", "---\nheadimg: img/x.png\n---\n![](img/y.png)")
     tree.write("2.md", "---\nlink: https://o.example.org/p/\nheadimg: x.png\n---\n![](y.png)")
     site.refresh()

@@ -1,4 +1,4 @@
-"""What is answered again from memory is what the application says, until it says something else."""
+"""The response cache answers as the application does, until a change."""
 
 import itertools
 import threading
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from conftest import NOW, Clock, Tree
 from flask.testing import FlaskClient
+from sitefolder import site_in
 from sites import Site
 from werkzeug.http import http_date
 
@@ -29,35 +30,47 @@ ENCODINGS = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def ready(site: Site, tree: Tree, clock: Clock) -> Site:
+def prepare(site: Site, tree: Tree) -> Site:
     tree.write("a.html", f"---\ntags: [财经]\n---\n<p>{'text ' * 300}</p>")
     site.refresh()
-    clock.advance(minutes=5)
+    tree.clock.advance(minutes=5)
     return site
 
 
 @pytest.fixture
-def slow(ready: Site) -> FlaskClient:
-    return ready.app(cache=False).test_client()
+def ready(site: Site, tree: Tree) -> Site:
+    return prepare(site, tree)
+
+
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Make one site for all tests that change nothing."""
+    with site_in(tmp_path_factory.mktemp("cached")) as (site, tree):
+        yield prepare(site, tree)
+
+
+@pytest.fixture(scope="module")
+def slow(unchanged: Site) -> FlaskClient:
+    return unchanged.app(cache=False).test_client()
 
 
 @pytest.fixture
-def fast(ready: Site) -> FlaskClient:
-    return ready.app().test_client()
+def fast(unchanged: Site) -> FlaskClient:
+    """Return a client of an application whose response cache is empty."""
+    return unchanged.app().test_client()
 
 
 def answer(client: FlaskClient, path: str, **request: Any) -> tuple[int, list[Any], bytes]:
     response = client.open(path, **request)
     # Pages that can be validated say when they were made (RFC 9110 6.6.1).
-    headers = sorted(one for one in response.headers if one[0] != "Date")
+    headers = sorted(header for header in response.headers if header[0] != "Date")
     return response.status_code, headers, response.data
 
 
 def agree(slow: FlaskClient, fast: FlaskClient, path: str, **request: Any) -> None:
-    said = answer(slow, path, **request)
+    expected = answer(slow, path, **request)
     for _ in range(3):  # the application answers the first
-        assert answer(fast, path, **request) == said, (path, request)
+        assert answer(fast, path, **request) == expected, (path, request)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -77,18 +90,20 @@ def test_every_coding_is_answered_alike(
         agree(slow, fast, path, method=method, headers=headers)
 
 
-def validators(tag: str, date: str) -> Iterator[dict[str, str]]:
+def validators(etag: str, modified: str) -> Iterator[dict[str, str]]:
     tags = [
-        f'"{tag}"', f'W/"{tag}"', f'"{tag}-gzip"', f'"{tag};gzip"', f'"x", "{tag}"', "*", '"x"',
-        f'W/"x", W/"{tag}-gzip" , "y"', tag, "", '"', f'"{tag}', f'"{tag.upper()}"', '""',
+        f'"{etag}"', f'W/"{etag}"', f'"{etag}-gzip"', f'"{etag};gzip"', f'"x", "{etag}"', "*",
+        '"x"',
+        f'W/"x", W/"{etag}-gzip" , "y"', etag, "", '"', f'"{etag}', f'"{etag.upper()}"', '""',
     ]  # fmt: skip
-    dates = [date, http_date(NOW.replace(year=2020)), http_date(NOW.replace(year=2030)), "x", ""]
-    for one in tags:
-        yield {"If-None-Match": one}
-    for one in dates:
-        yield {"If-Modified-Since": one}
-    for one, other in itertools.product(tags[:8:2], dates):
-        yield {"If-None-Match": one, "If-Modified-Since": other}
+    years = [http_date(NOW.replace(year=year)) for year in (2020, 2030)]
+    dates = [modified, *years, "x", ""]
+    for tag in tags:
+        yield {"If-None-Match": tag}
+    for date in dates:
+        yield {"If-Modified-Since": date}
+    for tag, date in itertools.product(tags[:8:2], dates):
+        yield {"If-None-Match": tag, "If-Modified-Since": date}
 
 
 def test_every_validator_is_answered_alike(slow: FlaskClient, fast: FlaskClient) -> None:
@@ -113,7 +128,7 @@ def test_headers_that_do_not_count_are_answered_alike(slow: FlaskClient, fast: F
 
 
 class Counted:
-    """The application behind a cache, counting how often it is asked."""
+    """An application behind a response cache, which counts how often it is asked."""
 
     def __init__(self, site: Site, **limits: Any) -> None:
         self.app = site.app(cache=False)
@@ -135,7 +150,7 @@ class Counted:
         return self.app.test_client()
 
 
-def test_what_was_answered_once_does_not_ask_the_application_again(ready: Site) -> None:
+def test_a_repeated_request_does_not_reach_the_application(ready: Site) -> None:
     counted = Counted(ready)
     client = counted.client()
     tag = client.get(ATOM).headers["ETag"]
@@ -167,7 +182,7 @@ def test_the_index_is_asked_for_changes_ten_times_a_second_at_most(
     assert b"new" in client.get(ATOM).data
 
 
-def test_while_one_thread_asks_what_has_changed_the_others_answer(
+def test_other_threads_answer_while_one_asks_for_changes(
     ready: Site, tree: Tree, clock: Clock
 ) -> None:
     asking, go = threading.Event(), threading.Event()
@@ -224,7 +239,9 @@ def test_a_change_drops_only_the_answers_that_it_touches(
     assert b"in no feed of a term" in client.get(ATOM).data
 
 
-def test_a_date_that_is_not_yet_is_not_given_again(site: Site, tree: Tree, clock: Clock) -> None:
+def test_an_answer_with_a_date_still_to_come_is_not_kept(
+    site: Site, tree: Tree, clock: Clock
+) -> None:
     for name in ("a.html", "b.html"):  # the second change in a second is dated to the next one
         tree.write(name, f"<p>{name}</p>")
         site.refresh()
@@ -236,7 +253,7 @@ def test_a_date_that_is_not_yet_is_not_given_again(site: Site, tree: Tree, clock
     assert counted.asked == 2
 
 
-def test_while_the_state_cannot_be_read_what_was_answered_is_answered_again(
+def test_known_responses_are_served_while_the_state_cannot_be_read(
     ready: Site,
 ) -> None:
     broken = [False]
@@ -253,7 +270,7 @@ def test_while_the_state_cannot_be_read_what_was_answered_is_answered_again(
     assert counted.asked == 1
 
 
-def test_memory_is_bounded_and_what_is_asked_for_stays(ready: Site) -> None:
+def test_memory_is_bounded_and_the_answers_in_use_stay(ready: Site) -> None:
     size = len(ready.document(ATOM).body)
     counted = Counted(ready, most_bytes=5 * (size + 2000))
     client = counted.client()
@@ -287,7 +304,7 @@ def test_an_answer_made_while_its_document_was_replaced_is_not_kept(
         tree.write("b.html", "<p>new</p>")
         clock.advance(minutes=1)
         ready.refresh()
-        counted.client().get("/feeds/all.rss")  # another thread hears of it
+        counted.client().get("/feeds/all.rss")  # another thread notices the change
         return answer
 
     counted.cache._app = replaced_meanwhile

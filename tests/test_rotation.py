@@ -1,4 +1,4 @@
-"""Files that take each other's names: an entry follows what it says, and not the name of a file."""
+"""Files that take each other's names: an entry follows the content, not the name of a file."""
 
 from collections.abc import Callable
 
@@ -37,7 +37,7 @@ def stages(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> i
 
 @pytest.mark.parametrize("known_by", KNOWN_BY)
 @pytest.mark.parametrize("folder", ["", "moved/"])
-def test_files_that_each_take_their_neighbours_name_keep_their_ids(
+def test_files_that_rotate_their_names_keep_their_ids(
     tree: Tree, clock: Clock, open_site: Open, *, stages: int, known_by: str, folder: str
 ) -> None:
     for n in range(NUMBER):
@@ -62,24 +62,29 @@ def test_files_that_each_take_their_neighbours_name_keep_their_ids(
     assert (ids(site), list(site.index.ledger.all())) == (before, ledger)
 
 
-@pytest.mark.parametrize("known_by", ["nothing", "link"])
-def test_an_article_under_the_name_of_one_that_was_moved_aside_is_a_new_one(
-    tree: Tree, clock: Clock, open_site: Open, known_by: str
+@pytest.mark.parametrize("new_name", ["log-1.md", "old/log.md"])
+@pytest.mark.parametrize(
+    ("known_by", "new_known_by"),
+    [("nothing", "nothing"), ("link", "link"), ("link", "nothing"), ("guid", "nothing")],
+)
+def test_a_new_article_under_the_name_of_a_moved_file_is_a_new_entry(
+    tree: Tree, clock: Clock, open_site: Open, *, known_by: str, new_known_by: str, new_name: str
 ) -> None:
     tree.write("log.md", text(1, known_by))
     site = open_site()
     site.refresh()
     before = ids(site)
     clock.advance(hours=1)
-    tree.rename("log.md", "log-1.md")
-    tree.write("log.md", text(2, known_by))
+    tree.rename("log.md", new_name)
+    tree.write("log.md", text(2, new_known_by))
     site.refresh()
     after = ids(site)
     assert after["Story 1"] == before["Story 1"]
     assert len(set(after.values())) == 2
+    assert site.problems() == ()
 
 
-def test_an_edit_beside_a_copy_of_what_names_the_same_original_keeps_its_id(
+def test_an_edited_file_keeps_its_id_beside_a_copy_of_its_old_text(
     tree: Tree, clock: Clock, open_site: Open
 ) -> None:
     tree.write("a.md", text(1, "link"))
@@ -95,7 +100,7 @@ def test_an_edit_beside_a_copy_of_what_names_the_same_original_keeps_its_id(
 
 
 @pytest.mark.parametrize("first", ["a.md", "b.md"])
-def test_two_files_swap_their_names_though_only_one_is_told_of_at_first(
+def test_files_that_swap_names_keep_their_ids_when_one_event_is_late(
     tree: Tree, clock: Clock, open_site: Open, first: str
 ) -> None:
     for n, name in enumerate(("a.md", "b.md")):
@@ -110,21 +115,3 @@ def test_two_files_swap_their_names_though_only_one_is_told_of_at_first(
     site.refresh(paths=[tree.root / first])
     site.refresh(paths=[tree.root / "a.md", tree.root / "b.md"])
     assert ids(site) == before
-
-
-@pytest.mark.parametrize("known_by", KNOWN_BY)
-def test_an_article_under_the_name_of_one_that_moved_begins_an_entry_of_its_own(
-    tree: Tree, clock: Clock, open_site: Open, known_by: str
-) -> None:
-    tree.write("a.md", text(1, known_by))
-    site = open_site()
-    site.refresh()
-    before = ids(site)
-    clock.advance(hours=1)
-    tree.rename("a.md", "b/a.md")
-    tree.write("a.md", text(2, "nothing"))
-    site.refresh()
-    after = ids(site)
-    assert after["Story 1"] == before["Story 1"]
-    assert len(set(after.values())) == 2
-    assert site.problems() == ()

@@ -32,8 +32,8 @@ def scan(root: Path, *sources: str) -> list[str]:
 
 
 def test_files_are_found_at_any_depth_by_pattern(tmp_path: Path) -> None:
-    found = scan(tmp_path, "a.md", "b/c/d.txt", "news/e.html", "news/f/g.html", "h.pdf", "Makefile")
-    assert found == ["a.md", "b/c/d.txt", "news/e.html"]
+    files = ["a.md", "b/c/d.txt", "news/e.html", "news/f/g.html", "h.pdf", "Makefile"]
+    assert scan(tmp_path, *files) == ["a.md", "b/c/d.txt", "news/e.html"]
 
 
 def test_names_may_hold_anything_a_file_system_allows(tmp_path: Path) -> None:
@@ -46,21 +46,21 @@ def test_names_may_hold_anything_a_file_system_allows(tmp_path: Path) -> None:
     [".hidden.md", ".git/a.md", "a.md~", "#a.md#", ".#a.md", ".a.md.swp", "a.md.swp", "a.md.part",
      "b.tmp", "~$a.md", "~$office.MD", "a.md.filepart", ".DS_Store", "._a.md", "4913"],
 )  # fmt: skip
-def test_what_editors_and_downloads_leave_behind_is_passed_over(tmp_path: Path, name: str) -> None:
+def test_temporary_files_of_editors_and_downloads_are_ignored(tmp_path: Path, name: str) -> None:
     root = tmp_path / "articles"
     assert scan(root, name, "a.txt") == ["a.txt"]
 
 
-def test_an_extension_counts_in_upper_and_lower_case(tmp_path: Path) -> None:
+def test_the_case_of_an_extension_does_not_matter(tmp_path: Path) -> None:
     names = ["a.MD", "b.Md", "c.md", "d/E.TXT", "news/f.HTML"]
     assert scan(tmp_path, *names, "News/g.html", "news/h/i.HTML", "j.mdx", "md", ".MD") == names
     directory = Directory(tmp_path, INCLUDE)
     directory.scan()
-    assert list(look(directory, "a.MD", "d").signatures) == ["a.MD", "d/E.TXT"]
+    assert list(scan_places(directory, "a.MD", "d").signatures) == ["a.MD", "d/E.TXT"]
 
 
 @pytest.mark.parametrize(
-    ("pattern", "found"),
+    ("pattern", "expected"),
     [
         ("**/*.[m]d", ["a.md"]),
         (r"**/*.\md", ["a.md"]),
@@ -71,27 +71,27 @@ def test_an_extension_counts_in_upper_and_lower_case(tmp_path: Path) -> None:
         ("**/*", ["4913", "a.MD", "a.md", "b.d/x"]),
     ],
 )
-def test_only_an_extension_in_letters_counts_in_any_case(
-    tmp_path: Path, pattern: str, found: list[str]
+def test_only_a_plain_extension_matches_in_any_case(
+    tmp_path: Path, pattern: str, expected: list[str]
 ) -> None:
     scan(tmp_path, "a.md", "a.MD", "b.d/x", "~$a.md", "4913")
-    assert list(Directory(tmp_path, (pattern,)).scan().signatures) == found
+    assert list(Directory(tmp_path, (pattern,)).scan().signatures) == expected
 
 
-def test_what_a_folder_is_called_by_number_is_walked(tmp_path: Path) -> None:
+def test_a_folder_named_like_a_temporary_file_is_scanned(tmp_path: Path) -> None:
     assert scan(tmp_path, "4913/a.md", "~x/b.md", "~c.md") == ["4913/a.md", "~c.md", "~x/b.md"]
 
 
 @pytest.mark.parametrize(
-    ("links", "found"),
+    ("links", "expected"),
     [
         ("never", ["a.md", "b/c.md"]),
         ("inside", ["a.md", "b/c.md", "link.md"]),
         ("anywhere", ["a.md", "b/c.md", "link.md", "out.md", "outfolder/d.md"]),
     ],
 )
-def test_links_are_followed_as_far_as_allowed_and_circles_end(
-    tmp_path: Path, links: Links, found: list[str]
+def test_links_are_followed_as_configured_and_circles_end(
+    tmp_path: Path, links: Links, expected: list[str]
 ) -> None:
     root = tmp_path / "articles"
     scan(root, "a.md", "b/c.md")
@@ -104,10 +104,10 @@ def test_links_are_followed_as_far_as_allowed_and_circles_end(
     (root / "b" / "up").symlink_to("..")
     (root / "self.md").symlink_to("self.md")
     (root / "nowhere.md").symlink_to("gone.md")
-    assert list(Directory(root, INCLUDE, links).scan().signatures) == found
+    assert list(Directory(root, INCLUDE, links).scan().signatures) == expected
 
 
-def test_what_is_no_file_is_no_article(tmp_path: Path) -> None:
+def test_pipes_and_folders_are_no_articles(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.md")
     (tmp_path / "folder.md").mkdir()
     assert scan(tmp_path, "a.md") == ["a.md"]
@@ -122,12 +122,12 @@ def test_a_changed_file_has_another_signature(tmp_path: Path) -> None:
     assert directory.scan().signatures != before
 
 
-def test_a_directory_that_is_not_there_is_an_error_not_an_empty_one(tmp_path: Path) -> None:
+def test_a_missing_directory_is_an_error_not_an_empty_one(tmp_path: Path) -> None:
     with pytest.raises(ScanError, match="No such file"):
         Directory(tmp_path / "gone", INCLUDE).scan()
 
 
-def test_an_article_is_read_as_it_is(tmp_path: Path) -> None:
+def test_a_file_is_read_byte_for_byte(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_bytes(b"\xff\r\n\0")
     assert Directory(tmp_path, INCLUDE).read("a.md") == b"\xff\r\n\0"
 
@@ -140,13 +140,13 @@ def test_a_name_that_is_not_utf_8_is_written_out_and_read_back(tmp_path: Path) -
     assert directory.read(r"b\xff/\xe4.md") == b"odd"
 
 
-def test_of_two_files_with_one_source_the_one_that_is_so_called_counts(tmp_path: Path) -> None:
+def test_a_literal_name_counts_before_an_escaped_name_that_looks_the_same(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"\xe4.md")).write_text("odd")
     (tmp_path / r"\xe4.md").write_text("literal")
     directory = Directory(tmp_path, INCLUDE)
     assert directory.scan().signatures[r"\xe4.md"].size == len("literal")
     assert directory.read(r"\xe4.md") == b"literal"
-    assert look(directory, r"\xe4.md").signatures == directory.scan().signatures
+    assert scan_places(directory, r"\xe4.md").signatures == directory.scan().signatures
 
 
 NAME = st.text(alphabet=".~$#-*[]ax\n中\\", max_size=4)
@@ -155,7 +155,7 @@ ENDING = st.sampled_from([".md", ".MD", ".tar.md", ".swp", ".part", ".md~", ".md
 
 @given(st.lists(st.tuples(NAME, ENDING).map("".join), max_size=8))
 @settings(deadline=None, max_examples=60)
-def test_the_end_of_a_name_tells_what_the_whole_pattern_would(names: list[str]) -> None:
+def test_matching_by_extension_agrees_with_the_whole_pattern(names: list[str]) -> None:
     include = ("**/*.md", "**/*.swp", "**/*.tar.md", "**/*.tmp", "**/*~")
     wanted, _ = glob.translate(list(include), flags=glob.GLOBSTAR | glob.FORCEUNIX)
     hidden = re.compile(
@@ -167,21 +167,22 @@ def test_the_end_of_a_name_tells_what_the_whole_pattern_would(names: list[str]) 
         assert list(Directory(Path(folder), include).scan().signatures) == sorted(
             name
             for name in set(names)
-            if not hidden.search(name) and any(re.match(one, name, re.IGNORECASE) for one in wanted)
+            if not hidden.search(name)
+            and any(re.match(pattern, name, re.IGNORECASE) for pattern in wanted)
         )
 
 
-def known(directory: Directory) -> dict[str, int]:
+def scanned_digests(directory: Directory) -> dict[str, int]:
     return folder_digests(directory.scan().signatures.items())
 
 
-def test_a_tally_is_another_one_when_anything_has_changed_and_only_then(tmp_path: Path) -> None:
+def test_the_folder_digests_change_only_when_a_file_changes(tmp_path: Path) -> None:
     directory = Directory(tmp_path, INCLUDE)
     (tmp_path / "link.md").symlink_to("b/c.md")
     (tmp_path / "again").symlink_to("d")
     scan(tmp_path, "a.md", "b/c.md", "d/e.md", "b/中文.md", "d/" + os.fsdecode(b"\xff.md"))
     before = directory.digest_folders().folders
-    assert directory.digest_folders().folders == before == known(directory)
+    assert directory.digest_folders().folders == before == scanned_digests(directory)
     assert before.keys() == {"", "b", "d"}
     changes: list[Callable[[], object]] = [
         lambda: (tmp_path / "b" / "c.md").write_text("longer"),
@@ -196,11 +197,11 @@ def test_a_tally_is_another_one_when_anything_has_changed_and_only_then(tmp_path
     for change in changes:
         change()
         after = directory.digest_folders().folders
-        assert after == known(directory) != before
+        assert after == scanned_digests(directory) != before
         before = after
 
 
-def test_a_later_pass_over_everything_looks_again_only_where_it_differs(
+def test_a_later_pass_scans_only_the_folders_that_changed(
     site: Site, tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for source in ("a/b.md", "a/c/d.md", "e/f.md"):
@@ -220,9 +221,9 @@ def test_a_later_pass_over_everything_looks_again_only_where_it_differs(
 
 @pytest.fixture
 def refused(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """Refuse to tell of files with these names; for root, everything can be told."""
+    """Refuse the status of files with these names; root would be refused nothing."""
     names: set[str] = set()
-    really, list_really = os.lstat, os.scandir
+    real_lstat, real_scandir = os.lstat, os.scandir
 
     class Entry:
         def __init__(self, entry: Any) -> None:
@@ -234,39 +235,39 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> set[str]:
         def stat(self, **options: bool) -> os.stat_result:
             if self._entry.name in names:
                 raise PermissionError(13, "Permission denied")
-            found: os.stat_result = self._entry.stat(**options)
-            return found
+            result: os.stat_result = self._entry.stat(**options)
+            return result
 
     @contextmanager
     def listed(descriptor: int) -> Iterator[Iterator[Entry]]:
-        with list_really(descriptor) as entries:
+        with real_scandir(descriptor) as entries:
             yield map(Entry, entries)
 
     def lstat(path: str) -> os.stat_result:
         if Path(path).name in names:
             raise PermissionError(13, "Permission denied")
-        return really(path)
+        return real_lstat(path)
 
     monkeypatch.setattr(os, "scandir", listed)
     monkeypatch.setattr(os, "lstat", lstat)
     return names
 
 
-def test_a_file_that_cannot_be_looked_at_is_named(tmp_path: Path, refused: set[str]) -> None:
+def test_a_file_whose_status_cannot_be_read_is_named(tmp_path: Path, refused: set[str]) -> None:
     scan(tmp_path, "a.md", "b/c.md", "b/d.md")
     directory = Directory(tmp_path, INCLUDE)
     directory.scan()
     refused.add("c.md")
     unreadable = (("b/c.md", "Permission denied"),)
-    found = directory.scan()
-    assert list(found.signatures) == ["a.md", "b/d.md"]
-    assert found.unreadable == directory.digest_folders().unreadable == unreadable
+    scanned = directory.scan()
+    assert list(scanned.signatures) == ["a.md", "b/d.md"]
+    assert scanned.unreadable == directory.digest_folders().unreadable == unreadable
     for place in ("b", "b/c.md"):
-        assert look(directory, place).unreadable == unreadable
-    assert look(directory, "b/d.md").unreadable == ()
+        assert scan_places(directory, place).unreadable == unreadable
+    assert scan_places(directory, "b/d.md").unreadable == ()
 
 
-def test_an_article_that_cannot_be_looked_at_stays_as_it_was(
+def test_an_article_whose_status_cannot_be_read_stays_published(
     site: Site, tree: Tree, refused: set[str]
 ) -> None:
     for source in ("a.md", "b/c.md", "b/d.md", "e/f.md"):
@@ -277,7 +278,7 @@ def test_an_article_that_cannot_be_looked_at_stays_as_it_was(
         report = site.refresh(paths=paths)
         assert not report.changes
         assert report.articles == (4 if paths is None else None)
-        assert {one.source for one in report.problems} == {"b/c.md", "e/f.md"}
+        assert {problem.source for problem in report.problems} == {"b/c.md", "e/f.md"}
     (tree.root / "b/d.md").unlink()
     assert site.refresh().changes == Changes(removed=("b/d.md",))
     refused.clear()
@@ -287,30 +288,34 @@ def test_an_article_that_cannot_be_looked_at_stays_as_it_was(
     assert report.problems == ()
 
 
-def look(directory: Directory, *sources: str) -> PartialScan:
-    seen = directory.scan_places(sources)
-    assert seen is not None
-    return seen
+def scan_places(directory: Directory, *sources: str) -> PartialScan:
+    partial = directory.scan_places(sources)
+    assert partial is not None
+    return partial
 
 
-def test_a_look_sees_what_is_at_a_place_and_below_it(tmp_path: Path) -> None:
+def test_a_partial_scan_finds_the_files_at_a_place_and_below(tmp_path: Path) -> None:
     scan(tmp_path, "a.md", "b/c.md", "b/d/e.md", "b/.f/g.md", "b/h.pdf", "bb.md", "news/i.html")
     directory = Directory(tmp_path, INCLUDE)
     directory.scan()
-    assert list(look(directory, "b").signatures) == ["b/c.md", "b/d/e.md"]
-    assert list(look(directory, "a.md", "news/i.html").signatures) == ["a.md", "news/i.html"]
-    for none in ("gone.md", "gone/a.md", "b/h.pdf", "b/.f", "b/.f/g.md", "a.md/x.md", "../a.md"):
-        assert look(directory, none).signatures == {}
+    assert list(scan_places(directory, "b").signatures) == ["b/c.md", "b/d/e.md"]
+    assert list(scan_places(directory, "a.md", "news/i.html").signatures) == ["a.md", "news/i.html"]
+    for place in ("gone.md", "gone/a.md", "b/h.pdf", "b/.f", "b/.f/g.md", "a.md/x.md", "../a.md"):
+        assert scan_places(directory, place).signatures == {}
 
 
-def test_a_look_names_the_places_it_saw_without_those_below_others(tmp_path: Path) -> None:
+def test_a_partial_scan_names_no_place_below_another(tmp_path: Path) -> None:
     scan(tmp_path, "a.md")
     directory = Directory(tmp_path, INCLUDE)
     directory.scan()
-    assert look(directory, "b/c/d.md", "b", "b-c", "b/e.md", "a.md").within == ("a.md", "b", "b-c")
+    assert scan_places(directory, "b/c/d.md", "b", "b-c", "b/e.md", "a.md").within == (
+        "a.md",
+        "b",
+        "b-c",
+    )
 
 
-def test_only_a_scan_can_tell_before_the_first_and_of_the_whole(tmp_path: Path) -> None:
+def test_a_partial_scan_needs_an_earlier_scan_and_a_place(tmp_path: Path) -> None:
     scan(tmp_path, "a.md")
     directory = Directory(tmp_path, INCLUDE)
     assert directory.scan_places(["a.md"]) is None
@@ -320,7 +325,7 @@ def test_only_a_scan_can_tell_before_the_first_and_of_the_whole(tmp_path: Path) 
     assert directory.scan_places(["a.md", ""]) is None
 
 
-def test_only_a_scan_can_tell_when_another_directory_is_in_its_place(tmp_path: Path) -> None:
+def test_there_is_no_partial_scan_of_a_directory_that_was_replaced(tmp_path: Path) -> None:
     root = tmp_path / "articles"
     scan(root, "a.md")
     directory = Directory(root, INCLUDE)
@@ -331,7 +336,7 @@ def test_only_a_scan_can_tell_when_another_directory_is_in_its_place(tmp_path: P
     assert directory.scan_places(["a.md"]) is None
 
 
-def test_only_a_scan_can_tell_where_links_lead(tmp_path: Path) -> None:
+def test_there_is_no_partial_scan_of_new_links(tmp_path: Path) -> None:
     scan(tmp_path, "a.md", "b/c.md")
     directory, never = Directory(tmp_path, INCLUDE), Directory(tmp_path, INCLUDE, "never")
     directory.scan(), never.scan()
@@ -341,11 +346,11 @@ def test_only_a_scan_can_tell_where_links_lead(tmp_path: Path) -> None:
     (tmp_path / "new" / "up").symlink_to("..")
     for place in ("again", "again/c.md", "link.md", "new", "new/up/a.md"):
         assert directory.scan_places([place]) is None
-        assert [s for s in look(never, place).signatures if s != "new/d.md"] == []
-    assert list(look(directory, "new/d.md").signatures) == ["new/d.md"]
+        assert [s for s in scan_places(never, place).signatures if s != "new/d.md"] == []
+    assert list(scan_places(directory, "new/d.md").signatures) == ["new/d.md"]
 
 
-def test_a_path_becomes_the_source_to_look_at(tmp_path: Path) -> None:
+def test_source_of_returns_the_source_of_a_path(tmp_path: Path) -> None:
     root = tmp_path / "articles"
     scan(root, "a.md", "b/c.md")
     (tmp_path / "linked").symlink_to(root)
@@ -364,7 +369,7 @@ def test_a_path_becomes_the_source_to_look_at(tmp_path: Path) -> None:
         assert directory.source_of(tmp_path) == ""
 
 
-def test_a_path_that_has_to_do_with_a_link_asks_for_a_scan(tmp_path: Path) -> None:
+def test_source_of_asks_for_a_whole_scan_of_paths_behind_links(tmp_path: Path) -> None:
     root, outside = tmp_path / "articles", tmp_path / "outside"
     scan(root, "a.md", "b/c.md", "d/e.md", "d/f/g.md")
     scan(outside, "h.md")
@@ -385,88 +390,89 @@ def test_a_path_that_has_to_do_with_a_link_asks_for_a_scan(tmp_path: Path) -> No
     assert directory.source_of(tmp_path / "other") is None
 
 
-def test_what_cannot_be_listed_is_told_by_a_look_as_by_a_scan(
+def test_a_partial_scan_names_unreadable_folders_like_a_scan(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scan(tmp_path, "a.md", "b/c.md", "b/d/e.md")
     directory = Directory(tmp_path, INCLUDE)
     directory.scan()
-    really = os.open
+    real_open = os.open
 
     def refuse(path: str, flags: int, *rest: int) -> int:
         if str(path).endswith("/b"):
             raise PermissionError(13, "Permission denied")
-        return really(path, flags, *rest)
+        return real_open(path, flags, *rest)
 
-    monkeypatch.setattr(os, "open", refuse)  # for root, every folder can be listed
+    monkeypatch.setattr(os, "open", refuse)  # root may list every folder
     unreadable = directory.scan().unreadable
     assert unreadable == (("b/", "Permission denied"),)
     for place in ("b", "b/c.md", "b/d", "b/gone.md"):
-        assert look(directory, place).unreadable == unreadable
-        assert look(directory, place).signatures == {}
-    assert look(directory, "a.md").unreadable == ()
+        assert scan_places(directory, place).unreadable == unreadable
+        assert scan_places(directory, place).signatures == {}
+    assert scan_places(directory, "a.md").unreadable == ()
 
 
 ODD = os.fsdecode(b"\xff.md")
 NAMES = st.sampled_from(["a.md", "b", "c", ".h", "中.md", r"\xff.md", ODD, "d.md~"])
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
-DEEDS = st.tuples(st.sampled_from(["write", "fold", "remove", "link", "move"]), PATHS, PATHS)
+ACTIONS = st.tuples(st.sampled_from(["write", "mkdir", "remove", "link", "move"]), PATHS, PATHS)
 
 
-def do(root: Path, deed: str, path: str, other: str) -> set[str]:
-    """Do one deed, if it can be done, and return the paths that events would tell of."""
-    one, two = root / path, root / other
-    told = {one, two} if deed == "move" else {one, *(up for up in one.parents if not up.exists())}
-    paths = {*map(str, told), *map(os.path.realpath, told)}  # one may write to where a link leads
+def do(root: Path, action: str, source: str, other: str) -> set[str]:
+    """Do this, if it is possible, and return the paths that file events would name."""
+    path, target = root / source, root / other
+    missing = (folder for folder in path.parents if not folder.exists())
+    changed = {path, target} if action == "move" else {path, *missing}
+    events = {*map(str, changed), *map(os.path.realpath, changed)}  # a link may be written through
     try:
-        if deed == "write":
-            one.parent.mkdir(parents=True, exist_ok=True)
-            with one.open("a") as file:
+        if action == "write":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a") as file:
                 file.write("x")
-        elif deed == "fold":
-            one.mkdir(parents=True, exist_ok=True)
-        elif deed == "remove":
-            one.unlink() if one.is_symlink() or one.is_file() else shutil.rmtree(one)
-        elif deed == "link":
-            one.symlink_to(two)
+        elif action == "mkdir":
+            path.mkdir(parents=True, exist_ok=True)
+        elif action == "remove":
+            path.unlink() if path.is_symlink() or path.is_file() else shutil.rmtree(path)
+        elif action == "link":
+            path.symlink_to(target)
         else:
-            one.rename(two)
+            path.rename(target)
     except OSError:
         pass
-    return paths
+    return events
 
 
-@given(st.lists(DEEDS, max_size=12), st.lists(DEEDS, max_size=4), st.lists(PATHS, max_size=2))
+@given(st.lists(ACTIONS, max_size=12), st.lists(ACTIONS, max_size=4), st.lists(PATHS, max_size=2))
 @settings(deadline=None, max_examples=80)
 @pytest.mark.parametrize("links", ["inside", "anywhere", "never"])
-def test_looking_where_something_happened_leaves_nothing_for_a_scan_to_find(
+def test_a_partial_scan_of_all_events_finds_every_change(
     links: Links,
     before: list[tuple[str, str, str]],
     after: list[tuple[str, str, str]],
-    quiet: list[str],
+    unchanged: list[str],
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "articles")
         root.mkdir()
-        for deed in before:
-            do(root, *deed)
+        for action in before:
+            do(root, *action)
         directory = Directory(root, INCLUDE, links)
         known = directory.scan().signatures
-        told = {str(root / path) for path in quiet}.union(*(do(root, *deed) for deed in after))
-        sources = {directory.source_of(path) for path in told} - {None}
-        seen = directory.scan_places(source for source in sources if source is not None)
-        found = Directory(root, INCLUDE, links).scan().signatures
-        if seen is None:
+        events = {str(root / path) for path in unchanged}.union(*(do(root, *a) for a in after))
+        sources = {directory.source_of(path) for path in events} - {None}
+        partial = directory.scan_places(source for source in sources if source is not None)
+        whole = Directory(root, INCLUDE, links).scan().signatures
+        if partial is None:
             assert links != "never"
-            assert "link" in {deed for deed, _, _ in before + after}
+            assert "link" in {action for action, _, _ in before + after}
         else:
-            assert seen.signatures == part(found, seen.within)
-            gone = part(known, seen.within)
-            kept = {source: one for source, one in known.items() if source not in gone}
-            assert not diff(kept | seen.signatures, found)
+            assert partial.signatures == part(whole, partial.within)
+            replaced = part(known, partial.within)
+            kept = {source: known[source] for source in known if source not in replaced}
+            assert not diff(kept | partial.signatures, whole)
 
 
-def test_a_walk_tells_that_it_gets_on_at_each_folder_and_within_large_ones(tmp_path: Path) -> None:
+def test_a_scan_reports_progress_at_each_folder_and_within_large_ones(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
     for n in range(2500):
@@ -477,7 +483,7 @@ def test_a_walk_tells_that_it_gets_on_at_each_folder_and_within_large_ones(tmp_p
         directory.digest_folders,
         lambda progress: directory.scan_places(["a", "b"], progress),
     ):
-        told: list[None] = []
-        walk(lambda told=told: told.append(None))
+        reports: list[None] = []
+        walk(lambda reports=reports: reports.append(None))
         # Each folder once; the names in `b` at the first, the 1001st and the 2001st.
-        assert len(told) >= 2 + 3
+        assert len(reports) >= 2 + 3

@@ -1,4 +1,4 @@
-"""The whole road over `seeds/`, the samples that a newcomer sees first."""
+"""The whole pipeline over `seeds/`, the samples that a newcomer sees first."""
 
 import html
 import re
@@ -20,8 +20,8 @@ ROOT = Path(__file__).parent.parent
 CATEGORIES = ["finance", "ai", "science", "life"]
 FORMATS = ["atom", "rss", "json"]
 
-# Renders every feed of the samples into an index of its own and prints the digest of each, but for
-# the time at which the feed changed: the states have seen that at different times.
+# Makes the feeds of the samples with a state of its own and prints a digest of each, without the
+# time at which the feed changed: that time differs from state to state.
 DIGESTS = """
 import hashlib, re, sys
 from pathlib import Path
@@ -36,14 +36,14 @@ settings = replace(settings, state=State(url="sqlite:///" + sys.argv[2]))
 with time_machine.travel(sys.argv[3], tick=True):
     site = Passes(settings, open_index(settings), utc_now)
     site.make()
-    for one in site.entries.listings():
+    for feed in site.entries.listings():
         for suffix in ("atom", "rss", "json"):
-            body = site.documents.document(f"/feeds/{one.slug}.{suffix}").body
+            body = site.documents.document(f"/feeds/{feed.slug}.{suffix}").body
             body, changes = re.subn(
                 rb"<(updated|lastBuildDate)>[^<]+", b"", body, count=1
             )
             assert changes == (suffix != "json")
-            print(one.slug, suffix, hashlib.sha256(body).hexdigest())
+            print(feed.slug, suffix, hashlib.sha256(body).hexdigest())
     site.close()
 """
 
@@ -75,25 +75,26 @@ def test_the_three_formats_agree_item_by_item(samples: Site, slug: str) -> None:
         read.append(
             [
                 (
-                    one.id, one.title, one.link, when(one.published_parsed),
+                    entry.id, entry.title, entry.link, when(entry.published_parsed),
                     # RSS has all names in one `dc:creator`.
-                    ", ".join(author.name for author in one.get("authors", []) if author),
-                    [tag.term for tag in one.get("tags", [])],
-                    one.content[0].value, html.unescape(one.summary),
-                    [enclosure.href for enclosure in one.enclosures],
+                    ", ".join(author.name for author in entry.get("authors", []) if author),
+                    [tag.term for tag in entry.get("tags", [])],
+                    entry.content[0].value, html.unescape(entry.summary),
+                    [enclosure.href for enclosure in entry.enclosures],
                 )
-                for one in parsed.entries
+                for entry in parsed.entries
             ]
         )  # fmt: skip
     read.append(
         [
             (
-                one["id"], one["title"], one["url"], datetime.fromisoformat(one["date_published"]),
-                ", ".join(author["name"] for author in one.get("authors", [])), one.get("tags", []),
-                one["content_html"], one["summary"],
-                [attachment["url"] for attachment in one.get("attachments", [])],
+                item["id"], item["title"], item["url"],
+                datetime.fromisoformat(item["date_published"]),
+                ", ".join(author["name"] for author in item.get("authors", [])),
+                item.get("tags", []), item["content_html"], item["summary"],
+                [attachment["url"] for attachment in item.get("attachments", [])],
             )
-            for one in items(samples, slug)
+            for item in items(samples, slug)
         ]
     )  # fmt: skip
     atom, rss, json_ = read
@@ -101,7 +102,7 @@ def test_the_three_formats_agree_item_by_item(samples: Site, slug: str) -> None:
     assert atom == rss == json_
 
 
-def test_no_code_of_theirs_comes_out_and_images_have_a_referrerpolicy(
+def test_no_script_comes_out_and_images_have_a_referrerpolicy(
     samples: Site,
 ) -> None:
     images = 0

@@ -1,4 +1,4 @@
-"""The running service: files dropped, edited and deleted; processes stopped and killed."""
+"""The running service: files added, edited and deleted; processes stopped and killed."""
 
 import contextlib
 import http.client
@@ -57,21 +57,19 @@ def test_a_file_dropped_edited_and_deleted_is_seen_in_the_feeds(
         assert service.client.get(page).status_code == 410
 
 
-@pytest.mark.parametrize("with_", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_cleanly_with_all_its_processes(
-    tmp_path: Path, articles: Path, with_: signal.Signals
+@pytest.mark.parametrize("stop_signal", [signal.SIGTERM, signal.SIGINT])
+def test_the_service_stops_cleanly_with_all_its_processes(
+    tmp_path: Path, articles: Path, stop_signal: signal.Signals
 ) -> None:
     with serving(tmp_path, articles, "--workers", "2") as service:
         children = service.children()
         assert len(children) >= 3, "a watcher and two workers"
-        assert service.stop(with_) == 0
-        until(lambda: not any(map(alive, children)), "all of them have gone")
+        assert service.stop(stop_signal) == 0
+        until(lambda: not any(map(alive, children)), "all of them have ended")
         assert "Traceback" not in service.log
 
 
-def test_ctrl_c_in_a_terminal_reaches_every_process_and_it_still_stops_cleanly(
-    tmp_path: Path, articles: Path
-) -> None:
+def test_ctrl_c_in_a_terminal_stops_the_service_cleanly(tmp_path: Path, articles: Path) -> None:
     with serving(tmp_path, articles) as service:
         os.killpg(service.process.pid, signal.SIGINT)
         assert service.process.wait(60) == 0
@@ -95,31 +93,14 @@ def test_a_worker_that_dies_is_started_again_and_another_answers_meanwhile(
         before = service.workers(2)
         with Asking(service, kept=False) as asking:
             os.kill(before[0], signal.SIGKILL)
-            until(lambda: not alive(before[0]), "it has gone")
-            until(lambda: len(set(service.workers(2)) - set(before)) == 1, "another one answers")
+            until(lambda: not alive(before[0]), "the worker has ended")
+            until(lambda: len(set(service.workers(2)) - set(before)) == 1, "another worker answers")
         assert asking.statuses == {200}
         # The request that the worker was answering, and one that waited at its socket.
         assert len(asking.failed) <= 2, asking.failed
 
 
-def test_readers_who_take_large_files_slowly_hold_up_nobody(tmp_path: Path, articles: Path) -> None:
-    with (articles / "film.mp4").open("wb") as film:
-        film.truncate(100_000_000)
-    request = b"GET /media/film.mp4 HTTP/1.1\r\nHost: x\r\n\r\n"
-    with (
-        serving(tmp_path, articles, "--workers", "1") as service,
-        contextlib.ExitStack() as connections,
-    ):
-        for _ in range(10):
-            reader = socket.create_connection(("127.0.0.1", service.port), timeout=LIMIT)
-            connections.enter_context(reader)
-            reader.sendall(request)
-            assert reader.recv(12) == b"HTTP/1.1 200"  # and nothing more
-        assert service.client.get("/feeds/news.rss").status_code == 200
-        assert service.client.get("/").status_code == 200
-
-
-def test_connections_that_do_nothing_hold_up_nobody_and_are_closed(
+def test_idle_connections_do_not_block_readers_and_are_closed(
     tmp_path: Path, articles: Path
 ) -> None:
     number = 3000
@@ -145,7 +126,9 @@ def test_connections_that_do_nothing_hold_up_nobody_and_are_closed(
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_it_listens_at_a_unix_socket_and_writes_its_id(tmp_path: Path, articles: Path) -> None:
+def test_the_service_listens_at_a_unix_socket_and_writes_its_pid(
+    tmp_path: Path, articles: Path
+) -> None:
     path, pid_file = tmp_path / "feedsvc.sock", tmp_path / "pid"
     config = tmp_path / "config.yaml"
     config.write_text(f"articles: {{directory: '{articles}'}}\n")
@@ -166,7 +149,7 @@ def test_it_listens_at_a_unix_socket_and_writes_its_id(tmp_path: Path, articles:
     assert "GET /feeds/all.atom" in (tmp_path / "log").read_text()
 
 
-def test_it_serves_https_with_a_certificate(tmp_path: Path, articles: Path) -> None:
+def test_the_service_serves_https_with_a_certificate(tmp_path: Path, articles: Path) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     made = subprocess.run(
         "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost".split()
@@ -195,26 +178,26 @@ def test_it_serves_https_with_a_certificate(tmp_path: Path, articles: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--certificate", "c.pem"], "HTTPS needs both --certificate and --key"),
         (["--certificate", "c.pem", "--key", "k.pem"], "cannot serve by HTTPS"),
         (["--host", "203.0.113.1"], "choose another --host or --port"),
     ],
 )
-def test_what_it_cannot_serve_by_is_said(
-    tmp_path: Path, articles: Path, options: list[str], said: str
+def test_unusable_options_end_the_service_with_a_message(
+    tmp_path: Path, articles: Path, options: list[str], message: str
 ) -> None:
     service = Service(tmp_path, articles, *options)
     try:
         assert service.process.wait(LIMIT) == 1
-        assert said in service.log
+        assert message in service.log
         assert "Traceback" not in service.log
     finally:
         service.stop()
 
 
-def test_the_watcher_does_without_the_web() -> None:
+def test_the_watcher_does_not_import_the_web_framework() -> None:
     program = (
         "import sys, feedsvc.serve.watcher\n"
         "print({'flask', 'granian', 'jinja2'} & sys.modules.keys())\n"
@@ -224,7 +207,7 @@ def test_the_watcher_does_without_the_web() -> None:
     assert ended.stdout == "set()\n"
 
 
-def test_readers_come_before_the_watcher(tmp_path: Path, articles: Path) -> None:
+def test_the_watcher_has_a_lower_priority_than_the_workers(tmp_path: Path, articles: Path) -> None:
     with serving(tmp_path, articles, "--workers", "2") as service:
         ours = os.getpriority(os.PRIO_PROCESS, service.process.pid)
         workers = [os.getpriority(os.PRIO_PROCESS, pid) for pid in service.workers(2)]
@@ -233,7 +216,7 @@ def test_readers_come_before_the_watcher(tmp_path: Path, articles: Path) -> None
         assert set(workers) == {ours}
 
 
-def test_a_state_that_goes_away_while_the_service_runs_is_made_anew_with_the_same_ids(
+def test_a_state_that_vanishes_is_made_anew_with_the_same_ids(
     tmp_path: Path, articles: Path
 ) -> None:
     with (
@@ -255,10 +238,10 @@ def test_a_state_that_goes_away_while_the_service_runs_is_made_anew_with_the_sam
 
 
 class Asking:
-    """A reader that asks for a feed again and again, while the block lasts.
+    """A reader that asks for a feed again and again, until the block ends.
 
-    Over one connection when it is `kept`: then a request on which the server closed it is made
-    again, once, as RFC 9112 9.3.1 has clients do.
+    With `kept`, it uses one connection; when the server closes it during a request, the reader
+    repeats the request once, as clients do (RFC 9112 9.3.1).
     """
 
     def __init__(self, service: Service, *, kept: bool) -> None:
@@ -305,7 +288,7 @@ class Asking:
         return response.status
 
 
-def test_a_reload_takes_the_new_settings_over_and_loses_hardly_a_request(
+def test_a_reload_takes_the_new_settings_and_loses_hardly_any_request(
     tmp_path: Path, articles: Path
 ) -> None:
     with (
@@ -321,7 +304,7 @@ def test_a_reload_takes_the_new_settings_over_and_loses_hardly_a_request(
             lambda: service.client.get("/feeds/all.json").json()["title"] == "Renamed",
             "the new title is in the feed",
         )
-        until(lambda: not any(map(alive, old)), "the old workers have gone")
+        until(lambda: not any(map(alive, old)), "the old workers have ended")
         until(lambda: service.watcher() != watcher, "another watcher watches")
         assert not set(service.workers(2)) & set(old)
         (articles / "2.md").write_text("---\ntitle: Two\n---\nHi")
@@ -331,17 +314,17 @@ def test_a_reload_takes_the_new_settings_over_and_loses_hardly_a_request(
     assert len(new.failed) + len(kept.failed) <= 0.01 * (new.answers + kept.answers)
 
 
-def test_a_broken_configuration_is_said_and_the_old_one_goes_on(
+def test_a_reload_of_a_broken_configuration_is_logged_and_the_old_one_stays(
     tmp_path: Path, articles: Path
 ) -> None:
     with serving(tmp_path, articles, "--workers", "2") as service:
-        for broken, said in (
+        for broken, message in (
             ("site:\n  titel: x\n", "config.yaml:2: site.titel: unknown key"),
             ("articles: {rescan: '99 * * * *'}\n", "articles.rescan: no cron expression"),
         ):
             service.config.write_text(broken)
             service.reload()
-            until(lambda said=said: said in service.log, "what is wrong is in the log")
+            until(lambda message=message: message in service.log, "the mistake is in the log")
         (articles / "2.md").write_text("---\ntitle: Two\n---\nHi")
         until(lambda: "Two" in service.titles(), "the old watcher goes on")
         assert service.client.get("/feeds/all.json").json()["title"] == "Live"
@@ -372,24 +355,24 @@ def answered(connection: socket.socket) -> int:
     return answer.status
 
 
-@pytest.mark.parametrize("with_", [signal.SIGTERM, signal.SIGHUP])
-def test_a_request_under_way_is_answered(
-    tmp_path: Path, articles: Path, with_: signal.Signals
+@pytest.mark.parametrize("stop_signal", [signal.SIGTERM, signal.SIGHUP])
+def test_a_request_under_way_is_answered_before_its_worker_ends(
+    tmp_path: Path, articles: Path, stop_signal: signal.Signals
 ) -> None:
     with (
         serving(tmp_path, articles, "--workers", "1") as service,
         half_asked(service) as (half, idle),
     ):
         (worker,) = service.workers(1)
-        service.process.send_signal(with_)
+        service.process.send_signal(stop_signal)
         assert idle.recv(1) == b"", "the worker is about to end"
         half.sendall(REQUEST[-2:])
         assert answered(half) == 200
-        until(lambda: not alive(worker), "the worker has gone")
+        until(lambda: not alive(worker), "the worker has ended")
         assert "Killing" not in service.log
 
 
-def test_a_service_that_stops_takes_no_more_connections(tmp_path: Path, articles: Path) -> None:
+def test_a_service_that_stops_refuses_new_connections(tmp_path: Path, articles: Path) -> None:
     with serving(tmp_path, articles, "--workers", "1") as service:
         with half_asked(service) as (half, _):
             service.process.send_signal(signal.SIGTERM)
@@ -415,7 +398,7 @@ def test_a_long_first_pass_shows_a_bar_on_a_terminal_and_none_in_a_log(
     for n in range(1200):
         file = articles / f"{n:04d}.md"
         file.write_text(f"---\ntitle: {n}\n---\nHi")
-        os.utime(file, (1e9, 1e9))  # long since written: all are read in the first pass
+        os.utime(file, (1e9, 1e9))  # so old that the first pass reads all
     terminal, other_end = os.openpty()
     shown = b""
     try:
@@ -435,17 +418,17 @@ def test_a_long_first_pass_shows_a_bar_on_a_terminal_and_none_in_a_log(
         os.close(other_end)
 
 
-def test_watcher_and_workers_go_when_the_service_is_killed(tmp_path: Path, articles: Path) -> None:
+def test_watcher_and_workers_end_when_the_service_is_killed(tmp_path: Path, articles: Path) -> None:
     with serving(tmp_path, articles, "--workers", "2") as service:
         until(service.watcher, "the watcher says that it watches")
         children = service.children()
         assert len(children) >= 3
         os.kill(service.process.pid, signal.SIGKILL)
         service.process.wait(60)
-        until(lambda: not any(map(alive, children)), "all of them have gone")
+        until(lambda: not any(map(alive, children)), "all of them have ended")
 
 
-# A feed changes when its address does, and says when it changed.
+# Each service has another address, so its feeds have another time at which they changed.
 CHANGED = re.compile(r"<updated>[^<]*</updated>|<lastBuildDate>[^<]*</lastBuildDate>")
 
 
@@ -464,8 +447,8 @@ def test_after_a_restart_feeds_are_as_before(tmp_path: Path, articles: Path) -> 
     assert bodies[0] == bodies[1]
 
 
-class Elsewhere:
-    """A process of another server, whose application is asked by its standard input."""
+class OtherServer:
+    """A process of another server; a line on its standard input is a request."""
 
     PROGRAM = (
         "import logging, sys; logging.basicConfig(level=20)\n"
@@ -473,8 +456,8 @@ class Elsewhere:
         "client = create_app(sys.argv[1], watch=sys.argv[2] == 'watch').test_client()\n"
         "print('ready', flush=True)\n"
         "for _ in sys.stdin:\n"
-        "    found = client.get('/feeds/all.json')\n"
-        "    print(found.status_code, found.text.count('content_html'), flush=True)\n"
+        "    response = client.get('/feeds/all.json')\n"
+        "    print(response.status_code, response.text.count('content_html'), flush=True)\n"
     )
 
     def __init__(self, config: Path, log: Path, *, watch: bool = True) -> None:
@@ -488,7 +471,7 @@ class Elsewhere:
         return self.process.stdout.readline().strip()
 
     def answer(self) -> str:
-        """Return the status of its answer for a feed, and how many entries there are in it."""
+        """Return the status of a feed, and how many entries it has."""
         assert self.process.stdin is not None
         self.process.stdin.write("\n")
         self.process.stdin.flush()
@@ -498,27 +481,27 @@ class Elsewhere:
         return "watches" in self._log.read_text()
 
     def end(self) -> int:
-        self.process.communicate()  # its input ends, and so does it
+        self.process.communicate()  # it ends with its input
         return self.process.returncode
 
 
-def test_create_app_runs_under_another_server_with_one_watcher_for_all(
+def test_create_app_runs_under_another_server_with_one_watcher(
     tmp_path: Path, articles: Path
 ) -> None:
     (tmp_path / "config.yaml").write_text(f"articles: {{directory: '{articles}'}}\n")
-    both = [Elsewhere(tmp_path / "config.yaml", tmp_path / f"{n}.log") for n in range(2)]
-    assert [one.line() for one in both] == ["ready", "ready"]
-    until(lambda: all(one.answer() == "200 1" for one in both), "both answer")
-    until(lambda: any(one.watches() for one in both), "one of them watches")
-    (first,) = (one for one in both if one.watches())
-    (other,) = (one for one in both if one is not first)
+    both = [OtherServer(tmp_path / "config.yaml", tmp_path / f"{n}.log") for n in range(2)]
+    assert [server.line() for server in both] == ["ready", "ready"]
+    until(lambda: all(server.answer() == "200 1" for server in both), "both answer")
+    until(lambda: any(server.watches() for server in both), "one of them watches")
+    (first,) = (server for server in both if server.watches())
+    (other,) = (server for server in both if server is not first)
     assert first.end() == 0
     until(other.watches, "the other takes over")
     assert other.end() == 0
-    assert not list((tmp_path / "state").glob("*.open")), "they said that they had closed it"
+    assert not list((tmp_path / "state").glob("*.open")), "both have closed the state"
 
 
-def test_a_watcher_alone_is_for_the_processes_of_another_server(
+def test_the_watch_command_updates_the_feeds_of_another_server(
     tmp_path: Path, articles: Path
 ) -> None:
     config, log = tmp_path / "config.yaml", tmp_path / "log"
@@ -526,12 +509,12 @@ def test_a_watcher_alone_is_for_the_processes_of_another_server(
     command = [sys.executable, "-m", "feedsvc", "watch", "--config", str(config)]
     with log.open("wb") as file:
         alone = subprocess.Popen(command, stderr=file)
-    other = Elsewhere(config, tmp_path / "other.log", watch=False)
+    other = OtherServer(config, tmp_path / "other.log", watch=False)
     try:
         assert other.line() == "ready"
-        until(lambda: other.answer() == "200 1", "what was there is known")
+        until(lambda: other.answer() == "200 1", "the first article is in the feed")
         (articles / "2.md").write_text("It came later.\n")
-        until(lambda: other.answer() == "200 2", "what comes is seen")
+        until(lambda: other.answer() == "200 2", "the new article is in the feed")
         config.write_text(f"articles: {{directory: '{shutil.copytree(articles, tmp_path / 'b')}'}}")
         (tmp_path / "b" / "3.md").write_text("It is elsewhere.\n")
         alone.send_signal(signal.SIGHUP)
@@ -544,7 +527,9 @@ def test_a_watcher_alone_is_for_the_processes_of_another_server(
     assert not other.watches()
 
 
-def test_a_watcher_alone_needs_a_state_that_can_be_written(tmp_path: Path, articles: Path) -> None:
+def test_the_watch_command_needs_a_state_that_can_be_written(
+    tmp_path: Path, articles: Path
+) -> None:
     (tmp_path / "state").write_text("a file where the folder should be")
     config = tmp_path / "config.yaml"
     config.write_text(f"articles: {{directory: '{articles}'}}\n")

@@ -1,4 +1,4 @@
-"""What tells a changed file: any times, sizes and inodes that a file system may report."""
+"""How changed files are recognised, whatever times, sizes and inodes a file system reports."""
 
 import os
 import random
@@ -15,12 +15,11 @@ from unittest import mock
 import pytest
 from conftest import NOW, Clock, Tree, items, titles
 from hypothesis import given, settings, strategies as st
+from sitefolder import site_in
 from sites import Site
 
-from feedsvc import config as configuration
 from feedsvc.changes import diff
 from feedsvc.diagnosis import check
-from feedsvc.index import Index
 from feedsvc.model import LATEST_NS, UNREAD, Changes, Scan, Signature
 from feedsvc.refresh.settling import Settling
 from feedsvc.scan import Directory, folder_digests, walk
@@ -55,7 +54,7 @@ def wide(tmp_path: Path) -> Iterator[Path]:
     ],
     ids=["2300", "10000", "1600", "2^62", "-2^62"],
 )
-def test_a_file_with_any_time_is_published_and_named(
+def test_a_file_with_an_impossible_time_is_published_and_named(
     open_site: Open, wide: Path, seconds: float
 ) -> None:
     file = wide / "a.md"
@@ -95,16 +94,16 @@ def test_a_file_from_the_far_future_is_dated_now(
     assert item["date_published"] == published
 
 
-@pytest.mark.parametrize("unseen", [False, True])
-def test_other_content_of_the_same_size_with_the_same_time_is_read(
-    site: Site, tree: Tree, unseen: bool
+@pytest.mark.parametrize("by_event", [True, False])
+def test_new_content_with_the_same_size_and_time_is_read(
+    site: Site, tree: Tree, by_event: bool
 ) -> None:
     file = tree.write("a.md", ONE)
     site.refresh()
     before = file.stat()
     tree.write("a.md", TWO)  # as rsync -t and cp -p do; the clock stands still
     assert file.stat().st_mtime_ns == before.st_mtime_ns
-    assert site.refresh(paths=None if unseen else [file]).changes == CHANGED
+    assert site.refresh(paths=[file] if by_event else None).changes == CHANGED
     assert titles(site) == ["Two"]
 
 
@@ -135,7 +134,9 @@ def alike(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("alike")
-def test_an_event_is_reason_enough_to_read_a_file(site: Site, tree: Tree) -> None:
+def test_a_file_named_by_an_event_is_read_even_with_the_same_signature(
+    site: Site, tree: Tree
+) -> None:
     file = tree.write("a.md", ONE)
     tree.write("b.md", "---\ntitle: B\n---\n")
     site.refresh()
@@ -150,7 +151,7 @@ def test_an_event_is_reason_enough_to_read_a_file(site: Site, tree: Tree) -> Non
 
 @pytest.mark.usefixtures("alike")
 @pytest.mark.parametrize("links", ["inside", "never"])
-def test_an_event_counts_also_where_links_make_the_pass_one_over_everything(
+def test_an_event_counts_even_when_links_cause_a_whole_scan(
     open_site: Open, tree: Tree, links: str
 ) -> None:
     file = tree.write("a.md", ONE)
@@ -171,11 +172,11 @@ def test_an_event_is_not_forgotten_while_its_file_settles(
     clock.advance(seconds=1)
     site.refresh()
     tree.write("a.md", TWO)
-    site.refresh()  # it is read with this time
+    site.refresh()  # the file is read with this time
     clock.advance(seconds=1)
     site.refresh()
     tree.write("a.md", ONE)
-    os.utime(file, (clock.now.timestamp() - 1,) * 2)  # what the last pass but one has seen
+    os.utime(file, (clock.now.timestamp() - 1,) * 2)  # the time that the last pass but one saw
     site.refresh(paths=[file])
     tree.write("a.md", ONE.replace("One", "New"))
     report = site.refresh(paths=[file])
@@ -186,7 +187,7 @@ def test_an_event_is_not_forgotten_while_its_file_settles(
     assert site.refresh(paths=paths).changes == Changes()
 
 
-def test_what_changes_no_byte_changes_no_feed(site: Site, tree: Tree, clock: Clock) -> None:
+def test_a_change_of_metadata_alone_changes_no_feed(site: Site, tree: Tree, clock: Clock) -> None:
     file = tree.write("a.md", ONE)
     site.refresh()
     before = [site.document(f"/feeds/all.{suffix}") for suffix in ("atom", "rss", "json")]
@@ -211,7 +212,7 @@ def renumbering(start: int) -> Callable[[os.stat_result], File]:
 
 
 @pytest.mark.parametrize("folders", [1, 150])
-def test_a_file_system_that_gives_files_other_inodes_costs_no_reading(
+def test_new_inode_numbers_cause_no_reading(
     site: Site, tree: Tree, monkeypatch: pytest.MonkeyPatch, folders: int
 ) -> None:
     for number in range(150):
@@ -221,7 +222,7 @@ def test_a_file_system_that_gives_files_other_inodes_costs_no_reading(
         patched.setattr(walk, "file_of", renumbering(1))
         patched.setattr(walk, "file_without_inode", lambda status: (*file_of(status)[:2], 0, 0))
         patched.setattr(Directory, "read", lambda *_: b"")
-        site.refresh()  # where the inodes of a real system end
+        site.refresh()  # the inodes of the real file system are no longer seen
     monkeypatch.setattr(walk, "file_of", renumbering(1000))
     monkeypatch.setattr(walk, "file_without_inode", lambda status: (*file_of(status)[:2], 0, 0))
     for _ in range(2):
@@ -231,7 +232,7 @@ def test_a_file_system_that_gives_files_other_inodes_costs_no_reading(
         assert site.refresh(paths=paths).changes == Changes(modified=("0/0.md",) if paths else ())
 
 
-def test_a_state_from_before_is_read_once_more_and_nothing_changes(
+def test_files_of_an_older_state_are_read_once_more_and_no_feed_changes(
     open_site: Open, tree: Tree, tmp_path: Path, clock: Clock
 ) -> None:
     tree.write("a.md", ONE)
@@ -259,7 +260,7 @@ NS = st.one_of(
 
 @st.composite
 def stats(draw: st.DrawFn) -> os.stat_result:
-    """Draw what a file system may say of a regular file."""
+    """Draw any status that a file system may report of a regular file."""
     size = draw(st.one_of(st.integers(0, 200), st.integers(0, 2**63 - 1)))
     inode = draw(st.integers(0, 2**64 - 1))
     times = {"st_atime_ns": 0, "st_mtime_ns": draw(NS), "st_ctime_ns": draw(NS)}
@@ -270,38 +271,40 @@ MOMENTS = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.j
 
 
 @given(stats())
-def test_any_file_is_told_within_64_bits(status: os.stat_result) -> None:
+def test_any_signature_fits_into_64_bits(status: os.stat_result) -> None:
     assert all(-(2**63) < value < 2**63 for value in file_of(status))
     assert Signature(*file_of(status)) != UNREAD
 
 
 @given(st.lists(st.tuples(st.dictionaries(st.sampled_from("abc"), stats()), MOMENTS), max_size=5))
-def test_files_settle_after_any_times_of_theirs_and_of_the_clock(
+def test_files_settle_whatever_their_times_and_the_clock_say(
     passes: list[tuple[dict[str, os.stat_result], datetime]],
 ) -> None:
     settling = Settling(timedelta(seconds=1))
     known: dict[str, Signature] = {}
-    found: dict[str, Signature] = {}
+    scanned: dict[str, Signature] = {}
     now = datetime(2026, 1, 1, tzinfo=UTC)
     for files, moment in [*passes, *passes[-1:]]:
         now = moment
-        found = {source: Signature(*file_of(status)) for source, status in files.items()}
-        scan = Scan(signatures=found, unreadable=(), root="")
+        scanned = {source: Signature(*file_of(status)) for source, status in files.items()}
+        scan = Scan(signatures=scanned, unreadable=(), root="")
         settled = settling.settle(scan, known, now)
         assert settled.wait is None or 0 < settled.wait <= 1
-        assert set(settled.pending) == {s for s in found if settled.signatures.get(s) != found[s]}
+        assert set(settled.pending) == {
+            s for s in scanned if settled.signatures.get(s) != scanned[s]
+        }
         changes = diff(known, settled.signatures)
         assert bool(changes) == (known != settled.signatures)
         assert (folder_digests(known.items()) == folder_digests(settled.signatures.items())) >= (
             not changes
         )
         known = dict(settled.signatures)
-    # Whatever the times are, after so long as it takes nothing is waited for.
+    # After the settle time no file waits any more, unless its time is still to come.
     later = now + timedelta(seconds=1)
-    settled = settling.settle(Scan(signatures=found, unreadable=(), root=""), known, later)
+    settled = settling.settle(Scan(signatures=scanned, unreadable=(), root=""), known, later)
     assert (
-        settled.signatures == found
-        or min(s.mtime_ns for s in found.values()) // 10**9
+        settled.signatures == scanned
+        or min(s.mtime_ns for s in scanned.values()) // 10**9
         >= (now - timedelta(seconds=1)).timestamp()
     )
 
@@ -309,27 +312,27 @@ def test_files_settle_after_any_times_of_theirs_and_of_the_clock(
 class Entry:
     """An entry of a folder with another result of `stat`."""
 
-    def __init__(self, entry: Any, told: dict[str, os.stat_result]) -> None:
+    def __init__(self, entry: Any, results: dict[str, os.stat_result]) -> None:
         self._entry = entry
-        self._told = told
+        self._results = results
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._entry, name)
 
     def stat(self, **options: bool) -> os.stat_result:
-        found: os.stat_result = self._entry.stat(**options)
-        return self._told.get(self._entry.name, found)
+        real: os.stat_result = self._entry.stat(**options)
+        return self._results.get(self._entry.name, real)
 
 
 @contextmanager
-def told(stats: dict[str, os.stat_result]) -> Iterator[None]:
-    """Let the file system tell this of files, by their names."""
+def reported(results: dict[str, os.stat_result]) -> Iterator[None]:
+    """Let the file system report these results of `stat`, by the names of files."""
     really = os.scandir
 
     @contextmanager
     def listed(descriptor: int) -> Iterator[Iterator[Entry]]:
         with really(descriptor) as entries:
-            yield (Entry(entry, stats) for entry in entries)
+            yield (Entry(entry, results) for entry in entries)
 
     with mock.patch.object(os, "scandir", listed):
         yield
@@ -344,47 +347,39 @@ def told(stats: dict[str, os.stat_result]) -> Iterator[None]:
     st.sampled_from(["0s", "1s"]),
 )
 @settings(deadline=None, max_examples=40)
-def test_after_any_result_of_stat_and_any_jump_of_the_clock_the_next_pass_works(
+def test_a_pass_works_after_any_stat_result_and_any_clock_jump(
     passes: list[tuple[dict[str, os.stat_result], datetime]], settle: str
 ) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        clock = Clock()
-        tree = Tree(Path(folder, "articles"), clock)
-        mapping = {
-            "site": {"base_url": "https://feeds.example.org"},
-            "state": {"url": "sqlite:///state/index.db"},
-            "articles": {"directory": str(tree.root), "settle": settle},
-        }
-        config = configuration.parse(mapping, folder=Path(folder))
-        site = Site(config, Index.open(config.state.url, owner=True), clock)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        site_in(Path(folder), articles={"settle": settle}) as (site, tree),
+    ):
+        clock = tree.clock
         tree.write("a.md", ONE)
         tree.write("b.md", TWO)
         tree.write("c/d.md", ONE.replace("One", "Other"))
         clock.advance(seconds=1)
         right = clock.now
         site.refresh()
-        try:
-            for stats, clock.now in passes:
-                with told(stats):
-                    site.refresh()
-                    site.refresh(paths=[tree.root / "a.md"])
-                    site.refresh()
-            clock.now = right + timedelta(days=1)
-            tree.write("new.md", ONE.replace("One", "New"))
-            site.refresh()
-            clock.advance(seconds=1)
-            site.refresh()
-            assert sorted(titles(site)) == ["New", "One", "Other", "Two"]
-            assert site.problems() == ()
-        finally:
-            site.close()
+        for results, clock.now in passes:
+            with reported(results):
+                site.refresh()
+                site.refresh(paths=[tree.root / "a.md"])
+                site.refresh()
+        clock.now = right + timedelta(days=1)
+        tree.write("new.md", ONE.replace("One", "New"))
+        site.refresh()
+        clock.advance(seconds=1)
+        site.refresh()
+        assert sorted(titles(site)) == ["New", "One", "Other", "Two"]
+        assert site.problems() == ()
 
 
-# --- what happens between the moment when a folder is listed and that when a file is looked at
+# --- files that change after their folder was listed and before their status is read
 
 
 @pytest.mark.parametrize("kind", ["gone", "folder", "pipe", "link", "broken link"])
-def test_a_file_that_becomes_something_else_as_it_is_looked_at_concerns_no_other(
+def test_a_file_replaced_during_the_scan_does_not_affect_other_files(
     site: Site, tree: Tree, kind: str
 ) -> None:
     for source in ("a.md", "b.md", "c/d.md"):
@@ -405,11 +400,11 @@ def test_a_file_that_becomes_something_else_as_it_is_looked_at_concerns_no_other
     @contextmanager
     def listed(descriptor: int) -> Iterator[Iterator[os.DirEntry[str]]]:
         with really(descriptor) as entries:
-            found = list(entries)
-        if any(entry.name == "b.md" for entry in found) and file.is_file():
+            listing = list(entries)
+        if any(entry.name == "b.md" for entry in listing) and file.is_file():
             file.unlink()
             put[kind]()
-        yield iter(found)
+        yield iter(listing)
 
     with mock.patch.object(os, "scandir", listed):
         site.refresh()
@@ -420,7 +415,7 @@ def test_a_file_that_becomes_something_else_as_it_is_looked_at_concerns_no_other
 
 
 @pytest.mark.parametrize("error", [PermissionError(13, "no"), OSError(116, "Stale file handle")])
-def test_a_file_of_which_nothing_can_be_told_concerns_no_other(
+def test_a_file_whose_status_cannot_be_read_does_not_affect_other_files(
     site: Site, tree: Tree, monkeypatch: pytest.MonkeyPatch, error: OSError
 ) -> None:
     for source in ("a.md", "b.md", "c/d.md"):
@@ -432,17 +427,17 @@ def test_a_file_of_which_nothing_can_be_told_concerns_no_other(
     def stat(entry: Entry, **_: bool) -> os.stat_result:
         if entry.name == "b.md":
             raise error
-        found: os.stat_result = entry._entry.stat(follow_symlinks=False)
-        return found
+        result: os.stat_result = entry._entry.stat(follow_symlinks=False)
+        return result
 
     monkeypatch.setattr(Entry, "stat", stat)
-    with told({}):
+    with reported({}):
         report = site.refresh()
     assert sorted(titles(site)) == ["b.md", "c/d.md", "changed", "new.md"]
     assert [problem.source for problem in report.problems] == ["b.md"]
 
 
-def test_a_file_that_could_not_be_read_and_goes_is_named_no_more(
+def test_a_deleted_file_is_no_longer_named_as_unreadable(
     site: Site, tree: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> bytes:
@@ -456,7 +451,7 @@ def test_a_file_that_could_not_be_read_and_goes_is_named_no_more(
     assert site.refresh().problems == ()
 
 
-def test_the_number_of_a_folder_is_another_one_when_two_files_take_each_others_names() -> None:
+def test_a_folder_digest_changes_when_two_files_swap_names() -> None:
     chance = random.Random(1)
     for _ in range(2000):
         names = [f"{chance.randrange(10**6)}.md" for _ in range(2)]

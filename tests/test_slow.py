@@ -1,4 +1,4 @@
-"""Requests that take long leave threads to all others."""
+"""Slow requests leave threads for all other requests."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -45,7 +45,7 @@ def client(application: Application) -> Client:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_one_more_than_the_limit_is_told_to_come_again(
+def test_a_slow_request_beyond_the_limit_is_a_503(
     application: Application, client: Client, path: str
 ) -> None:
     first, second = client.get(f"{path}1"), client.get(f"{path}2")

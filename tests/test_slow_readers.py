@@ -1,4 +1,4 @@
-"""Readers who ask for images and take nothing, before real servers: nobody else waits for them."""
+"""With real servers, readers who ask for large files and take nothing do not block others."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ SMALL = b"\x89PNG\r\n\x1a\n" + bytes(1000)
 PROXIED = "https://images.example/a.png"
 CONTENT = "content: {images: [{hosts: [images.example], via: proxy}]}\n"
 
-# What a user of granian's own interface runs: one thread for all requests.
+# A program that runs the application by granian's own API, with one thread for all requests.
 PLAIN = """
 import sys, granian
 granian.Granian(
@@ -92,7 +92,7 @@ def under_serve(folder: Path, articles: Path) -> Iterator[httpx.Client]:
 
 @contextmanager
 def readers_who_take_nothing(client: httpx.Client, path: str, number: int) -> Iterator[None]:
-    """Ask so many times, and read no more than that the answer has begun."""
+    """Ask for a path so many times, and read only the beginning of each answer."""
     request = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
     with contextlib.ExitStack() as connections:
         for _ in range(number):
@@ -106,7 +106,7 @@ def readers_who_take_nothing(client: httpx.Client, path: str, number: int) -> It
 
 
 @pytest.mark.parametrize("server", [under_serve, under_plain_granian])
-def test_readers_who_take_nothing_of_an_image_hold_up_nobody(
+def test_readers_who_take_nothing_of_an_image_do_not_block_others(
     tmp_path: Path, articles: Path, server: object
 ) -> None:
     assert callable(server)
@@ -128,7 +128,9 @@ def test_readers_who_take_nothing_of_an_image_hold_up_nobody(
             assert (part.status_code, part.content) == (206, b"PNG")
 
 
-def test_readers_who_take_nothing_of_a_film_hold_up_nobody(tmp_path: Path, articles: Path) -> None:
+def test_readers_who_take_nothing_of_a_film_do_not_block_others(
+    tmp_path: Path, articles: Path
+) -> None:
     with (articles / "film.mp4").open("wb") as film:
         film.truncate(100_000_000)
     with (

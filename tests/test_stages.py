@@ -1,4 +1,4 @@
-"""A pass over very many changes is made in stages, and what comes meanwhile is published first."""
+"""A pass over very many changes is made in stages; files that change meanwhile come first."""
 
 from collections.abc import Callable
 
@@ -39,10 +39,10 @@ def finish(site: Site) -> int:
     for passes in range(1, 100):
         if site.refresh(paths=(), one_stage=True).again_in is None:
             return passes
-    raise AssertionError("it does not end")
+    raise AssertionError("the passes do not end")
 
 
-def test_a_file_that_comes_while_very_many_are_read_is_published_next(
+def test_a_new_file_is_published_before_the_rest_of_a_long_pass(
     tree: Tree, clock: Clock, running: Site
 ) -> None:
     drop(tree, clock, MANY)
@@ -53,14 +53,12 @@ def test_a_file_that_comes_while_very_many_are_read_is_published_next(
     new = tree.write("new.md", "---\ntitle: New\n---\nIt is new.")
     running.refresh(paths=[new], one_stage=True)
     assert titles(running)[:2] == ["New", "T44"]
-    assert len(titles(running)) == 12, "it does not wait for others"
+    assert len(titles(running)) == 12, "the new file does not wait for others"
     assert finish(running) == 4
     assert len(titles(running)) == MANY + 2
 
 
-def test_a_change_or_a_deletion_of_a_file_that_waits_counts(
-    tree: Tree, clock: Clock, running: Site
-) -> None:
+def test_a_waiting_file_may_be_changed_or_deleted(tree: Tree, clock: Clock, running: Site) -> None:
     drop(tree, clock, MANY)
     running.refresh(one_stage=True)
     clock.advance(seconds=1)
@@ -74,9 +72,7 @@ def test_a_change_or_a_deletion_of_a_file_that_waits_counts(
     assert running.problems() == ()
 
 
-def test_a_deletion_alone_does_not_wait_for_the_others(
-    tree: Tree, clock: Clock, running: Site
-) -> None:
+def test_a_deletion_does_not_wait_for_the_backlog(tree: Tree, clock: Clock, running: Site) -> None:
     drop(tree, clock, MANY)
     running.refresh(one_stage=True)
     tree.remove("first.md")
@@ -84,7 +80,7 @@ def test_a_deletion_alone_does_not_wait_for_the_others(
     assert "First" not in titles(running)
 
 
-def test_while_very_many_files_are_renamed_every_entry_stays_with_its_id(
+def test_entries_keep_their_ids_while_very_many_files_are_renamed(
     tree: Tree, clock: Clock, running: Site
 ) -> None:
     drop(tree, clock, MANY)
@@ -100,7 +96,7 @@ def test_while_very_many_files_are_renamed_every_entry_stays_with_its_id(
     assert {item["title"]: item["id"] for item in items(running)} == before
 
 
-def test_a_rescan_in_between_and_a_restart_lose_nothing(
+def test_a_rescan_and_a_restart_between_stages_lose_no_article(
     tree: Tree, clock: Clock, running: Site, open_site: Open
 ) -> None:
     drop(tree, clock, MANY)
@@ -109,12 +105,12 @@ def test_a_rescan_in_between_and_a_restart_lose_nothing(
     running.refresh(one_stage=True)  # a scheduled one, over everything
     again = open_site(feeds={"limit": 1000})
     again.refresh(one_stage=True)
-    assert "First" in titles(again), "it may be one of those that wait, under another name"
+    assert "First" in titles(again), "a waiting file may be the same article"
     finish(again)
     assert titles(again) == [f"T{n:02}" for n in range(MANY - 1, -1, -1)]
 
 
-def test_when_the_way_of_reading_changes_all_files_are_read_again_whatever_happens_meanwhile(
+def test_a_new_time_zone_has_all_files_read_again_even_after_a_crash(
     tree: Tree, clock: Clock, running: Site, open_site: Open
 ) -> None:
     drop(tree, clock, MANY)
@@ -143,7 +139,7 @@ def test_a_backlog_gives_each_file_once() -> None:
     backlog.put_first([("e", again)], Changes(added=("e",)), within=("e", "f"), found={"e": again})
     assert backlog.take(9) == [("e", again)]
     assert backlog.take(9) == files[2:4]
-    assert backlog.take(9) == files[1:2], "one that seems to be edited in place comes after others"
+    assert backlog.take(9) == files[1:2], "a file that seems to be edited in place comes last"
     assert backlog.is_costly
     assert backlog.take(9) == files[:1]
     assert not backlog.has_work

@@ -14,7 +14,7 @@ from feedsvc.formats import FORMATS
 ROOT = Path(__file__).parent.parent
 CASES = Path(__file__).parent / "cases"
 
-# What an article needs that the service does not know, each in a case.
+# Elements that articles need though the service warns of them; a case shows each.
 KEPT = {
     ("SecurityRiskAttr", "controls"): "no one can start a player without them",
     ("SecurityRisk", "iframe"): "players of known hosts, boxed in; `content.embeds: link` for none",
@@ -27,11 +27,11 @@ KEPT = {
 
 
 def warned(site: Site, format: str) -> list[tuple[str, values.Warned]]:
-    """Return what is wrong with the feeds of a site in one format, each with the feed's slug."""
+    """Return the warnings about the feeds of a site in one format, each with the feed's slug."""
     return [
-        (one.slug, warning)
-        for one in site.entries.listings()
-        for warning in documents.JUDGES[format](site.document(f"/feeds/{one.slug}.{format}").body)
+        (feed.slug, warning)
+        for feed in site.entries.listings()
+        for warning in documents.JUDGES[format](site.document(f"/feeds/{feed.slug}.{format}").body)
     ]
 
 
@@ -64,10 +64,10 @@ def test_no_warning_applies_to_a_feed_of_the_cases(
     written = write_cases(tree)
     site.refresh()
     assert site.index.articles.count() > written * 0.8, "all but drafts and copies are published"
-    found = [(*about, one) for format in FORMATS for *about, one in warned(site, format)]
-    kept = {(one.warning, one.value) for *_, one in found} & KEPT.keys()
-    assert [one for one in found if (one[-1].warning, one[-1].value) not in KEPT] == []
-    assert kept == KEPT.keys(), "what no case shows is not kept"
+    warnings = [warning for format in FORMATS for warning in warned(site, format)]
+    kept = {(warning.warning, warning.value) for _, warning in warnings} & KEPT.keys()
+    assert [pair for pair in warnings if (pair[1].warning, pair[1].value) not in KEPT] == []
+    assert kept == KEPT.keys(), "each of KEPT is shown by a case"
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_no_warning_applies_to_a_feed_of_the_cases(
     ],
 )
 def test_the_judge_knows_bad_html(markup: str, warning: str | None) -> None:
-    assert {found for found, _ in values.of_html(markup)} == ({warning} if warning else set())
+    assert {name for name, _ in values.of_html(markup)} == ({warning} if warning else set())
 
 
 @pytest.mark.parametrize(
@@ -111,8 +111,8 @@ def test_the_judge_knows_bad_html(markup: str, warning: str | None) -> None:
     ],
 )
 def test_the_judge_knows_bad_text(value: str, warning: str | None) -> None:
-    found = {one.warning for one in values.text("title", value)}
-    assert warning in found if warning else not found
+    warnings = {warned.warning for warned in values.text("title", value)}
+    assert warning in warnings if warning else not warnings
 
 
 @pytest.mark.parametrize(
@@ -159,5 +159,5 @@ def test_the_judge_knows_bad_documents(
         end, other_end = (b"</" + tag.strip(b"<>") + b">" for tag in (part, other))
         body = body.replace(end, other_end)
     assert warning in {
-        found.warning for found in documents.JUDGES[format](body.replace(part, other))
+        warned.warning for warned in documents.JUDGES[format](body.replace(part, other))
     }

@@ -1,4 +1,4 @@
-"""When to refresh: never two at once, never a lost event."""
+"""When passes are made: never two at once, and no event is lost."""
 
 import os
 import threading
@@ -26,7 +26,7 @@ NOTHING = Refresh(changes=Changes(), articles=0, seconds=0.0)
 
 
 class Passes:
-    """A refresh that is counted, and can be held."""
+    """A refresh that counts its calls and can be held."""
 
     def __init__(self) -> None:
         self.begun = threading.Semaphore(0)
@@ -64,7 +64,7 @@ def test_passes_follow_the_schedule() -> None:
     watcher.stop()
 
 
-def test_however_many_ask_during_a_pass_one_follows_it() -> None:
+def test_many_requests_during_a_pass_lead_to_one_more_pass() -> None:
     passes = Passes()
     passes.go.clear()
     watcher = Watcher(passes, RARELY, None)
@@ -79,9 +79,9 @@ def test_however_many_ask_during_a_pass_one_follows_it() -> None:
     assert (passes.count, passes.most_running) == (2, 1)
 
 
-def told_of_files(passes: Passes, directory: Path, name: str = "{}.md") -> Collection[str]:
-    """Write files until there is a pass over some, not over everything; return which."""
-    for n in range(LIMIT):  # it may be one pass over everything later that it listens
+def next_event_paths(passes: Passes, directory: Path, name: str = "{}.md") -> Collection[str]:
+    """Write files until a pass is made over some paths, not over everything; return the paths."""
+    for n in range(LIMIT):  # events may begin only after another pass over everything
         (directory / name.format(n)).write_text("x")
         while passes.begun.acquire(timeout=1):
             if (paths := passes.paths[-1]) is not None:
@@ -95,9 +95,9 @@ def test_a_file_event_leads_to_a_pass(tmp_path: Path) -> None:
     watcher.start()
     assert passes.begun.acquire(timeout=LIMIT)
     assert passes.paths[0] is None, "the first pass is over everything"
-    told = told_of_files(passes, tmp_path)
+    paths = next_event_paths(passes, tmp_path)
     watcher.stop()
-    assert {Path(path).suffix for path in told} == {".md"}
+    assert {Path(path).suffix for path in paths} == {".md"}
 
 
 def test_events_are_told_between_the_stages_of_a_long_pass(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_events_are_told_between_the_stages_of_a_long_pass(tmp_path: Path) -> No
     assert any(passes.paths), "no stage was told of a file that came meanwhile"
 
 
-def test_what_came_after_the_first_look_and_before_events_were_listened_to_is_seen(
+def test_a_change_before_file_events_are_watched_is_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listen = threading.Event()
@@ -141,7 +141,7 @@ def test_what_came_after_the_first_look_and_before_events_were_listened_to_is_se
     assert passes.paths == [None, None]
 
 
-def test_a_name_that_is_no_text_leads_to_a_pass_over_everything_and_events_go_on(
+def test_a_name_that_is_not_utf_8_leads_to_a_whole_pass_and_events_go_on(
     tmp_path: Path,
 ) -> None:
     passes = Passes()
@@ -149,46 +149,51 @@ def test_a_name_that_is_no_text_leads_to_a_pass_over_everything_and_events_go_on
     watcher.start()
     assert passes.begun.acquire(timeout=LIMIT)
     try:
-        told_of_files(passes, tmp_path)  # it listens
+        next_event_paths(passes, tmp_path)
         for n in range(LIMIT):
             (tmp_path / os.fsdecode(b"%d-\xff.md" % n)).write_text("x")
             if passes.begun.acquire(timeout=1) and passes.paths[-1] is None:
                 break
         else:
             pytest.fail("no pass over everything")
-        told = told_of_files(passes, tmp_path, "{}-later.md")
+        paths = next_event_paths(passes, tmp_path, "{}-later.md")
     except OSError:
         pytest.skip("a file system without such names")
     finally:
         watcher.stop()
-    assert {Path(path).suffix for path in told} == {".md"}
+    assert {Path(path).suffix for path in paths} == {".md"}
 
 
-def test_events_are_asked_for_again_of_a_directory_that_was_not_there(
+def test_a_missing_directory_is_watched_once_it_appears(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    warned: list[str] = []
-    told = threading.Event()
+    warnings: list[str] = []
+    logged = threading.Event()
+
+    def warning(message: str, *_: object) -> None:
+        warnings.append(message)
+        logged.set()
+
     monkeypatch.setattr(watch, "_RETRY_SECONDS", 0.01)
-    monkeypatch.setattr(watch.logger, "warning", lambda *said: (warned.append(said[0]), told.set()))
+    monkeypatch.setattr(watch.logger, "warning", warning)
     passes = Passes()
     watcher = Watcher(passes, RARELY, tmp_path / "later")
     watcher.start()
     assert passes.begun.acquire(timeout=LIMIT)
-    assert told.wait(LIMIT)
+    assert logged.wait(LIMIT)
     (tmp_path / "later").mkdir()
-    assert passes.begun.acquire(timeout=LIMIT), "nobody has told what was in it"
+    assert passes.begun.acquire(timeout=LIMIT), "no event named the files in it"
     assert passes.paths == [None, None]
-    told_of_files(passes, tmp_path / "later")
+    next_event_paths(passes, tmp_path / "later")
     watcher.stop()
-    assert warned == ["no file events (%s); the schedule goes on"]
+    assert warnings == ["no file events (%s); the schedule goes on"]
 
 
 @pytest.mark.parametrize(
     ("requests", "expected"),
     [([{"b"}, {"c"}], {"b", "c"}), ([{"e"}, None, {"f"}], None)],
 )
-def test_events_during_a_pass_are_put_together_and_everything_is_everything(
+def test_requests_during_a_pass_are_joined_into_one(
     requests: list[set[str] | None], expected: set[str] | None
 ) -> None:
     passes = Passes()
@@ -204,7 +209,7 @@ def test_events_during_a_pass_are_put_together_and_everything_is_everything(
     assert passes.paths == [None, expected]
 
 
-def test_after_a_pass_that_failed_everything_is_looked_at() -> None:
+def test_the_pass_after_a_failed_one_scans_everything() -> None:
     seen: list[Collection[str] | None] = []
 
     def refresh(paths: Collection[str] | None) -> Refresh:
@@ -219,7 +224,7 @@ def test_after_a_pass_that_failed_everything_is_looked_at() -> None:
     assert seen == [{"a"}, None, {"c"}]
 
 
-def test_a_pass_that_has_to_be_made_again_is() -> None:
+def test_a_pass_with_pending_files_is_made_again() -> None:
     made = threading.Semaphore(0)
     answers = [replace(NOTHING, pending=("a.md",), again_in=0.05), NOTHING]
 
@@ -251,8 +256,8 @@ def test_a_pass_that_fails_is_logged_once_and_the_next_one_is_made(
     for _ in range(4):
         watcher._pass(None)
     assert answers == []
-    said = "refresh failed: seeds: No such file or directory"
-    assert caplog.text.count(said) == 2, "once each time that it begins"
+    message = "refresh failed: seeds: No such file or directory"
+    assert caplog.text.count(message) == 2, "once for each series of failures"
 
 
 def test_a_problem_is_logged_once_while_it_lasts(caplog: pytest.LogCaptureFixture) -> None:
@@ -271,31 +276,32 @@ def test_a_cron_expression_is_a_schedule() -> None:
     assert "minute='*/5'" in str(trigger("*/5 * * * *", UTC))
 
 
-def test_a_cron_expression_that_is_none_is_told() -> None:
+def test_a_broken_cron_expression_is_a_config_error() -> None:
     with pytest.raises(ConfigError, match=r"articles\.rescan: no cron expression: 99 \* \* \* \*"):
         trigger("99 * * * *", UTC)
 
 
-def test_the_log_tells_how_many_articles_there_are_where_they_were_counted(
+def test_the_log_shows_the_number_of_articles_if_they_were_counted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO", "feedsvc.watch")
     changes = Changes(added=("a", "b"), removed=("c",))
-    found = iter(Refresh(changes=changes, articles=n, seconds=0.5) for n in (7, None))
-    watcher = Watcher(lambda _: next(found), RARELY, None)
+    reports = iter(Refresh(changes=changes, articles=n, seconds=0.5) for n in (7, None))
+    watcher = Watcher(lambda _: next(reports), RARELY, None)
     watcher._pass(None)
     watcher._pass({"a"})
-    assert [one.getMessage() for one in caplog.records if one.name == "feedsvc.watch"] == [
+    messages = [record.getMessage() for record in caplog.records if record.name == "feedsvc.watch"]
+    assert messages == [
         "refreshed: 2 added, 0 modified, 1 removed, 7 articles, 0 problems, 0.50 s",
         "refreshed: 2 added, 0 modified, 1 removed, 0 problems, 0.50 s",
     ]
 
 
 def broken(paths: Collection[str] | None) -> Refresh:
-    raise ValueError("nobody foresaw it")
+    raise ValueError("a bug")
 
 
-def test_a_pass_that_fails_for_a_reason_nobody_foresaw_is_logged_once_and_the_watcher_goes_on(
+def test_an_unexpected_error_in_a_pass_is_logged_once_and_the_watcher_goes_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     seen: list[Collection[str] | None] = []
@@ -307,9 +313,9 @@ def test_a_pass_that_fails_for_a_reason_nobody_foresaw_is_logged_once_and_the_wa
     watcher = Watcher(refresh, RARELY, None)
     for name in ("a", "b", "c", "d", "e"):
         watcher._pass({name})
-    assert seen == [{"a"}, None, None, None, {"e"}], "what failed may be anywhere"
+    assert seen == [{"a"}, None, None, None, {"e"}], "any path may have made it fail"
     assert caplog.text.count("Traceback") == 1
-    assert caplog.text.count("ValueError: nobody foresaw it") == 1
+    assert caplog.text.count("ValueError: a bug") == 1
     assert caplog.text.count("refresh failed as before: ValueError") == 2, "one line each"
 
 
@@ -329,11 +335,11 @@ def test_a_pass_that_failed_is_made_again_soon(monkeypatch: pytest.MonkeyPatch) 
 
 
 class Unforeseen(BaseException):
-    """It is not even an Exception."""
+    """An error that is no Exception."""
 
 
 class Failing:
-    """A refresh that fails in a way that no thread survives, at its nth call."""
+    """A refresh whose nth call raises an error that ends its thread."""
 
     def __init__(self, at: int) -> None:
         self.at, self.count = at, 0
@@ -346,7 +352,7 @@ class Failing:
 
 
 @pytest.mark.parametrize("thread", ["passes", "job", "timer", "events", "clock"])
-def test_no_thread_of_the_watcher_dies_in_silence(
+def test_an_unexpected_error_in_any_thread_ends_the_process(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -400,7 +406,7 @@ def test_the_schedule_is_right_again_after_the_clock_was_set(
     with time_machine.travel(start) as now:
         watcher.start()
         assert passes.begun.acquire(timeout=LIMIT)
-        for _ in range(2):  # set, and set right again
+        for _ in range(2):  # the clock is set wrong, and right again
             now.shift(timedelta(hours=hours))
             assert passes.begun.acquire(timeout=LIMIT), "a pass at once"
             waits = (watcher._job.next_run_time - datetime.now(UTC)).total_seconds()
@@ -409,7 +415,7 @@ def test_the_schedule_is_right_again_after_the_clock_was_set(
         watcher.stop()
 
 
-def test_a_schedule_that_stands_still_ends_the_process(
+def test_a_schedule_that_makes_no_passes_ends_the_process(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(watch, "_CLOCK_SECONDS", 0.01)
@@ -424,7 +430,7 @@ def test_a_schedule_that_stands_still_ends_the_process(
     assert "the schedule of passes stands still" in caplog.text
 
 
-def test_a_pass_that_does_not_end_holds_up_a_stop_only_for_so_long() -> None:
+def test_stop_waits_for_a_pass_only_so_long() -> None:
     passes = Passes()
     passes.go.clear()
     watcher = Watcher(passes, RARELY, None)
@@ -434,7 +440,7 @@ def test_a_pass_that_does_not_end_holds_up_a_stop_only_for_so_long() -> None:
     passes.go.set()
 
 
-def test_when_so_many_passes_are_due() -> None:
+def test_the_seconds_until_the_nth_pass_follow_the_schedule() -> None:
     now = datetime(2026, 3, 1, 12, 10, 20, tzinfo=UTC)
     assert seconds_until(trigger(timedelta(seconds=20), UTC), now, passes=3) == 60
     assert seconds_until(trigger("*/5 * * * *", UTC), now, passes=3) == 14 * 60 + 40

@@ -1,4 +1,4 @@
-"""Processes that hang are ended, and processes whose parent is gone end themselves."""
+"""A hanging process is ended, and a child ends when its parent has died."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ def run(program: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_pass_that_does_not_get_on_ends_its_process_which_says_where_it_hangs() -> None:
+def test_a_hanging_pass_ends_its_process_which_logs_where_it_hangs() -> None:
     ended = run(
         """
         import threading, time
@@ -38,7 +38,7 @@ def test_a_pass_that_does_not_get_on_ends_its_process_which_says_where_it_hangs(
     assert ended.stderr.count("in the_function_that_hangs") == 1
 
 
-def test_a_call_that_holds_the_interpreter_ends_the_process_too() -> None:
+def test_a_call_that_holds_the_interpreter_lock_ends_the_process() -> None:
     ended = run(
         """
         import re
@@ -53,7 +53,7 @@ def test_a_call_that_holds_the_interpreter_ends_the_process_too() -> None:
     assert "in the_function_that_hangs" in ended.stderr
 
 
-def test_a_pass_that_gets_on_and_no_pass_end_nothing() -> None:
+def test_a_pass_that_makes_progress_is_left_alone() -> None:
     ended = run(
         """
         import threading
@@ -73,7 +73,7 @@ def test_a_pass_that_gets_on_and_no_pass_end_nothing() -> None:
 
 
 @pytest.mark.parametrize("job", ["time.sleep(3600)", "while True: pass"])
-def test_a_process_that_does_work_ends_with_its_parent_in_the_middle_of_it(
+def test_a_child_at_work_ends_when_its_parent_dies(
     job: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("module")

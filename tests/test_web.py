@@ -1,8 +1,8 @@
-"""HTTP: validators, codings, methods, pages, and what hostile requests get."""
+"""HTTP: validators, codings, methods, pages, and hostile requests."""
 
 import gzip
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ import brotli
 import pytest
 from conftest import NOW, Clock, Tree
 from flask.testing import FlaskClient
+from sitefolder import site_in
 from sites import Site
 from werkzeug.test import TestResponse
 
@@ -35,8 +36,24 @@ DECODE: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Make the site of one article for all tests that change nothing."""
+    with site_in(tmp_path_factory.mktemp("web")) as (site, tree):
+        tree.write("1.html", ONE)
+        site.refresh()
+        yield site
+
+
 @pytest.fixture
-def client(site: Site, tree: Tree) -> FlaskClient:
+def client(unchanged: Site) -> FlaskClient:
+    """Return a client of an application whose response cache is empty."""
+    return unchanged.app().test_client()
+
+
+@pytest.fixture
+def own_client(site: Site, tree: Tree) -> FlaskClient:
+    """Return a client for a test that changes the articles."""
     tree.write("1.html", ONE)
     site.refresh()
     return site.app().test_client()
@@ -77,7 +94,7 @@ def test_head_is_get_without_a_body(client: FlaskClient, suffix: str) -> None:
     ['"{}"', 'W/"{}"', '"x", "{}"', '"x" ,W/"{}","y"', "*", '"{}-gzip"', '"{};gzip"', 'W/"{}-br"'],
 )
 @pytest.mark.parametrize("coding", ["identity", "gzip"])
-def test_whoever_has_it_gets_a_304(client: FlaskClient, form: str, coding: str) -> None:
+def test_a_matching_etag_gets_a_304(client: FlaskClient, form: str, coding: str) -> None:
     accept = {"Accept-Encoding": coding}
     first = client.get(FEED, headers=accept)
     tag = first.headers["ETag"].strip('"').removesuffix("-gzip")
@@ -90,7 +107,7 @@ def test_whoever_has_it_gets_a_304(client: FlaskClient, form: str, coding: str) 
 
 
 @pytest.mark.parametrize("tag", ['""', '"x"', '"{}x"', "garbage"])
-def test_whoever_has_another_gets_it_whole_whatever_the_date(client: FlaskClient, tag: str) -> None:
+def test_another_etag_gets_the_whole_feed_whatever_the_date(client: FlaskClient, tag: str) -> None:
     etag = client.get(FEED).headers["ETag"].strip('"')
     since = format_datetime(NOW + timedelta(days=1), usegmt=True)
     headers = {"If-None-Match": tag.format(etag), "If-Modified-Since": since}
@@ -98,29 +115,29 @@ def test_whoever_has_another_gets_it_whole_whatever_the_date(client: FlaskClient
 
 
 @pytest.mark.parametrize(("age", "status"), [(-1, 304), (0, 304), (1, 200)])
-def test_a_date_alone_is_enough(client: FlaskClient, age: int, status: int) -> None:
+def test_if_modified_since_alone_may_get_a_304(client: FlaskClient, age: int, status: int) -> None:
     since = format_datetime(NOW - timedelta(seconds=age), usegmt=True)
     assert client.get(FEED, headers={"If-Modified-Since": since}).status_code == status
 
 
-def test_a_date_alone_never_misses_a_change_in_the_same_second(
-    client: FlaskClient, site: Site, tree: Tree, clock: Clock
+def test_if_modified_since_never_misses_a_change_in_the_same_second(
+    own_client: FlaskClient, site: Site, tree: Tree, clock: Clock
 ) -> None:
     for n in range(3):
         clock.advance(milliseconds=100)
         tree.write("1.html", ONE.replace("Ann", f"Ann {n}"))
         site.refresh()
-        response = client.get(FEED)
+        response = own_client.get(FEED)
         since = response.headers["Last-Modified"]
         assert since <= format_datetime(clock.now, usegmt=True), "never later than the clock"
         clock.advance(milliseconds=100)
         tree.write("1.html", ONE.replace("Ann", f"Ben {n}"))
         site.refresh()
-        assert client.get(FEED, headers={"If-Modified-Since": since}).status_code == 200
+        assert own_client.get(FEED, headers={"If-Modified-Since": since}).status_code == 200
 
 
 @pytest.mark.parametrize("text", ["yesterday", "", "Sun, 99 Feb 2026 12:00:00 GMT"])
-def test_a_date_that_is_none_is_ignored(client: FlaskClient, text: str) -> None:
+def test_an_if_modified_since_that_is_no_date_is_ignored(client: FlaskClient, text: str) -> None:
     assert client.get(FEED, headers={"If-Modified-Since": text}).status_code == 200
 
 
@@ -160,18 +177,18 @@ def test_each_client_gets_the_coding_that_it_wants_most(
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/html", "image/png", "nonsense"])
-def test_the_format_is_the_addresss_never_that_of_accept(client: FlaskClient, accept: str) -> None:
+def test_the_address_decides_the_format_not_accept(client: FlaskClient, accept: str) -> None:
     response = client.get("/feeds/all.rss?_=123", headers={"Accept": accept})
     assert response.headers["Content-Type"] == TYPES["rss"]
 
 
-def test_names_outside_ascii_work_composed_or_not(
-    client: FlaskClient, site: Site, tree: Tree
+def test_feed_names_outside_ascii_work_composed_or_not(
+    own_client: FlaskClient, site: Site, tree: Tree
 ) -> None:
     tree.write("2.md", "---\ntags: [été]\n---\nx")
     site.refresh()
     for path in ("/feeds/财经.atom", "/feeds/été.rss", "/feeds/e\u0301te\u0301.rss"):
-        assert client.get(path).status_code == 200
+        assert own_client.get(path).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -180,7 +197,7 @@ def test_names_outside_ascii_work_composed_or_not(
      "/articles/0123", "/feeds/..%2f..%2fetc%2fpasswd.atom", "/feeds/%00.rss", "/feeds/%ff.rss",
      "/feeds/" + "x" * 5000 + ".atom"],
 )  # fmt: skip
-def test_what_is_not_there_is_a_404_in_plain_words(client: FlaskClient, path: str) -> None:
+def test_an_unknown_path_is_a_404_in_plain_words(client: FlaskClient, path: str) -> None:
     response = client.get(path)
     assert response.status_code == 404
     assert response.headers["Cache-Control"] == "no-store"
@@ -239,7 +256,7 @@ def test_readers_in_browsers_see_why_there_is_no_feed(
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
-def test_only_reading_is_allowed(client: FlaskClient, method: str) -> None:
+def test_methods_other_than_get_and_head_are_refused(client: FlaskClient, method: str) -> None:
     response = client.open(FEED, method=method)
     assert response.status_code == 405
     assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
@@ -254,7 +271,7 @@ def test_before_the_first_pass_readers_are_asked_to_come_back(site: Site) -> Non
     assert client.get("/healthz").text == "ok\n"
 
 
-def test_monitors_see_whether_feeds_can_be_served_and_how_far_a_pass_is(
+def test_readyz_tells_whether_feeds_can_be_served_and_how_far_a_pass_is(
     site: Site, tree: Tree
 ) -> None:
     client = site.app().test_client()
@@ -299,29 +316,35 @@ def test_a_feeds_page_shows_entries_and_can_be_discovered_from(client: FlaskClie
     )
 
 
+def newest_article(client: FlaskClient) -> str:
+    """Return the path of the page of the newest article."""
+    link = re.search(r'href="(/articles/\w+)"', client.get("/feeds/all").text)
+    assert link
+    return link[1]
+
+
 def test_an_articles_page_shows_it_whole(client: FlaskClient) -> None:
-    found = re.search(r'href="(/articles/\w+)"', client.get("/feeds/all").text)
-    assert found
-    response = client.get(found[1])
+    path = newest_article(client)
+    response = client.get(path)
     text = page(response)
     assert "<h1>Vec&lt;T&gt; &amp; “One”</h1>" in text
     assert "Ann" in text
     assert "https://feeds.example.org/media/x.png" in text
-    again = client.get(found[1], headers={"If-None-Match": response.headers["ETag"]})
+    again = client.get(path, headers={"If-None-Match": response.headers["ETag"]})
     assert again.status_code == 304
 
 
-def test_pages_show_plain_text_as_it_is_meant(client: FlaskClient, site: Site, tree: Tree) -> None:
+def test_pages_show_plain_text_as_it_is_meant(
+    own_client: FlaskClient, site: Site, tree: Tree
+) -> None:
     tree.write(
         "1.html",
         "---\ntitle: '<img src=x onerror=y> &lt;b&gt; AT&amp;T'\nauthor: Tom &amp; <i>Li\n"
         "tags: ['R&amp;D <T>']\nsummary: '1 &lt; 2 & <script>'\n---\nx",
     )
     site.refresh()
-    listed = page(client.get("/feeds/all"))
-    found = re.search(r'href="(/articles/\w+)"', listed)
-    assert found
-    whole = page(client.get(found[1]))
+    listed = page(own_client.get("/feeds/all"))
+    whole = page(own_client.get(newest_article(own_client)))
     for text in (listed, whole):
         assert "&lt;img src=x onerror=y&gt; &lt;b&gt; AT&amp;T" in text
         assert "Tom &amp; &lt;i&gt;Li" in text
@@ -330,12 +353,11 @@ def test_pages_show_plain_text_as_it_is_meant(client: FlaskClient, site: Site, t
     assert "R&amp;D &lt;T&gt;" in whole
 
 
-def test_a_withdrawn_article_is_a_410(client: FlaskClient, site: Site, tree: Tree) -> None:
-    found = re.search(r'href="(/articles/\w+)"', client.get("/feeds/all").text)
-    assert found
+def test_a_withdrawn_article_is_a_410(own_client: FlaskClient, site: Site, tree: Tree) -> None:
+    path = newest_article(own_client)
     tree.remove("1.html")
     site.refresh()
-    response = client.get(found[1])
+    response = own_client.get(path)
     assert response.status_code == 410
     assert "withdrawn" in response.text
 
@@ -355,35 +377,35 @@ VARIANTS = {
 }
 
 
-@pytest.fixture
-def with_category(open_site: Callable[..., Site], tree: Tree) -> Site:
+def test_opml_lists_the_feeds_that_the_query_asks_for(
+    open_site: Callable[..., Site], clock: Clock, tree: Tree
+) -> None:
     site = open_site(categories=[{"slug": "n", "title": "News", "terms": ["NEWS"]}])
     tree.write("1.html", ONE)
     site.refresh()
-    return site
-
-
-@pytest.mark.parametrize("query", VARIANTS)
-def test_opml_lists_what_is_asked_for(
-    with_category: Site, clock: Clock, tree: Tree, query: str
-) -> None:
-    client = with_category.app().test_client()
-    for each, listed in [*VARIANTS.items(), *VARIANTS.items()]:  # made, then from memory
-        assert outlines(client.get(f"/opml.xml{each}")) == listed
-    path = f"/opml.xml{query}"
-    response, head = client.get(path), client.head(path)
-    assert (head.status_code, head.data) == (200, b"")
-    assert dict(head.headers) == dict(response.headers)
-    since = {"If-Modified-Since": response.headers["Last-Modified"]}
-    tagged = {"If-None-Match": response.headers["ETag"]}
-    assert [client.get(path, headers=one).status_code for one in (since, tagged)] == [304, 304]
+    client = site.app().test_client()
+    for query, listed in [*VARIANTS.items(), *VARIANTS.items()]:  # made, then from memory
+        assert outlines(client.get(f"/opml.xml{query}")) == listed
+    validators: dict[str, list[dict[str, str]]] = {}
+    for query in VARIANTS:
+        path = f"/opml.xml{query}"
+        response, head = client.get(path), client.head(path)
+        assert (head.status_code, head.data) == (200, b"")
+        assert dict(head.headers) == dict(response.headers)
+        validators[query] = [
+            {"If-Modified-Since": response.headers["Last-Modified"]},
+            {"If-None-Match": response.headers["ETag"]},
+        ]
+        statuses = [client.get(path, headers=known).status_code for known in validators[query]]
+        assert statuses == [304, 304]
     clock.advance(minutes=1)
     tree.write("2.html", "---\ntags: [life]\n---\nx")
-    with_category.refresh()
-    changed = "topics=1" in query
-    assert ("life" in outlines(client.get(path))) == changed
-    status = 200 if changed else 304
-    assert [client.get(path, headers=one).status_code for one in (since, tagged)] == [status] * 2
+    site.refresh()
+    for query, both in validators.items():
+        path, changed = f"/opml.xml{query}", "topics=1" in query
+        assert ("life" in outlines(client.get(path))) == changed
+        statuses = [client.get(path, headers=known).status_code for known in both]
+        assert statuses == [200 if changed else 304] * 2, query
 
 
 def test_opml_without_categories_has_the_feed_of_everything(client: FlaskClient) -> None:
@@ -410,7 +432,7 @@ def test_no_two_outlines_have_one_name(open_site: Callable[..., Site], tree: Tre
     assert len({name.casefold() for name in names}) == len(names)
 
 
-def test_a_date_that_has_not_come_yet_is_none(client: FlaskClient, clock: Clock) -> None:
+def test_an_if_modified_since_in_the_future_is_ignored(client: FlaskClient) -> None:
     since = {"If-Modified-Since": format_datetime(NOW + timedelta(days=365), usegmt=True)}
     response = client.get(FEED, headers=since)
     assert response.status_code == 200
@@ -418,7 +440,7 @@ def test_a_date_that_has_not_come_yet_is_none(client: FlaskClient, clock: Clock)
     assert client.get(FEED, headers=since).status_code == 304
 
 
-def test_the_icon_is_ours_unless_another_is_named(client: FlaskClient) -> None:
+def test_the_icon_is_our_own_unless_one_is_configured(client: FlaskClient) -> None:
     for path in ("/favicon.ico", "/icon.png"):
         response = client.get(path, buffered=True)
         assert (response.status_code, response.headers["Content-Type"]) == (200, "image/png")
@@ -446,7 +468,7 @@ def test_the_icon_may_be_a_file(open_site: Callable[..., Site], tree: Tree, tmp_
     assert (response.status_code, response.data) == (200, OURS.read_bytes())
 
 
-def test_the_icon_may_be_elsewhere(open_site: Callable[..., Site]) -> None:
+def test_the_icon_may_be_at_another_address(open_site: Callable[..., Site]) -> None:
     site = open_site(site={"icon": "https://cdn.example.org/i.svg"})
     site.refresh()
     client = site.app().test_client()
@@ -454,36 +476,38 @@ def test_the_icon_may_be_elsewhere(open_site: Callable[..., Site]) -> None:
     assert "https://cdn.example.org/i.svg" in client.get(FEED).text
 
 
-def test_media_beside_articles_are_served_in_ranges(client: FlaskClient, tree: Tree) -> None:
+def test_media_beside_articles_are_served_in_ranges(own_client: FlaskClient, tree: Tree) -> None:
     tree.write("img/a b.PNG", b"\x89PNG-and-so-on")
     path = "/media/img/a%20b.PNG"
-    response = client.get(path, headers={"Range": "bytes=1-3"}, buffered=True)
+    response = own_client.get(path, headers={"Range": "bytes=1-3"}, buffered=True)
     assert (response.status_code, response.data) == (206, b"PNG")
     assert response.headers["Content-Type"] == "image/png"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
-    whole = client.get(path, buffered=True)
+    whole = own_client.get(path, buffered=True)
     assert whole.headers["Cache-Control"] == "public, max-age=86400"
     tagged = {"If-None-Match": whole.headers["ETag"]}
-    assert client.get(path, headers=tagged, buffered=True).status_code == 304
+    assert own_client.get(path, headers=tagged, buffered=True).status_code == 304
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["1.html", "../secret.png", "%2e%2e/secret.png", "..%2fsecret.png", "link.png", ".hid/a.png",
-     "/etc/passwd", "%2fetc%2fpasswd", "none.png", "dir.png", "a.svg", "a%00.png"],
-)  # fmt: skip
-def test_nothing_but_media_inside_the_directory_is_served(
-    client: FlaskClient, tree: Tree, path: str
+NOT_MEDIA = [
+    "1.html", "../secret.png", "%2e%2e/secret.png", "..%2fsecret.png", "link.png", ".hid/a.png",
+    "/etc/passwd", "%2fetc%2fpasswd", "none.png", "dir.png", "a.svg", "a%00.png",
+]  # fmt: skip
+
+
+def test_only_media_files_inside_the_directory_are_served(
+    own_client: FlaskClient, tree: Tree
 ) -> None:
     (tree.root.parent / "secret.png").write_bytes(b"secret")
     (tree.root / "link.png").symlink_to(tree.root.parent / "secret.png")
     (tree.root / "dir.png").mkdir()
     tree.write(".hid/a.png", b"x")
     tree.write("a.svg", b"<svg/>")
-    assert client.get(f"/media/{path}").status_code == 404
+    for path in NOT_MEDIA:
+        assert own_client.get(f"/media/{path}").status_code == 404, path
 
 
-def test_a_state_that_cannot_be_read_is_said_without_its_address(
+def test_a_state_that_cannot_be_read_is_a_503_without_its_address(
     open_site: Callable[..., Site], tree: Tree, tmp_path: Path
 ) -> None:
     site = open_site()
@@ -495,7 +519,7 @@ def test_a_state_that_cannot_be_read_is_said_without_its_address(
     assert str(tmp_path) not in response.text
 
 
-def test_paths_that_may_take_long_are_there(site: Site) -> None:
+def test_every_slow_path_is_a_route(site: Site) -> None:
     rules = [rule.rule for rule in site.app().url_map.iter_rules()]
     for beginning in slow.PATHS:
         assert any(rule.startswith(beginning) for rule in rules)

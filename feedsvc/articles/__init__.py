@@ -6,6 +6,6 @@ field that cannot be read is left out and named in `Article.problems`.
 
 from feedsvc.articles.emptiness import is_empty
 from feedsvc.articles.guess import ENOUGH, guess_date
-from feedsvc.articles.parse import POLICY, Reading, explain, parse
+from feedsvc.articles.parse import POLICY, ParsedFile, explain, parse
 
-__all__ = ["ENOUGH", "POLICY", "Reading", "explain", "guess_date", "is_empty", "parse"]
+__all__ = ["ENOUGH", "POLICY", "ParsedFile", "explain", "guess_date", "is_empty", "parse"]

@@ -21,7 +21,7 @@ ZoneOf = Callable[[str, tuple[str, ...]], tzinfo]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class ParsedFile:
     """An article and how it was read; `fields` are names, lines and values as written."""
 
     article: Article
@@ -64,7 +64,7 @@ def parse(source: str, data: bytes, *, zone_of: ZoneOf) -> Article:
     return explain(source, data, zone_of=zone_of).article
 
 
-def explain(source: str, data: bytes, *, zone_of: ZoneOf) -> Reading:
+def explain(source: str, data: bytes, *, zone_of: ZoneOf) -> ParsedFile:
     """Read an article as `parse` does, and return how it was read."""
     decoded = encoding.decode(data)
     # Some programs write two byte order marks; old Macs ended lines with CR alone.
@@ -95,7 +95,7 @@ def explain(source: str, data: bytes, *, zone_of: ZoneOf) -> Reading:
         draft=fields.flag("draft", default=False) or not fields.flag("published", default=True),
         problems=tuple(fields.problems),
     )
-    return Reading(
+    return ParsedFile(
         article=article,
         encoding=f"{decoded.encoding}: {decoded.why}",
         kind=matter.kind,

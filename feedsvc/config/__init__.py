@@ -16,14 +16,13 @@ from feedsvc import xmltext
 from feedsvc.config import cleaning, document
 from feedsvc.config.reader import Reader
 from feedsvc.errors import ConfigError, Mistake
-from feedsvc.model import Category, Cleaning
+from feedsvc.model import Category, Cleaning, Links
 
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/)([^?]+)(\?.*)?")
 
 __all__ = ["Articles", "Config", "Feeds", "ImageProxy", "Site", "State", "find", "load", "parse"]
 
 EntryContent = Literal["full", "summary"]
-Links = Literal["inside", "anywhere", "never"]
 Future = Literal["hold", "publish"]
 
 

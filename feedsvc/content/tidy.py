@@ -23,7 +23,7 @@ from feedsvc.content.writer import (
     UNWRAPPED,
     UNWRAPPED_BLOCK,
     Frame,
-    Writer,
+    HTMLWriter,
 )
 from feedsvc.html5 import Comment, Element, Node, Text, children, parse
 
@@ -53,7 +53,7 @@ class Tidier:
         self.verbatim = self.pre = self.quiet = self.math_token = self.math = 0
         self.has_formula = False  # whether a formula has been written
         self.elements = 0
-        self.out = Writer(tidy=policy.cleaning.tidy_text, mend=self._mended)
+        self.out = HTMLWriter(tidy=policy.cleaning.tidy_text, mend=self._mended)
         self.more: str | None = None  # the escaped text before the author's "more" comment
 
     def write(self, root: Element) -> None:

@@ -41,7 +41,7 @@ def tag(name: str, attributes: dict[str, str]) -> str:
     return f"<{' '.join(parts)}>"
 
 
-class Writer:
+class HTMLWriter:
     """Collects items of HTML; with `tidy`, mends the spacing between them.
 
     `mend` changes each run of text that is not raw.

@@ -1,4 +1,4 @@
-"""Diagnosis: what is wrong with articles, and what becomes of one, for the operator."""
+"""Diagnosis for the operator: problems of all articles, and an explanation of one."""
 
 from feedsvc.diagnosis.check import Checked, check
 from feedsvc.diagnosis.explain import Explainer, Explanation

@@ -1,7 +1,7 @@
-"""What is wrong with files and folders, for the operator.
+"""Find the problems of files and folders, for the operator.
 
-The articles are read, put into feeds, cleaned and written in every format by the code that serves
-them, in a state that is thrown away: so whatever the service would stumble over is found.
+The articles are read, put into feeds, cleaned and rendered in every format by the code of the
+service, in a temporary state: so all problems are found that the service would have.
 """
 
 import tempfile
@@ -24,7 +24,7 @@ _BATCH = 50  # articles cleaned at a time
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What is wrong, worst first; and what there is to know of the language of the feeds, or ""."""
+    """The problems, worst first, and a note about the language of the feeds, or ""."""
 
     problems: tuple[Problem, ...]
     language: str
@@ -33,38 +33,32 @@ class Checked:
 def check(
     config: Config, now: datetime, progress: Progress | None = None, *, processes: int = 0
 ) -> Checked:
-    """Return what is wrong with the articles; they are read in so many other processes.
+    """Return the problems of the articles, which so many child `processes` read.
 
     Raises ScanError when the directory cannot be read, StateError when there is no room for a
     state in the system's directory for temporary files.
     """
-    settled = replace(config, articles=replace(config.articles, settle=timedelta()))
-    with tempfile.TemporaryDirectory(prefix="feedsvc-check-") as folder:
-        index = Index.open(f"sqlite:///{Path(folder) / 'check.db'}")
-        with closing(index), closing(Cleaner()) as cleaner:
-            return _checked(settled, index, cleaner, now, progress=progress, processes=processes)
-
-
-def _checked(
-    config: Config,
-    index: Index,
-    cleaner: Cleaner,
-    now: datetime,
-    *,
-    progress: Progress | None,
-    processes: int,
-) -> Checked:
-    contents = Contents(config, index, cleaner)
-    entries = Entries(config, index, contents)
-    documents = Documents(config, index, entries, lambda: now)
-    refresher = Refresher(config, index, contents, processes=processes)
-    with closing(refresher):
-        report = refresher.refresh(now, progress)
-    for batch in index.articles.all_published(_BATCH):
-        documents.try_formats(entries.entries(batch))
-    problems = sorted(
-        {*report.problems, *index.problems.all()},
-        key=lambda one: (one.published, one.source, one.line or 0, str(one)),
-    )
-    language = sitelanguage.note(config, index.meta.get(sitelanguage.KEY))
-    return Checked(problems=tuple(problems), language=language)
+    config = replace(config, articles=replace(config.articles, settle=timedelta()))
+    with (
+        tempfile.TemporaryDirectory(prefix="feedsvc-check-") as folder,
+        closing(Index.open(f"sqlite:///{Path(folder) / 'check.db'}")) as index,
+        closing(Cleaner()) as cleaner,
+    ):
+        contents = Contents(config, index, cleaner)
+        entries = Entries(config, index, contents)
+        documents = Documents(config, index, entries, lambda: now)
+        with closing(Refresher(config, index, contents, processes=processes)) as refresher:
+            report = refresher.refresh(now, progress)
+        for batch in index.articles.all_published(_BATCH):
+            documents.try_formats(entries.entries(batch))
+        problems = sorted(
+            {*report.problems, *index.problems.all()},
+            key=lambda problem: (
+                problem.published,
+                problem.source,
+                problem.line or 0,
+                str(problem),
+            ),
+        )
+        language = sitelanguage.note(config, index.meta.get(sitelanguage.KEY))
+        return Checked(problems=tuple(problems), language=language)

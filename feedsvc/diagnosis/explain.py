@@ -1,4 +1,4 @@
-"""What becomes of one article and why, step by step, for the operator who wonders."""
+"""Explain step by step how the service treats one article, and why, for the operator."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -29,10 +29,7 @@ class Explainer:
         self._reading = Reading(config)
 
     def explain(self, file: str, now: datetime) -> Explanation:
-        """Yield the steps, a heading and lines for each.
-
-        Raises NotFoundError where there is no such file.
-        """
+        """Yield a heading and lines for each step. Raises NotFoundError for an unknown file."""
         source = self._source(file)
         signature = self._reading.directory.scan().signatures.get(source)
         if signature is None:
@@ -42,22 +39,24 @@ class Explainer:
             )
         yield "file", [source, f"{signature.size} bytes"]
         outcome = self._reading.read(source, signature)
-        found = outcome.found if outcome else None
-        if found is None:
+        read = outcome.file if outcome else None
+        if read is None:
             problems = outcome.problems if outcome else ()
-            yield "problem", [str(one) for one in problems] or ["it has just gone"]
+            yield "problem", list(map(str, problems)) or ["it has just gone"]
             yield from self._known(source)
             return
         data = self._reading.directory.read(source)
         yield from self._read(source, data)
-        article = found.article
+        article = read.article
         yield "dates", self._dates(article)
         yield "categories", list(self._categories(article))
         if article.draft:
             yield "draft", ["it says so, and is in no feed"]
             return
-        assigned, before = self._assigned(found, now)
-        yield "id", list(self._id(found, assigned, before))
+        site_id = self._config.site.id
+        known = self._index.ledger.identities(identity.candidates([read], site_id))
+        assigned = identity.assign([read], known, site_id=site_id, now=now)[source]
+        yield "id", list(_id(article, assigned, known))
         yield from self._content(article, assigned.key)
         yield from self._known(source)
 
@@ -72,7 +71,7 @@ class Explainer:
     def _read(self, source: str, data: bytes) -> Explanation:
         try:
             reading = articles.explain(source, data, zone_of=self._reading.zone_of)
-        except ArticleError as error:  # it changed since it was read above
+        except ArticleError as error:  # the file changed after `explain` read it
             yield "problem", [f"{error.reason}; {error.cure}"]
             return
         yield "encoding", [reading.encoding]
@@ -81,7 +80,7 @@ class Explainer:
             [f"line {line}: {name} = {_short(value)}" for name, line, value in reading.fields],
         )
         if reading.article.problems:
-            yield "passed over or recovered", [str(one) for one in reading.article.problems]
+            yield "passed over or recovered", list(map(str, reading.article.problems))
 
     def _dates(self, article: Article) -> list[str]:
         zone = self._reading.zone_of(article.title, article.terms)
@@ -96,31 +95,6 @@ class Explainer:
         yield f"terms: {', '.join(article.terms) or 'none'}"
         for category in self._config.categories:
             yield f"{category.slug}: {_why(category, article)}"
-
-    def _assigned(
-        self, found: identity.Found, now: datetime
-    ) -> tuple[Identity, dict[str, Identity]]:
-        """Return the identity that the article gets, and those known that it might have been."""
-        site_id = self._config.site.id
-        known = self._index.ledger.identities(identity.candidates([found], site_id))
-        assigned = identity.assign([found], known, site_id=site_id, now=now)
-        return assigned[found.article.source], {one.id: one for one in known}
-
-    def _id(
-        self, found: identity.Found, assigned: Identity, before: dict[str, Identity]
-    ) -> Iterator[str]:
-        source = found.article.source
-        yield assigned.id
-        if found.article.id is not None:
-            yield f"the front matter declares it: {found.article.id}"
-        elif assigned.id not in before:
-            yield "new: made from the file's path and site.id"
-        elif before[assigned.id].source == source:
-            yield "remembered for this file"
-        else:
-            yield f"that of {before[assigned.id].source}: the same bytes, look or original"
-        if assigned.source != source:
-            yield f"{assigned.source} is its canonical file; this one is a copy and is not shown"
 
     def _content(self, article: Article, key: str) -> Explanation:
         try:
@@ -153,17 +127,30 @@ class Explainer:
         )
 
 
+def _id(article: Article, assigned: Identity, known: Sequence[Identity]) -> Iterator[str]:
+    before = next((row for row in known if row.id == assigned.id), None)
+    yield assigned.id
+    if article.id is not None:
+        yield f"the front matter declares it: {article.id}"
+    elif before is None:
+        yield "new: made from the file's path and site.id"
+    elif before.source == article.source:
+        yield "remembered for this file"
+    else:
+        yield f"that of {before.source}: the same bytes, look or original"
+    if assigned.source != article.source:
+        yield f"{assigned.source} is its canonical file; this one is a copy and is not shown"
+
+
 def _why(category: Category, article: Article) -> str:
-    belongs, rule, found = feeds.verdict(category, article.title, article.terms)
-    match rule:
-        case "exclude_terms":
-            reason = f"it has the excluded term {found}"
-        case "terms":
-            reason = f"it has the term {found}"
-        case "title_matches":
-            reason = f"its title matches, with “{found}”"
-        case None:
-            reason = "no term of it, and the title does not match"
+    belongs, rule, match = feeds.verdict(category, article.title, article.terms)
+    reasons = {
+        "exclude_terms": f"it has the excluded term {match}",
+        "terms": f"it has the term {match}",
+        "title_matches": f"its title matches, with “{match}”",
+        None: "no term of it, and the title does not match",
+    }
+    reason = reasons[rule]
     return f"{'yes' if belongs else 'no'}: {reason}"
 
 
@@ -172,14 +159,15 @@ def _moment(moment: datetime | None) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    """Return the lines of a text that say something, as many and as long as can be read."""
+    """Return the lines of a text that are not blank, shortened to what can be read."""
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     more = [f"… {len(lines) - _MOST_LINES} lines more"] if len(lines) > _MOST_LINES else []
-    return [
-        one if len(one) <= _SHOWN else one[: _SHOWN - 1] + "…" for one in lines[:_MOST_LINES]
-    ] + more
+    return [*map(_cut, lines[:_MOST_LINES]), *more]
 
 
 def _short(value: object) -> str:
-    text = " ".join(str(value).split())
+    return _cut(" ".join(str(value).split()))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

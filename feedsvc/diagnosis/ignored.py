@@ -1,4 +1,4 @@
-"""Files that are no articles because of their names, for the operator who misses them."""
+"""Files that are no articles because of their names, for an operator who misses them."""
 
 import posixpath
 from collections.abc import Iterable
@@ -21,10 +21,10 @@ class Ignored:
 
 
 def ignored(config: Config) -> tuple[tuple[Ignored, ...], tuple[Ignored, ...]]:
-    """Return what is no article because of its name, the most frequent extension first.
+    """Return two lists of files that are no articles, the most frequent extension first.
 
-    First the files that match no pattern of `articles.include`, then those that an editor or a
-    download has left. Hidden files are not counted, nor is media that is served.
+    The first has the files that match no pattern of `articles.include`, without hidden files and
+    media that is served; the second has the files that an editor or a download has left.
     """
     articles = config.articles
     directory = Directory(articles.directory, articles.include, articles.links)

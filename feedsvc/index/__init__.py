@@ -1,7 +1,7 @@
-"""The index: what feedsvc knows, in one database. SQLAlchemy Core; SQLite unless told otherwise.
+"""The index: all that feedsvc knows, in one database; SQLite by default, by SQLAlchemy Core.
 
-`Index` has a table for each thing that it keeps, which answers questions; `Index.writing()` gives a
-`Writer` inside the one transaction of a refresh. Not inside: what to write, and why.
+An `Index` has a class for each kind of rows, which reads them. `Index.writing()` opens the one
+transaction of a refresh, with a `Writer`. Not inside: decisions about what to write.
 """
 
 import logging
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from feedsvc.errors import StateDamagedError, StateError
-from feedsvc.index import journal, watchlock
+from feedsvc.index import journal, schema, watchlock
 from feedsvc.index.articles import ArticleTable
 from feedsvc.index.contents import Content, ContentTable
 from feedsvc.index.database import Database, Generation
@@ -62,11 +62,11 @@ class Index:
 
     @classmethod
     def open(cls, url: str, *, owner: bool = False) -> Self:
-        """Open the index at a database URL, made or brought up to date as needed.
+        """Open the index at a database URL; make its tables or bring them up to date.
 
-        The `owner` is the process that refreshes: it looks for damage if the last owner did not
-        close, and keeps the journal. Raises StateError, which names the database but never its
-        password.
+        The `owner` is the process that refreshes. It keeps the journal, and looks for damage if the
+        last owner did not close the index. Raises StateError, which names the database but never
+        its password.
         """
         index = cls(Database(url))
         try:
@@ -82,32 +82,29 @@ class Index:
 
     @contextmanager
     def writing(self) -> Iterator[Writer]:
-        """Open the one transaction of a refresh; it is rolled back if the block raises.
+        """Open the one transaction of a refresh, which is rolled back if the block raises.
 
         Only one process is in such a block at a time; others wait.
         """
         with self.database.transaction() as connection:
             writer = Writer(connection)
             yield writer
-            writer.move_generation()
+            schema.move_generation(connection)
             if self.ledger.journal is not None:
                 self.ledger.journal.append(writer.identified.values())
 
     def import_ledger(self, identities: Iterable[Identity]) -> int:
-        """Take over these identities, and return how many; where both know a file, these count.
+        """Write these identities over those of the same files; return how many they are.
 
-        The files concerned are read again by the next refresh, so that they take the ids.
+        The next refresh reads these files again, and so gives them the ids.
         """
-        known = {identity.id: identity for identity in identities}
+        by_id = {identity.id: identity for identity in identities}
         with self.writing() as writer:
-            writer.take_over(known.values())
-        return len(known)
+            writer.take_over(by_id.values())
+        return len(by_id)
 
     def mend(self) -> None:
-        """Make the database anew where it is gone, or where somebody has met damage in it.
-
-        Raises StateError.
-        """
+        """Make the database anew where it is gone or damaged. Raises StateError."""
         try:
             if self.database.is_lost():
                 self._recover()
@@ -117,8 +114,8 @@ class Index:
             self.repair()
 
     def repair(self) -> None:
-        """Set a damaged database aside and make a new one, with the ledger. Raises StateError."""
-        if self.database.is_ours():  # else another process has done it meanwhile
+        """Set a damaged database aside and make a new one with its ids. Raises StateError."""
+        if self.database.is_ours():  # else another process has made a new one meanwhile
             logger.warning(
                 "the state at %s was damaged; it was set aside as %s and is made anew from the"
                 " articles, with the ids of its ledger's journal",
@@ -129,9 +126,9 @@ class Index:
         self._restore()
 
     def _recover(self) -> None:
-        """Make the database anew that somebody has taken away, emptied, or replaced.
+        """Make the database anew after somebody deleted, emptied, or replaced it.
 
-        Where its journal went too, the ledger comes from the file that connections still have open.
+        If the journal is gone too, the ids come from the old file, which connections have open.
         """
         known: list[Identity] = []
         with suppress(StateError):
@@ -141,7 +138,7 @@ class Index:
             "the state at %s has gone%s; it is made anew from the articles, with the ids of its"
             " ledger",
             self.database.file,
-            f" (what was there instead was set aside as {aside})" if aside else "",
+            f" (another file in its place was set aside as {aside})" if aside else "",
         )
         self.database.make_anew()
         self._restore()
@@ -162,10 +159,10 @@ class Index:
                 raise
             if owner:
                 self.repair()
-            # Else the owner does, at its next pass; until then whoever asks is told.
+            # Else the owner repairs it at its next pass; until then each request fails.
 
     def _restore(self) -> None:
-        """Bring ledger and journal together."""
+        """Take the ids of the journal over where the ledger is empty, and complete the journal."""
         try:
             missing = self.ledger.missing()
         except OSError as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -17,7 +18,7 @@ from feedsvc.model import Published
 class Content:
     """The cleaned content of one version of an article, by one policy.
 
-    `problem` says why `html` is only its summary, None where it is all of it.
+    `problem` says why `html` is less than the whole article, None where it is the whole.
     """
 
     version: str
@@ -28,40 +29,25 @@ class Content:
 
 
 class ContentTable:
-    """The cleaned content that one database keeps. Keeping it only saves work."""
+    """The cleaned content that one database keeps, which saves cleaning it again."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def read(self, sources: list[str]) -> dict[str, Content]:
-        """Return the content of these sources, without what is not kept or cannot be read."""
-        table = schema.contents
+        """Return the content of those of these sources whose content is kept and can be read."""
+        query = select(schema.contents).where(schema.contents.c.source.in_(sources))
         try:
-            with self._database.reading() as connection:
-                query = select(table).where(table.c.source.in_(sources))
-                return {
-                    row.source: Content(
-                        version=row.version,
-                        policy=row.policy,
-                        html=row.html,
-                        summary=row.summary,
-                        problem=row.problem,
-                    )
-                    for row in connection.execute(query)
-                }
+            return {row.source: _content(row) for row in self._database.rows(query)}
         except StateDamagedError:
             return {}
 
     def keep(self, contents: Mapping[str, Content]) -> None:
-        """Keep content, by source; while a refresh writes to the database, nothing is kept."""
-
-        def write(connection: Connection) -> None:
-            write_contents(connection, contents)
-
-        self._database.save(write)
+        """Keep content, by source, unless a refresh is writing to the database."""
+        self._database.save(lambda connection: write_contents(connection, contents))
 
     def outdated(self, policy: str, limit: int) -> tuple[Published, ...]:
-        """Return articles whose content is kept by another policy, newest first, no bodies."""
+        """Return articles whose content was cleaned by another policy, newest first, no bodies."""
         contents, articles = schema.contents.c, schema.articles.c
         query = (
             published_articles()
@@ -70,11 +56,16 @@ class ContentTable:
             .order_by(articles.published.desc(), articles.id)
             .limit(limit)
         )
-        with self._database.reading() as connection:
-            return tuple(rows.published(row) for row in connection.execute(query))
+        return tuple(map(rows.published, self._database.rows(query)))
 
 
 def write_contents(connection: Connection, contents: Mapping[str, Content]) -> None:
-    """Put content in the place of what is kept of these sources."""
+    """Replace the content of these sources."""
     values = [{"source": source, **asdict(content)} for source, content in contents.items()]
-    replace_rows(connection, schema.contents, schema.contents.c.source, values)
+    replace_rows(connection, schema.contents, "source", values)
+
+
+def _content(row: Any) -> Content:
+    fields = row._asdict()
+    del fields["source"]
+    return Content(**fields)

@@ -1,12 +1,13 @@
-"""The database under the index: opened, set aside where it is damaged, written and read."""
+"""The database under the index: its file, its connections and transactions."""
 
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Executable, text
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
@@ -14,21 +15,21 @@ from feedsvc.errors import StateDamagedError, StateError
 from feedsvc.index import schema
 from feedsvc.index.engine import (
     BUSY_SECONDS,
-    call_while_busy,
     file_of,
     is_damage,
     is_state,
-    make,
-    with_room,
-    words,
+    make_engine,
+    message,
+    more_memory,
 )
 from feedsvc.index.ownermark import OwnerMark
 from feedsvc.index.progress import PassProgress
 from feedsvc.index.watchlock import is_taken, watcher_lock_of
 
-# Files beside a SQLite file: one while its owner has it open, one when somebody met damage in it.
+# Files beside a SQLite file: `.open` while an owner has it open, `.suspect` after a process has met
+# damage in it.
 _OPEN, _SUSPECT, _PROGRESS = ".open", ".suspect", ".progress"
-_PATIENCE = 0.05  # seconds: as long as others that save work may take, and no refresh does
+_PATIENCE = 0.05  # seconds: enough for short transactions to end, not for those of a refresh
 
 Generation = tuple[int | None, str | None]
 """The inode of the database's file, and a number that moves with every change."""
@@ -37,23 +38,22 @@ Generation = tuple[int | None, str | None]
 class Database:
     """One database; safe to share between threads, not across a fork.
 
-    A SQLite `file` that turns out to be damaged is set aside, never deleted. `progress` tells how
-    far the pass under way is.
+    `file` is None where the database is no SQLite file. `progress` tells how far the pass under way
+    is.
     """
 
     def __init__(self, url: str) -> None:
         """Connect to nothing yet. Raises StateError for an address that cannot be used."""
         try:
             self._url: URL = make_url(url)
-            self._engine: Engine = make(self._url)
+            self.file = file_of(self._url)
+            self.progress = PassProgress(self._beside(_PROGRESS) if self.file else None)
+            self._engine: Engine = make_engine(self._url, self.progress.note_alive)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise StateError("state.url is no database address that can be used here") from error
-        self.file = file_of(self._url)
         self.dialect = self._engine.dialect.name
-        self.progress = PassProgress(self._beside(_PROGRESS) if self.file else None)
         self._inode = _inode(self.file)
         self._mark = OwnerMark(self._beside(_OPEN)) if self.file else None
-        call_while_busy(self._engine, self.progress.note_alive)
 
     def close(self) -> None:
         """Close all connections."""
@@ -62,7 +62,7 @@ class Database:
             self._mark.release()
 
     def own(self) -> bool:
-        """Become an owner; return whether the last one ended without closing the database."""
+        """Become an owner; return whether the last owner ended without closing the database."""
         return self._mark is not None and self._mark.take()
 
     def migrate(self) -> None:
@@ -75,43 +75,53 @@ class Database:
         self._inode = _inode(self.file)
 
     def generation(self) -> Generation:
-        """Return a value that is another one after feeds or documents have changed."""
-        with self.reading() as connection:
-            return self._inode, connection.execute(schema.read_meta(schema.GENERATION)).scalar()
+        """Return a value that differs after feeds or documents have changed."""
+        number = self.scalar(schema.read_meta(schema.GENERATION))
+        return self._inode, number  # in this order: to read may lead to another file
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a transaction that only reads. Raises StateError."""
-        self._follow()
+        self._follow_replacement()
         try:
             with self._engine.connect() as connection:
                 yield connection
         except DBAPIError as error:
             raise self._failure(error) from error
 
+    def rows(self, query: Executable) -> list[Any]:
+        """Return the rows that a query selects. Raises StateError."""
+        with self.reading() as connection:
+            return list(connection.execute(query))
+
+    def scalar(self, query: Executable) -> Any:
+        """Return the first column of the first row, None where there is none. Raises StateError."""
+        with self.reading() as connection:
+            return connection.execute(query).scalar()
+
     @contextmanager
     def transaction(self, *, patience: float = BUSY_SECONDS) -> Iterator[Connection]:
         """Open a transaction that writes; it is rolled back if the block raises.
 
-        Only one is open at a time; others wait, for `patience` seconds. Raises StateError.
+        Only one is open at a time; others wait for up to `patience` seconds. Raises StateError.
         """
-        self._follow()
+        self._follow_replacement()
         try:
             with (
                 self._engine.connect().execution_options(
                     feedsvc_writes=True, feedsvc_patience=patience
                 ) as connection,
-                with_room(connection) if patience == BUSY_SECONDS else nullcontext(),
+                more_memory(connection) if patience == BUSY_SECONDS else nullcontext(),
                 connection.begin(),
             ):
                 yield connection
         except (DBAPIError, OSError) as error:
             raise self._failure(error) from error
 
-    def save(self, write: Callable[[Connection], None], *, patience: float = _PATIENCE) -> None:
-        """Write what only saves work, unless somebody else writes for longer than `patience`.
+    def save(self, write: Callable[[Connection], object], *, patience: float = _PATIENCE) -> None:
+        """Call `write` in a transaction; do nothing where others write for `patience` seconds.
 
-        A refresh does, and readers do not wait for it.
+        It is for data that only saves work: readers must not wait for a refresh.
         """
         with suppress(StateError), self.transaction(patience=patience) as connection:
             write(connection)
@@ -125,28 +135,27 @@ class Database:
             return self.file is not None and not is_state(self.file)
         except sqlite3.DatabaseError as error:
             if is_damage(error):
-                raise StateDamagedError(words(self._url, error)) from error
-            return False  # busy; whoever asks next is told what is wrong
+                raise StateDamagedError(message(self._url, error)) from error
+            return False  # it is busy, or the next statement says what is wrong
 
     def is_suspect(self) -> bool:
-        """Tell whether a process met damage in it that nobody has looked for since."""
+        """Tell whether a process has met damage since the last `check`."""
         return self.file is not None and self._beside(_SUSPECT).exists()
 
     def check(self) -> None:
-        """Read all of it. Raises StateDamagedError if it is damaged."""
-        with self.reading() as connection:
-            found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
-        if found != "ok":
-            raise StateDamagedError(f"the state at {self.file} is damaged: {found}")
+        """Read the whole SQLite file. Raises StateDamagedError if it is damaged."""
+        result = self.scalar(text("PRAGMA quick_check(1)"))
+        if result != "ok":
+            raise StateDamagedError(f"the state at {self.file} is damaged: {result}")
         self._beside(_SUSPECT).unlink(missing_ok=True)
 
     def set_aside(self) -> str | None:
-        """Give what is there another name; return it, None where there is nothing."""
+        """Rename the file and return its new name; None where it is gone or empty."""
         assert self.file is not None
         self._engine.dispose()
         with suppress(FileNotFoundError):
             if not self.file.stat().st_size:
-                self.file.unlink()  # others have it open, with locks
+                self.file.unlink()  # not used again: others may have it open, with locks
                 return None
             number = 1
             while (aside := self._beside(f".damaged-{number}")).exists():
@@ -158,18 +167,17 @@ class Database:
         return None
 
     def is_ours(self) -> bool:
-        """Tell whether the file is the one that was opened here."""
+        """Tell whether the file is still the one that this process opened."""
         return _inode(self.file) == self._inode
 
     def make_anew(self) -> None:
-        """Make an empty database where there is none. Raises StateError."""
+        """Make an empty database where the file is gone. Raises StateError."""
         assert self.file is not None
         self._engine.dispose()
         if not self.file.exists():
-            for suffix in ("-wal", "-shm"):  # of the one that has gone
+            for suffix in ("-wal", "-shm"):  # of the file that is gone
                 self._beside(suffix).unlink(missing_ok=True)
-        self._engine = make(self._url)
-        call_while_busy(self._engine, self.progress.note_alive)
+        self._engine = make_engine(self._url, self.progress.note_alive)
         self.migrate()
         self._beside(_SUSPECT).unlink(missing_ok=True)
         if self._mark is not None and not self._mark.is_there():
@@ -177,7 +185,7 @@ class Database:
             self._mark.take()
 
     def is_watched(self) -> bool | None:
-        """Tell whether a watcher is running; None where that cannot be seen from here."""
+        """Tell whether a watcher is running; None where that cannot be seen."""
         file = watcher_lock_of(self._url)
         try:
             return None if file is None else is_taken(file)
@@ -188,10 +196,10 @@ class Database:
         assert self.file is not None
         return self.file.with_name(self.file.name + suffix)
 
-    def _follow(self) -> None:
-        """Go over to the database that another process has made in the place of ours.
+    def _follow_replacement(self) -> None:
+        """Connect to the file that another process has put in the place of ours.
 
-        Where there is none, the one that connections still have open goes on to be read.
+        Where there is none, the connections to the old file are used further.
         """
         if self.file is None or (inode := _inode(self.file)) == self._inode:
             return
@@ -204,8 +212,8 @@ class Database:
         if self.file is not None and is_damage(error):
             with suppress(OSError):
                 self._beside(_SUSPECT).touch()
-            return StateDamagedError(words(self._url, error))
-        return StateError(words(self._url, error))
+            return StateDamagedError(message(self._url, error))
+        return StateError(message(self._url, error))
 
 
 def _inode(file: Path | None) -> int | None:

@@ -1,4 +1,4 @@
-"""Connections: what SQLite needs to be told, and what its errors mean."""
+"""Connections to databases: the settings that SQLite needs, and the meaning of its errors."""
 
 import sqlite3
 import stat
@@ -24,11 +24,11 @@ from feedsvc.errors import StateError
 
 BUSY_SECONDS = 30
 _RETRY_SECONDS = 0.01
-# KiB of pages in memory. With SQLite's own 2 MB, the pages of indexes are written and read again
-# and again within one long transaction: twice the reading, a quarter more writing.
+# KiB of pages in memory. With SQLite's own 2 MB, a long transaction writes and reads the pages of
+# indexes again and again: it reads twice as much, and writes a quarter more.
 _PAGES, _PAGES_TO_WRITE = 2000, 32_000
 _LONGEST_LOG = 64 * 1024 * 1024  # bytes
-_STEPS = 1_000_000  # of SQLite's virtual machine: some 20 ms
+_STEPS = 1_000_000  # of SQLite's virtual machine, which take some 20 ms
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -50,13 +50,13 @@ def is_of_state(error: BaseException) -> bool:
     """Tell whether an error comes from the database and not from what is written to it."""
     if isinstance(error, StateError):
         return True
-    # PEP 249: these are of the values, and of what the tables demand of them.
+    # PEP 249: these errors come from the values, or because the tables do not allow them.
     of_values = IntegrityError, DataError, InterfaceError, NotSupportedError, ProgrammingError
     return isinstance(error, DBAPIError) and not isinstance(error, of_values)
 
 
-def words(url: URL, error: Exception) -> str:
-    """Return what an error means for the operator; never a password."""
+def message(url: URL, error: Exception) -> str:
+    """Return what an error means for the operator, without the password in `url`."""
     cause = str(getattr(error, "orig", None) or error)
     cure = (
         "the next refresh sets it aside and makes it anew"
@@ -68,17 +68,20 @@ def words(url: URL, error: Exception) -> str:
     )
 
 
-def make(url: URL) -> Engine:
-    """Return the engine of a database; for SQLite, the folder is made as well."""
+def make_engine(url: URL, alive: Callable[[], None]) -> Engine:
+    """Return the engine of a database; for SQLite, make its folder and file too.
+
+    While SQLite is busy with one long statement, it calls `alive` now and then: a statement over a
+    million rows must not seem to hang.
+    """
     if url.get_backend_name() != "sqlite":
         return create_engine(url)
     file = file_of(url)
     if file is not None:
-        with suppress(OSError):  # opening the file says it better
+        with suppress(OSError):  # the error of opening the file says more
             file.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(OSError):
             file.touch()
-        # A connection does not make a new file: one that is gone is not to come back empty.
+        # `mode=rw`: a connection must not make an empty file in the place of one that is gone.
         url = url.set(
             database=f"file:{quote(str(file.absolute()))}",
             query={"mode": "rw", **url.query, "uri": "true"},
@@ -92,10 +95,11 @@ def make(url: URL) -> Engine:
         try:
             _write_ahead(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
-            # What a long transaction made of the log is given back.
+            # After a long transaction, SQLite cuts the log to this size.
             connection.execute(f"PRAGMA journal_size_limit = {_LONGEST_LOG}")
+            connection.set_progress_handler(alive, _STEPS)  # it returns None: SQLite goes on
         except BaseException:
-            connection.close()  # nobody else has it yet
+            connection.close()  # SQLAlchemy does not know it yet
             raise
 
     @event.listens_for(engine, "begin")
@@ -103,8 +107,8 @@ def make(url: URL) -> Engine:
         options = connection.get_execution_options()
         patience = options.get("feedsvc_patience", BUSY_SECONDS)
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(patience * 1000)}")
-        # A transaction that begins by reading and goes on to write fails at once when another one
-        # wrote in between; one that begins as a writer waits for its turn.
+        # A transaction that begins by reading and then writes fails at once if another one wrote in
+        # between; one that begins with BEGIN IMMEDIATE waits for its turn.
         connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("feedsvc_writes") else "BEGIN")
 
     return engine
@@ -127,25 +131,11 @@ def is_state(file: Path) -> bool:
         return database.execute(query).fetchone() is not None
 
 
-def call_while_busy(engine: Engine, call: Callable[[], None]) -> None:
-    """Have `call` called, every so often, while SQLite is busy with one long statement.
-
-    So a statement over a million rows is not taken for one that hangs.
-    """
-    if engine.dialect.name != "sqlite":
-        return
-
-    @event.listens_for(engine, "connect")
-    def connected(connection: Any, _record: object) -> None:
-        # What `call` returns, None, has SQLite go on.
-        connection.set_progress_handler(call, _STEPS)
-
-
 def _write_ahead(connection: Any) -> None:
-    """Switch to a write-ahead log: readers go on while others write, and it is written once.
+    """Switch to a write-ahead log, with which readers need not wait for a writer.
 
-    Of several processes that switch a new database at once, SQLite refuses some without the waiting
-    that it does elsewhere (tried: one time in twenty).
+    When several processes switch a new database at once, SQLite refuses some of them without
+    waiting (tried: one time in twenty).
     """
     end = time.monotonic() + BUSY_SECONDS
     while True:
@@ -160,8 +150,8 @@ def _write_ahead(connection: Any) -> None:
 
 
 @contextmanager
-def with_room(connection: Connection) -> Iterator[None]:
-    """Give a connection, before it begins a long transaction, memory until the block ends."""
+def more_memory(connection: Connection) -> Iterator[None]:
+    """Give a connection more memory for a long transaction, which begins within the block."""
     if connection.dialect.name != "sqlite":
         yield
         return
@@ -171,6 +161,6 @@ def with_room(connection: Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(sqlite3.Error):  # what went wrong before says it better
+        with suppress(sqlite3.Error):  # the error before this one says more
             database.execute(f"PRAGMA cache_size = -{_PAGES}")
             database.execute("PRAGMA shrink_memory")

@@ -1,12 +1,13 @@
-"""The ledger as plain text: a line of JSON for each identity, the last line of an id counts.
+"""The ledger as plain text: a line of JSON for each identity; the last line of an id counts.
 
-Kept beside the database and written before each commit, so that no id is lost with the database:
-a line too many tells of a decision that the next pass takes again.
+It is kept beside the database, so that no id is lost with the database. Lines are written before
+each commit: where the commit fails, the next pass decides the same again.
 """
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -35,21 +36,17 @@ def line(identity: Identity) -> str:
 
 def parse(text: str) -> Identity:
     """Return the identity that a line holds. Raises ValueError for any other text."""
-    found = json.loads(text)
-    if not isinstance(found, dict) or not all(isinstance(found.get(k), str) for k in _TEXTS):
+    fields = json.loads(text)
+    if not isinstance(fields, dict) or not all(isinstance(fields.get(k), str) for k in _TEXTS):
         raise ValueError("not a line of a ledger")
     first_seen, updated = (
-        datetime.fromisoformat(str(found.get(k))) for k in ("first_seen", "updated")
+        datetime.fromisoformat(str(fields.get(k))) for k in ("first_seen", "updated")
     )
     if first_seen.tzinfo is None or updated.tzinfo is None:
         raise ValueError("a date without a zone")
-    link = found.get("link")
+    link = fields.get("link")
     return Identity(
-        id=found["id"],
-        key=found["key"],
-        source=found["source"],
-        file_digest=found["file_digest"],
-        seen_digest=found["seen_digest"],
+        **{name: fields[name] for name in _TEXTS},
         first_seen=first_seen,
         updated=updated,
         link=link if isinstance(link, str) else None,
@@ -76,7 +73,7 @@ class Journal:
         self.file = file
 
     def lines(self) -> int:
-        """Return how many lines there are."""
+        """Return how many lines the file has."""
         try:
             with self.file.open("rb") as stream:
                 return sum(chunk.count(b"\n") for chunk in iter(lambda: stream.read(1 << 20), b""))
@@ -84,15 +81,17 @@ class Journal:
             return 0
 
     def read(self) -> dict[str, Identity]:
-        """Return the identities by id. A line torn by a crash is passed over."""
-        found: dict[str, Identity] = {}
-        for text in self._texts():
-            try:
-                identity = parse(text)
-            except ValueError:
-                continue
-            found[identity.id] = identity
-        return found
+        """Return the identities by id, without lines that a crash has cut off."""
+        identities: dict[str, Identity] = {}
+        with (
+            suppress(FileNotFoundError),
+            self.file.open(encoding="utf-8", errors="replace") as file,
+        ):
+            for text in file:
+                with suppress(ValueError):
+                    identity = parse(text)
+                    identities[identity.id] = identity
+        return identities
 
     def append(self, identities: Iterable[Identity]) -> None:
         """Add lines, and return when they are on the disk; raises OSError."""
@@ -103,23 +102,16 @@ class Journal:
             size = stream.seek(0, os.SEEK_END)
             if size:
                 stream.seek(size - 1)
-                # After a torn line, a new one must not become its end.
+                # Do not add to a line that a crash has cut off.
                 text = text if stream.read(1) == b"\n" else "\n" + text
             stream.write(text.encode())
             stream.flush()
             os.fsync(stream.fileno())
 
     def rewrite(self, identities: Iterable[Identity]) -> None:
-        """Put these identities in the place of all lines, or leave the file as it is."""
+        """Replace all lines by these identities; where there are none, leave the file as it is."""
         new = self.file.with_name(self.file.name + ".new")
         new.unlink(missing_ok=True)
         Journal(new).append(identities)
         if new.exists():
             new.replace(self.file)
-
-    def _texts(self) -> Iterator[str]:
-        try:
-            with self.file.open(encoding="utf-8", errors="replace") as stream:
-                yield from stream
-        except FileNotFoundError:
-            return

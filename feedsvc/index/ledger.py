@@ -11,12 +11,12 @@ from sqlalchemy import func, literal, select
 from feedsvc.index import rows, schema
 from feedsvc.index.database import Database
 from feedsvc.index.journal import Journal
-from feedsvc.index.lookup import identities, named
+from feedsvc.index.lookup import execute_for, identities
 from feedsvc.model import Identity
 
 
 class LedgerTable:
-    """The ledger of one database, and its journal, None where the database is no file."""
+    """The ledger of one database; `journal` is None where the database is no file."""
 
     def __init__(self, database: Database, journal: Journal | None) -> None:
         self._database = database
@@ -36,24 +36,23 @@ class LedgerTable:
 
     def named(self, sources: Sequence[str]) -> set[str]:
         """Return which of these sources the ledger names."""
+        source = schema.ledger.c.source
         with self._database.reading() as connection:
-            return named(connection, sources)
+            return {row.source for row in execute_for(connection, select(source), source, sources)}
 
     def has_key(self, key: str) -> bool:
         """Tell whether an article ever had this key."""
         query = select(schema.ledger.c.id).where(schema.ledger.c.key == key)
-        with self._database.reading() as connection:
-            return connection.execute(query).first() is not None
+        return self._database.scalar(query) is not None
 
     def missing(self) -> list[Identity]:
-        """Bring the journal up to date; return the identities that only the journal has.
+        """Return the journal's identities if the ledger is empty; else complete the journal.
 
-        Whichever of the two has more mends the other. Raises OSError.
+        A journal with far too many lines is written again. Raises OSError.
         """
         if self.journal is None:
             return []
-        with self._database.reading() as connection:
-            known = connection.execute(select(func.count()).select_from(schema.ledger)).scalar_one()
+        known = self._database.scalar(select(func.count()).select_from(schema.ledger))
         lines = self.journal.lines()
         if not known and lines:
             return list(self.journal.read().values())

@@ -1,4 +1,4 @@
-"""Single values that are remembered by a key; a key that one module alone uses is defined there."""
+"""Single values by key. A key that only one module uses is defined there."""
 
 from sqlalchemy import select
 
@@ -7,11 +7,11 @@ from feedsvc.index.database import Database
 from feedsvc.index.lookup import replace_rows
 
 READY = "ready"
-"""Under which the index remembers that the first articles are known."""
+"""The key of a value that is there when the first articles are known."""
 PARTIAL = "partial"
-"""Under which the index remembers, as `yes`, that the oldest articles have not been read yet."""
+"""The key of a value that is `yes` while the oldest articles have not been read yet."""
 
-_PATIENCE = 5.0  # seconds that a note waits for others who write
+_PATIENCE = 5.0  # seconds that a note waits while others write
 
 
 class MetaTable:
@@ -22,12 +22,12 @@ class MetaTable:
 
     def get(self, key: str) -> str | None:
         """Return one value."""
-        with self._database.reading() as connection:
-            return connection.execute(schema.read_meta(key)).scalar()
+        value: str | None = self._database.scalar(schema.read_meta(key))
+        return value
 
     def is_ready(self) -> bool:
         """Tell whether the first articles are known."""
-        # Asked each time: a damaged index may have been made anew since.
+        # Not remembered here: a damaged index may have been made anew since.
         return self.get(READY) is not None
 
     def is_whole(self) -> bool:
@@ -36,14 +36,12 @@ class MetaTable:
 
     def all(self) -> dict[str, str]:
         """Return all values by key."""
-        with self._database.reading() as connection:
-            return {row.key: row.value for row in connection.execute(select(schema.meta))}
+        return {row.key: row.value for row in self._database.rows(select(schema.meta))}
 
     def note(self, key: str, value: str) -> None:
-        """Remember a value that no feed depends on: nobody is told that anything has changed.
+        """Remember a value that no feed depends on; the generation does not move.
 
-        Raises StateError when it cannot be written, also because others write for long.
+        Raises StateError when it cannot be written, also where others write for too long.
         """
         with self._database.transaction(patience=_PATIENCE) as connection:
-            row = {"key": key, "value": value}
-            replace_rows(connection, schema.meta, schema.meta.c.key, [row])
+            replace_rows(connection, schema.meta, "key", [{"key": key, "value": value}])

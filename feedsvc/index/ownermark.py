@@ -1,7 +1,7 @@
-"""A file beside the database that tells whether its last owner closed it.
+"""A file beside the database that tells whether its last owner closed the database.
 
-The processes that refresh one state hold a shared lock on it (flock), so it tells a crash from an
-owner that is at work: a file that is there and that nobody holds was left by a crash.
+Every owner (a process that refreshes) holds a shared lock on the file (flock), and the last one to
+close removes it. So a file on which nobody holds a lock is left from a crash.
 """
 
 import fcntl
@@ -11,32 +11,32 @@ from pathlib import Path
 
 
 class OwnerMark:
-    """The part that one process has in the mark of a state."""
+    """The mark of one process that owns a state."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = None
 
     def take(self) -> bool:
-        """Become an owner; return whether the last one ended without closing the state.
+        """Become an owner; return whether the last owner ended without closing the state.
 
-        Where no such file can be written, nothing is known and nothing is marked.
+        Where no file can be written, return False and do nothing.
         """
         crashed = False
         with suppress(OSError):
             while self._descriptor is None:
-                there = self._path.exists()
+                exists = self._path.exists()
                 descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-                crashed = there and _lock(descriptor, fcntl.LOCK_EX)
+                crashed = exists and _lock(descriptor, fcntl.LOCK_EX)
                 fcntl.flock(descriptor, fcntl.LOCK_SH)
                 if _is_at(descriptor, self._path):
                     self._descriptor = descriptor
                 else:
-                    os.close(descriptor)  # another owner closed the state and removed it meanwhile
+                    os.close(descriptor)  # another owner has removed the file meanwhile
         return crashed
 
     def is_there(self) -> bool:
-        """Tell whether the mark of this process can be seen by others."""
+        """Tell whether other processes can see the mark of this one, if it has one."""
         return self._descriptor is None or _is_at(self._descriptor, self._path)
 
     def release(self) -> None:
@@ -50,7 +50,7 @@ class OwnerMark:
 
 
 def _lock(descriptor: int, kind: int) -> bool:
-    """Tell whether the lock could be had at once."""
+    """Take a lock if it is free now; tell whether it was."""
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except OSError:

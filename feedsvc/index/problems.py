@@ -1,4 +1,4 @@
-"""What is wrong with articles, until it has been mended."""
+"""Problems of articles that are still open."""
 
 from sqlalchemy import Connection, select
 
@@ -6,8 +6,8 @@ from feedsvc.index import rows, schema
 from feedsvc.index.database import Database
 from feedsvc.model import Problem
 
+# The ordinal of a problem with showing an article; reading one gives fewer problems.
 _SHOWING = 1000
-"""The ordinal of what is wrong with showing an article; reading it makes fewer problems."""
 
 
 class ProblemTable:
@@ -18,19 +18,21 @@ class ProblemTable:
 
     def all(self) -> tuple[Problem, ...]:
         """Return every open problem, unpublished articles first."""
-        table, contents = schema.problems.c, schema.contents.c
+        problems, contents = schema.problems.c, schema.contents.c
         with self._database.reading() as connection:
-            found = connection.execute(
-                select(schema.problems).order_by(table.published, table.source, table.ordinal)
+            of_files = connection.execute(
+                select(schema.problems).order_by(
+                    problems.published, problems.source, problems.ordinal
+                )
             )
-            uncleaned = connection.execute(
+            of_contents = connection.execute(
                 select(contents.source, contents.problem)
                 .where(contents.problem.is_not(None))
                 .order_by(contents.source)
             )
             return (
-                *(rows.problem(row) for row in found),
-                *(rows.uncleaned(row.source, row.problem) for row in uncleaned),
+                *map(rows.problem, of_files),
+                *(rows.uncleaned(row.source, row.problem) for row in of_contents),
             )
 
     def keep(self, problem: Problem) -> None:
@@ -41,6 +43,6 @@ class ProblemTable:
             connection.execute(
                 table.delete().where(table.c.source == problem.source, table.c.ordinal == _SHOWING)
             )
-            connection.execute(table.insert().values(rows.of_problem(problem, _SHOWING)))
+            connection.execute(table.insert(), rows.of_problem(problem, _SHOWING))
 
         self._database.save(write)

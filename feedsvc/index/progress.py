@@ -1,7 +1,7 @@
-"""How far the pass under way is, in a file beside the database that every process can read.
+"""The progress of the pass under way, in a file beside the database that every process can read.
 
-A pass writes to the database in one transaction for each stage, and until it is committed no other
-process sees anything of it.
+It cannot be in the database: a stage of a pass is one transaction, and no other process sees
+anything of that before it is committed.
 """
 
 import os
@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-_PAUSE = 0.5  # seconds between two times that other processes are told
+_PAUSE = 0.5  # seconds between two writes of the file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassStatus:
-    """How many files a pass has read, and of how many; when it last got on (seconds since 1970).
+    """How many files of a pass are `done`, of how many in `total`; when it last made progress.
 
-    All are 0 where no pass is under way, or where nobody can tell.
+    `alive` is in seconds since 1970. All are 0 where no pass is under way or nothing is known.
     """
 
     alive: float = 0.0
@@ -28,16 +28,17 @@ class PassStatus:
 
 
 class PassProgress:
-    """What this process says of its pass, and what any process said last.
+    """Writes the progress of this process's pass, and reads the progress that was written last.
 
-    Where the database is no file, nobody but this process is told.
+    Where the database is no file, nothing is written.
     """
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
         self._current = PassStatus()
-        self._alive: float | None = None  # when the pass under way here last got on; monotonic
-        self._told: float | None = None  # when other processes were told; monotonic
+        # Monotonic times.
+        self._alive: float | None = None  # when this process's pass last made progress
+        self._written: float | None = None
         self._clock: Callable[[], datetime]
 
     @contextmanager
@@ -50,40 +51,38 @@ class PassProgress:
         finally:
             self._alive = None
             self._current = PassStatus(alive=self._current.alive)
-            if self._told is not None:
-                self._told = None
-                self._tell()
+            if self._written is not None:
+                self._written = None
+                self._write()
 
     def note_alive(self) -> None:
-        """Say that the pass under way here gets on; where there is none, do nothing."""
+        """Note that this process's pass makes progress; do nothing where no pass is under way."""
         if self._alive is not None:
             self._alive = time.monotonic()
-            if self._told is None or self._alive - self._told > _PAUSE:
-                self._told = self._alive
+            if self._written is None or self._alive - self._written > _PAUSE:
+                self._written = self._alive
                 self._current = replace(self._current, alive=self._clock().timestamp())
-                self._tell()
+                self._write()
 
     def note(self, done: int, total: int) -> None:
-        """Say how many files the pass under way here has read, and of how many."""
+        """Write how many files this process's pass has read, and of how many."""
         self._current = replace(self._current, done=done, total=total)
-        self._tell()
+        self._write()
 
     def quiet_seconds(self) -> float | None:
-        """Return for how long the pass under way here has not got on; None if there is none."""
+        """Return how long ago this process's pass last made progress, None without a pass."""
         alive = self._alive
         return None if alive is None else time.monotonic() - alive
 
     def read(self) -> PassStatus:
-        """Return what was said last, by any process."""
-        if self._file is None:
-            return PassStatus()
-        try:
-            alive, done, total = self._file.read_text().split()
-            return PassStatus(alive=float(alive), done=int(done), total=int(total))
-        except (OSError, ValueError):
-            return PassStatus()
+        """Return the status that any process wrote last."""
+        if self._file is not None:
+            with suppress(OSError, ValueError):
+                alive, done, total = self._file.read_text().split()
+                return PassStatus(alive=float(alive), done=int(done), total=int(total))
+        return PassStatus()
 
-    def _tell(self) -> None:
+    def _write(self) -> None:
         if self._file is not None:
             new = self._file.with_name(f"{self._file.name}.{os.getpid()}")
             with suppress(OSError):

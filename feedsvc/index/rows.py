@@ -21,8 +21,8 @@ def moment(seconds: int) -> datetime:
 
 
 def facts(article: Article) -> str:
-    """Return an article but for its source, body and problems as JSON."""
-    kept = {
+    """Return an article as JSON, without its source, body and problems."""
+    fields = {
         "title": article.title,
         "markup": article.markup,
         "terms": article.terms,
@@ -35,22 +35,22 @@ def facts(article: Article) -> str:
         "summary": article.summary,
         "language": article.language,
     }
-    return json.dumps({k: v for k, v in kept.items() if v}, ensure_ascii=False)
+    return json.dumps({k: v for k, v in fields.items() if v}, ensure_ascii=False)
 
 
 def article(source: str, facts: str, body: str) -> Article:
-    """Return the article whose facts and body these are."""
-    kept: dict[str, Any] = json.loads(facts)
-    for field in ("published", "updated"):
-        if field in kept:
-            kept[field] = moment(kept[field])
-    kept["terms"] = tuple(kept.get("terms", ()))
-    kept["authors"] = tuple(Person(**person) for person in kept.get("authors", ()))
-    return Article(source=source, body=body, **kept)
+    """Return the article that `facts` were made of."""
+    fields: dict[str, Any] = json.loads(facts)
+    for name in ("published", "updated"):
+        if name in fields:
+            fields[name] = moment(fields[name])
+    fields["terms"] = tuple(fields.get("terms", ()))
+    fields["authors"] = tuple(Person(**person) for person in fields.get("authors", ()))
+    return Article(source=source, body=body, **fields)
 
 
 def published(row: Any) -> Published:
-    """Return what a row of articles, bodies and ledger says."""
+    """Return the article in a row of articles, bodies and ledger."""
     return Published(
         article=article(row.source, row.facts, row.body),
         id=row.id,
@@ -62,13 +62,26 @@ def published(row: Any) -> Published:
     )
 
 
-def bodies(found: Iterable[Any]) -> dict[str, str]:
-    """Return the raw bodies that rows of bodies hold, by source."""
-    return {row.source: unpack(row.packed) for row in found}
+def of_published(published: Published) -> dict[str, Any]:
+    """Return the row of articles for an article."""
+    return {
+        "source": published.article.source,
+        "id": published.id,
+        "published": seconds(published.published),
+        "updated": seconds(published.updated),
+        "version": published.version,
+        "facts": facts(published.article),
+        "held_until": seconds(published.held_until) if published.held_until else None,
+    }
+
+
+def bodies(rows: Iterable[Any]) -> dict[str, str]:
+    """Return the raw bodies in rows of bodies, by source."""
+    return {row.source: unpack(row.packed) for row in rows}
 
 
 def identity(row: Any) -> Identity:
-    """Return what a row of the ledger says."""
+    """Return the identity in a row of the ledger."""
     return Identity(
         id=row.id,
         key=row.key,
@@ -82,8 +95,8 @@ def identity(row: Any) -> Identity:
     )
 
 
-def ledger(identity: Identity) -> dict[str, Any]:
-    """Return the ledger's row for an identity."""
+def of_identity(identity: Identity) -> dict[str, Any]:
+    """Return the row of the ledger for an identity."""
     return {
         "id": identity.id,
         "key": identity.key,
@@ -97,28 +110,15 @@ def ledger(identity: Identity) -> dict[str, Any]:
 
 
 def problem(row: Any) -> Problem:
-    """Return what a row of problems says."""
-    return Problem(
-        source=row.source,
-        line=row.line,
-        field=row.field,
-        reason=row.reason,
-        cure=row.cure,
-        published=row.published,
-    )
+    """Return the problem in a row of problems."""
+    fields = row._asdict()
+    del fields["ordinal"]
+    return Problem(**fields)
 
 
 def of_problem(problem: Problem, ordinal: int) -> dict[str, Any]:
-    """Return the row of problems for one."""
-    return {
-        "source": problem.source,
-        "ordinal": ordinal,
-        "line": problem.line,
-        "field": problem.field,
-        "reason": problem.reason,
-        "cure": problem.cure,
-        "published": problem.published,
-    }
+    """Return the row of problems for a problem; an article's problems are in order of `ordinal`."""
+    return {**asdict(problem), "ordinal": ordinal}
 
 
 def uncleaned(source: str, reason: str) -> Problem:

@@ -6,141 +6,74 @@ The ledger is the one table that cannot be rebuilt from the files: no step may d
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
-    Column,
+    ColumnClause,
     Connection,
-    Integer,
     LargeBinary,
-    MetaData,
     Select,
-    Table,
-    Text,
+    TableClause,
+    and_,
+    column,
     inspect,
     select,
+    table,
 )
 
 from feedsvc.errors import StateDamagedError, StateError
 
-metadata = MetaData()
+GENERATION = "generation"
+"""The key in `meta` of a number that moves with every change of feeds or documents."""
+
+
+def _table(name: str, columns: str, *typed: ColumnClause[Any]) -> TableClause:
+    return table(name, *map(column, columns.split()), *typed)
+
+
+# Types and keys of the columns are in STEPS. All moments are in seconds since 1970.
 
 # Single values, all of them text. Each key is a constant in the module that writes it.
-meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text))
+meta = _table("meta", "key value")
 
-GENERATION = "generation"
-"""Under which `meta` has a number that moves with every change of feeds or documents."""
+# The signature of every article file, also of those that could not be read.
+files = _table("files", "source mtime_ns size ctime_ns inode")
 
-# Every article file met, whether or not it could be read.
-files = Table(
-    "files",
-    metadata,
-    Column("source", Text, primary_key=True),
-    Column("mtime_ns", BigInteger),
-    Column("size", BigInteger),
-    Column("ctime_ns", BigInteger),
-    Column("inode", BigInteger),
-)
+problems = _table("problems", "source ordinal line field reason cure", column("published", Boolean))
 
-problems = Table(
-    "problems",
-    metadata,
-    Column("source", Text, primary_key=True),
-    Column("ordinal", Integer, primary_key=True),
-    Column("line", Integer),
-    Column("field", Text),
-    Column("reason", Text),
-    Column("cure", Text),
-    Column("published", Boolean),
-)
+# The last good version of each file; `facts` is JSON of the Article without its body. No feed shows
+# the article before `held_until`.
+articles = _table("articles", "source id published updated version facts held_until")
 
-# The last good version of each file; `facts` is the Article but for its body, as JSON.
-articles = Table(
-    "articles",
-    metadata,
-    Column("source", Text, primary_key=True),
-    Column("id", Text),
-    Column("published", BigInteger),  # seconds since 1970, as all instants here
-    Column("updated", BigInteger),
-    Column("version", Text),
-    Column("facts", Text),
-    Column("held_until", BigInteger),  # no feed shows it before
-)
+# The body of each article as it is in the file, compressed.
+bodies = _table("bodies", "source", column("packed", LargeBinary))
 
-# The body of each article as its file has it, compressed.
-bodies = Table(
-    "bodies",
-    metadata,
-    Column("source", Text, primary_key=True),
-    Column("packed", LargeBinary),
-)
+# Which articles each feed has; `published` and `id` are the article's.
+memberships = _table("memberships", "slug source published id")
 
-memberships = Table(
-    "memberships",
-    metadata,
-    Column("slug", Text, primary_key=True),
-    Column("source", Text, primary_key=True),
-    Column("published", BigInteger),
-    Column("id", Text),
-)
+# The state of every feed that was ever served; `term` only for the feed of a term.
+feeds = _table("feeds", "slug term fingerprint changed")
 
-NEWEST_FIRST = memberships.c.published.desc(), memberships.c.id
-"""The order of every feed: the newest article first, ties by id."""
+# Cleaned content of one version of an article, by one policy; `problem` says why it is shortened.
+contents = _table("contents", "source version policy html summary problem")
 
-# The state of each feed ever served; `term` where it is of a term that articles name.
-feeds = Table(
-    "feeds",
-    metadata,
-    Column("slug", Text, primary_key=True),
-    Column("term", Text),
-    Column("fingerprint", Text),
-    Column("changed", BigInteger),
-)
-
-# Cleaned content of one version of an article, by one policy; `problem` says why it is not all.
-contents = Table(
-    "contents",
-    metadata,
-    Column("source", Text, primary_key=True),
-    Column("version", Text),
-    Column("policy", Text),
-    Column("html", Text),
-    Column("summary", Text),
-    Column("problem", Text),
-)
-
-# Documents as they are sent, of the feed's fingerprint at the time and of the settings (`view`) of
-# the process that made them; `asked` is about when somebody last wanted one. `coded` has all
-# codings, one after the other; `lengths` is JSON.
-documents = Table(
+# Documents as they are sent. `fingerprint` is the feed's when the document was made, `view` a
+# digest of the settings of the process that made it, `asked` the time of about the last request.
+# `coded` has the body in all codings, one after the other; `lengths` is JSON.
+documents = _table(
     "documents",
-    metadata,
-    Column("path", Text, primary_key=True),
-    Column("slug", Text),
-    Column("fingerprint", Text),
-    Column("view", Text),
-    Column("asked", BigInteger),
-    Column("media_type", Text),
-    Column("etag", Text),
-    Column("changed", BigInteger),
-    Column("lengths", Text),
-    Column("coded", LargeBinary),
+    "path slug fingerprint view asked media_type etag changed lengths",
+    column("coded", LargeBinary),
 )
 
-# Every id ever given, with what is needed to give it again.
-ledger = Table(
-    "ledger",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("key", Text),
-    Column("source", Text),
-    Column("file_digest", Text),
-    Column("seen_digest", Text),
-    Column("first_seen", BigInteger),
-    Column("updated", BigInteger),
-    Column("link", Text),
-)
+# Every id that was ever given, with what is needed to give it again.
+ledger = _table("ledger", "id key source file_digest seen_digest first_seen updated link")
+
+IS_CANONICAL = and_(ledger.c.id == articles.c.id, ledger.c.source == articles.c.source)
+"""Joins each entry with its canonical file alone; copies have the same id."""
+
+IS_SHOWN = and_(IS_CANONICAL, articles.c.held_until.is_(None))
 
 STEPS: Sequence[Sequence[str]] = (
     (
@@ -182,7 +115,18 @@ STEPS: Sequence[Sequence[str]] = (
     ),
 )
 _UNRELEASED = 6
-"""How many steps came before these, in no release: a state of theirs is made anew."""
+"""The number of earlier steps, which no release had: a state that they made is made anew."""
+
+
+def newest_in_feed(query: Any, slug: str, limit: int) -> Any:
+    """Return a query for articles, restricted to the newest ones of one feed, in its order."""
+    return (
+        query.join(memberships, memberships.c.source == articles.c.source)
+        .where(memberships.c.slug == slug)
+        # Newest first, ties by id; the index `memberships_newest` is in this order.
+        .order_by(memberships.c.published.desc(), memberships.c.id)
+        .limit(limit)
+    )
 
 
 def read_meta(key: str) -> Select[str]:
@@ -198,10 +142,10 @@ def move_generation(connection: Connection) -> None:
 
 
 def migrate(connection: Connection, steps: Sequence[Sequence[str]] = STEPS) -> None:
-    """Take the database to the last of `steps`.
+    """Bring the database up to the last of `steps`.
 
-    Raises StateError where a newer feedsvc has been here: its tables are not ours to guess at; and
-    StateDamagedError where one before the first release has.
+    Raises StateError if a newer feedsvc made the tables, and StateDamagedError if one from before
+    the first release did.
     """
     version, last = _version(connection), _UNRELEASED + len(steps)
     if version > last:
@@ -216,7 +160,7 @@ def migrate(connection: Connection, steps: Sequence[Sequence[str]] = STEPS) -> N
         if number <= version:
             continue
         with writer.begin():
-            # Another process may have come first; this transaction is the only writer.
+            # Another process may have taken the step meanwhile; now nobody else can write.
             if _version(connection) >= number:
                 continue
             blob = "BYTEA" if connection.dialect.name == "postgresql" else "BLOB"

@@ -1,6 +1,6 @@
-"""The watcher's lock: one process watches for a state, and others can see whether one does.
+"""The watcher's lock: a state has one watcher at most, and other processes see whether it runs.
 
-The lock is on a file beside the database, and ends with the process that has it, however that ends.
+The lock is on a file beside the database. It ends with its process, however that ends.
 """
 
 import fcntl
@@ -20,25 +20,24 @@ def watcher_lock_of(url: str | URL) -> Path | None:
 
 
 def take(file: Path) -> int | None:
-    """Have the lock while the returned descriptor is open; return None if another process has it.
+    """Take the lock, and hold it while the returned descriptor is open; None if it is not free.
 
-    Raises OSError where there can be no such file.
+    Raises OSError where the file cannot be made.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError as error:
         os.close(descriptor)
-        return None
-    except BaseException:
-        os.close(descriptor)
+        if isinstance(error, BlockingIOError):
+            return None
         raise
     return descriptor
 
 
 def keep(file: Path, descriptor: int) -> int:
-    """Take the lock again where its file has gone; return the descriptor to keep open from now on.
+    """Take the lock again if its file is gone; return the descriptor to keep open from now on.
 
     Raises OSError as `take` does.
     """
@@ -50,7 +49,7 @@ def keep(file: Path, descriptor: int) -> int:
 
 
 def is_taken(file: Path) -> bool:
-    """Tell whether a process has the lock. Raises OSError where that cannot be seen."""
+    """Tell whether a process has the lock. Raises OSError where the file cannot be read."""
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

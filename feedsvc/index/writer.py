@@ -1,87 +1,70 @@
-"""What a refresh writes, inside its one transaction."""
+"""The Writer: all that a refresh writes, inside its one transaction."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from sqlalchemy import Connection, literal, select
+from sqlalchemy import Connection, case, func, literal, select
 
 from feedsvc.codings import pack
 from feedsvc.index import rows, schema
 from feedsvc.index.contents import Content, write_contents
 from feedsvc.index.feeds import FeedWriter
-from feedsvc.index.lookup import (
-    chunks,
-    copies,
-    delete_rows,
-    identities,
-    insert_rows,
-    replace_rows,
-    without_canonical_source,
-)
+from feedsvc.index.lookup import delete_rows, execute_for, identities, insert_rows, replace_rows
 from feedsvc.model import UNREAD, Identity, Problem, Published, Signature
+
+InFeeds = Sequence[tuple[Published, Mapping[str, str | None]]]
+"""Articles, each with the slugs of its feeds and the terms that these are of."""
 
 
 class Writer:
-    """Changes to the index, and the memory of which feeds they touch."""
+    """Changes the index, and remembers which feeds and entries the changes concern."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.feeds = FeedWriter(connection)
-        self.identified: dict[str, Identity] = {}  # what was written to the ledger, by id
+        self.identified: dict[str, Identity] = {}  # written to the ledger, by id
         self._touched_ids: set[str] = set()
-        self._orphans: set[str] = set()  # ids whose own file went in this refresh
-        self._asked: set[str] = set()  # those of them whose copies have been named
+        self._orphans: set[str] = set()  # ids whose canonical file went in this refresh
+        self._asked: set[str] = set()  # orphans that `copies_of_orphans` has dealt with
 
-    @contextmanager
-    def attempt(self) -> Iterator[None]:
+    def attempt(self) -> AbstractContextManager[object]:
         """Undo what the block has written if it raises; the transaction goes on."""
-        with self._connection.begin_nested():
-            yield
+        return self._connection.begin_nested()
 
     def meta(self, key: str) -> str | None:
         """Return one remembered value."""
         return self._connection.execute(schema.read_meta(key)).scalar()
 
-    def move_generation(self) -> None:
-        """Tell every process, once this is committed, that feeds have changed."""
-        schema.move_generation(self._connection)
-
     def set_meta(self, key: str, value: str) -> None:
         """Remember one value."""
-        replace_rows(
-            self._connection, schema.meta, schema.meta.c.key, [{"key": key, "value": value}]
-        )
+        replace_rows(self._connection, schema.meta, "key", [{"key": key, "value": value}])
 
     def identities(self, wanted: Mapping[str, Iterable[str]]) -> list[Identity]:
         """Return the ledger's rows that have any of the `wanted` values, by column."""
         return identities(self._connection, wanted)
 
     def write_files(self, signatures: Mapping[str, Signature]) -> None:
-        """Remember the signatures of files that have been dealt with."""
-        replace_rows(
-            self._connection,
-            schema.files,
-            schema.files.c.source,
-            [{"source": source, **one._asdict()} for source, one in signatures.items()],
-        )
+        """Remember the signatures of files that have been read."""
+        values = [
+            {"source": source, **signature._asdict()} for source, signature in signatures.items()
+        ]
+        replace_rows(self._connection, schema.files, "source", values)
 
     def forget_signatures(self) -> None:
         """Have every file read again."""
         self._connection.execute(schema.files.update().values(UNREAD._asdict()))
 
-    def write_problems(self, found: Mapping[str, Sequence[Problem]]) -> None:
-        """Put `found` in the place of the problems of these sources."""
-        delete_rows(self._connection, schema.problems, schema.problems.c.source, found)
-        insert_rows(
-            self._connection,
-            schema.problems,
-            [
-                rows.of_problem(replace(problem, source=source), ordinal)
-                for source, problems in found.items()
-                for ordinal, problem in enumerate(problems)
-            ],
-        )
+    def write_problems(self, problems: Mapping[str, Sequence[Problem]]) -> None:
+        """Replace the problems of these sources; tell of each whether its article is published."""
+        known = self.known_articles(source for source, of_source in problems.items() if of_source)
+        delete_rows(self._connection, schema.problems, "source", problems)
+        values = [
+            rows.of_problem(replace(problem, source=source, published=source in known), ordinal)
+            for source, of_source in problems.items()
+            for ordinal, problem in enumerate(of_source)
+        ]
+        insert_rows(self._connection, schema.problems, values)
 
     def write_identities(self, identities: Iterable[Identity]) -> None:
         """Write these identities to the ledger."""
@@ -89,187 +72,164 @@ class Writer:
         self.identified.update(new)
         self._touched_ids.update(new)
         replace_rows(
-            self._connection,
-            schema.ledger,
-            schema.ledger.c.id,
-            [rows.ledger(i) for i in new.values()],
+            self._connection, schema.ledger, "id", list(map(rows.of_identity, new.values()))
         )
 
     def take_over(self, identities: Iterable[Identity]) -> None:
-        """Write identities from elsewhere; what the ledger said of their files before goes."""
+        """Write identities of another ledger in the place of those of the same files or keys."""
         new = list(identities)
         sources = [identity.source for identity in new]
-        delete_rows(self._connection, schema.ledger, schema.ledger.c.source, sources)
-        delete_rows(
-            self._connection, schema.ledger, schema.ledger.c.key, [identity.key for identity in new]
-        )
+        delete_rows(self._connection, schema.ledger, "source", sources)
+        delete_rows(self._connection, schema.ledger, "key", (identity.key for identity in new))
         self.write_identities(new)
-        # Read again if the file is there, removed if it is not.
-        table = schema.files
-        for chunk in chunks(sources):
-            self._connection.execute(
-                table.update().where(table.c.source.in_(chunk)).values(UNREAD._asdict())
-            )
+        # The next pass reads these files again, or removes those that are gone.
+        unread = schema.files.update().values(UNREAD._asdict())
+        execute_for(self._connection, unread, schema.files.c.source, sources)
 
-    def write_articles(self, found: Sequence[tuple[Published, Mapping[str, str | None]]]) -> None:
-        """Write these articles, each with the slugs of its feeds and their terms."""
-        sources = [published.article.source for published, _ in found]
-        self._forget(sources)
-        insert_rows(
-            self._connection,
-            schema.articles,
-            [
-                {
-                    "source": published.article.source,
-                    "id": published.id,
-                    "published": rows.seconds(published.published),
-                    "updated": rows.seconds(published.updated),
-                    "version": published.version,
-                    "facts": rows.facts(published.article),
-                    "held_until": rows.seconds(published.held_until)
-                    if published.held_until
-                    else None,
-                }
-                for published, _ in found
-            ],
-        )
-        insert_rows(
-            self._connection,
-            schema.bodies,
-            [{"source": p.article.source, "packed": pack(p.article.body)} for p, _ in found],
-        )
-        self._join(found)
-
-    def write_memberships(
-        self, found: Sequence[tuple[Published, Mapping[str, str | None]]]
-    ) -> None:
-        """Put these articles into their feeds, and out of those they were in before."""
-        self._forget_memberships([published.article.source for published, _ in found])
-        self._join(found)
-
-    def _join(self, found: Sequence[tuple[Published, Mapping[str, str | None]]]) -> None:
-        values = [
-            {
-                "slug": slug,
-                "source": published.article.source,
-                "published": rows.seconds(published.published),
-                "id": published.id,
-            }
-            for published, slugs in found
-            if published.held_until is None
-            for slug in slugs
+    def write_articles(self, articles: InFeeds) -> None:
+        """Write these articles, and put them into their feeds."""
+        self._forget([published.article.source for published, _ in articles])
+        values = [rows.of_published(published) for published, _ in articles]
+        insert_rows(self._connection, schema.articles, values)
+        bodies = [
+            {"source": published.article.source, "packed": pack(published.article.body)}
+            for published, _ in articles
         ]
+        insert_rows(self._connection, schema.bodies, bodies)
+        self._write_memberships(articles)
+
+    def write_memberships(self, articles: InFeeds) -> None:
+        """Put these articles into their feeds, and take them out of all others."""
+        self._forget_memberships([published.article.source for published, _ in articles])
+        self._write_memberships(articles)
+
+    def _write_memberships(self, articles: InFeeds) -> None:
+        values = []
+        terms: dict[str, str] = {}  # by slug
+        for published, feeds in articles:
+            if published.held_until is None:
+                values += [
+                    {
+                        "slug": slug,
+                        "source": published.article.source,
+                        "published": rows.seconds(published.published),
+                        "id": published.id,
+                    }
+                    for slug in feeds
+                ]
+                terms.update((slug, term) for slug, term in feeds.items() if term)
         insert_rows(self._connection, schema.memberships, values)
         self.feeds.touched.update(str(row["slug"]) for row in values)
-        shown = [slugs for published, slugs in found if published.held_until is None]
-        self.feeds.know_terms(
-            {slug: term for slugs in shown for slug, term in slugs.items() if term}
-        )
+        self.feeds.know_terms(terms)
 
     def remove_articles(self, sources: Iterable[str]) -> None:
-        """Take these articles out of everything but the ledger and the list of files."""
+        """Delete these articles from all tables but the ledger and the list of files."""
         sources = list(sources)
         self._forget(sources)
-        delete_rows(self._connection, schema.contents, schema.contents.c.source, sources)
+        delete_rows(self._connection, schema.contents, "source", sources)
 
-    def remove_files(self, sources: Iterable[str]) -> None:
+    def remove_files(self, sources: Sequence[str]) -> None:
         """Forget files that are gone, and their articles; the ledger remembers their ids."""
-        sources = list(sources)
         self.remove_articles(sources)
-        delete_rows(self._connection, schema.files, schema.files.c.source, sources)
-        delete_rows(self._connection, schema.problems, schema.problems.c.source, sources)
+        delete_rows(self._connection, schema.files, "source", sources)
+        delete_rows(self._connection, schema.problems, "source", sources)
 
     def copies_of_orphans(self) -> list[str]:
-        """Return the copies of entries whose canonical source went: one of them takes its place."""
+        """Return the copies of entries whose canonical file went: one of them takes its place.
+
+        Each is returned once.
+        """
         articles = schema.articles.c
-        self._orphans.update(without_canonical_source(self._connection, self._touched_ids))
+        self._orphans.update(self._first_copies(self._touched_ids))
         self._touched_ids.clear()
-        found: list[str] = []
-        for chunk in chunks(sorted(self._orphans - self._asked)):
-            query = select(articles.source).where(articles.id.in_(chunk)).order_by(articles.source)
-            found += self._connection.execute(query).scalars()
-        self._asked |= self._orphans
-        return found
+        query = select(articles.source).order_by(articles.source)
+        new = self._orphans - self._asked
+        self._asked |= new
+        return [row.source for row in execute_for(self._connection, query, articles.id, new)]
 
     def last_versions(self) -> dict[str, Published]:
-        """Return the last good versions, in full, of entries that no file could be read for, by id.
+        """Return the orphans' last good versions, with their bodies, by id.
 
-        Of several copies it is the first by its source.
+        Of several copies the first by its source counts.
         """
-        sources = without_canonical_source(self._connection, self._orphans)
-        articles = {one.article.source: one for one in self.all_articles(list(sources.values()))}
+        sources = self._first_copies(self._orphans).values()
         bodies = rows.bodies(
-            row
-            for chunk in chunks(list(articles))
-            for row in self._connection.execute(
-                select(schema.bodies).where(schema.bodies.c.source.in_(chunk))
-            )
+            execute_for(self._connection, select(schema.bodies), schema.bodies.c.source, sources)
         )
         return {
-            one.id: replace(one, article=replace(one.article, body=bodies[source]))
-            for source, one in articles.items()
+            published.id: replace(
+                published,
+                article=replace(published.article, body=bodies[published.article.source]),
+            )
+            for published in self.all_articles(sources)
         }
 
     def copies(self, ids: Iterable[str]) -> list[str]:
         """Return the sources that have these ids and are not canonical."""
-        return copies(self._connection, ids)
+        ledger, articles = schema.ledger.c, schema.articles.c
+        query = (
+            select(articles.source)
+            .join_from(schema.articles, schema.ledger, ledger.id == articles.id)
+            .where(articles.source != ledger.source)
+            .order_by(articles.source)
+        )
+        return [row.source for row in execute_for(self._connection, query, articles.id, ids)]
 
-    def all_articles(self, sources: Sequence[str] | None = None) -> Iterator[Published]:
+    def all_articles(self, sources: Iterable[str] | None = None) -> Iterator[Published]:
         """Yield every article, or those of these sources, without its body."""
         query = select(schema.articles, schema.ledger.c.key, literal("").label("body")).join(
             schema.ledger, schema.ledger.c.id == schema.articles.c.id
         )
+        if sources is None:
+            return map(rows.published, self._connection.execute(query).all())
         source = schema.articles.c.source
-        parts = (
-            [query] if sources is None else [query.where(source.in_(c)) for c in chunks(sources)]
-        )
-        for some in parts:
-            for row in self._connection.execute(some).all():
-                yield rows.published(row)
+        return map(rows.published, execute_for(self._connection, query, source, sources))
 
-    def release(self, sources: Sequence[str]) -> None:
+    def release(self, sources: Iterable[str]) -> None:
         """Let held articles be shown."""
-        table = schema.articles
-        for chunk in chunks(sources):
-            self._connection.execute(
-                table.update().where(table.c.source.in_(chunk)).values(held_until=None)
-            )
+        released = schema.articles.update().values(held_until=None)
+        execute_for(self._connection, released, schema.articles.c.source, sources)
 
     def known_articles(self, sources: Iterable[str]) -> set[str]:
         """Return which of these sources have a last good version."""
-        column = schema.articles.c.source
-        found: set[str] = set()
-        for chunk in chunks(list(sources)):
-            query = select(column).where(column.in_(chunk))
-            found.update(self._connection.execute(query).scalars())
-        return found
+        source = schema.articles.c.source
+        return {
+            row.source for row in execute_for(self._connection, select(source), source, sources)
+        }
 
     def keep_contents(self, contents: Mapping[str, Content]) -> None:
-        """Keep cleaned content, and note the feeds that it may be seen in."""
+        """Keep cleaned content, and note the feeds that may show it."""
         write_contents(self._connection, contents)
-        memberships = schema.memberships.c
-        for chunk in chunks(list(contents)):
-            query = select(memberships.slug).where(memberships.source.in_(chunk)).distinct()
-            self.feeds.touched.update(self._connection.execute(query).scalars())
+        self._touch_feeds(contents)
 
-    def _forget(self, sources: Sequence[str]) -> None:
-        sources = list(self.known_articles(sources))  # most are new, and there is nothing to forget
-        for chunk in chunks(sources):
-            self._touched_ids.update(
-                self._connection.execute(
-                    select(schema.articles.c.id).where(schema.articles.c.source.in_(chunk))
-                ).scalars()
-            )
+    def _first_copies(self, ids: Iterable[str]) -> dict[str, str]:
+        """Return the first source of each of these ids that has copies but no canonical file."""
+        ledger, articles = schema.ledger.c, schema.articles.c
+        query = (
+            select(ledger.id, func.min(articles.source).label("source"))
+            .join_from(schema.ledger, schema.articles, articles.id == ledger.id)
+            .group_by(ledger.id, ledger.source)
+            .having(func.max(case((articles.source == ledger.source, 1), else_=0)) == 0)
+        )
+        return {row.id: row.source for row in execute_for(self._connection, query, ledger.id, ids)}
+
+    def _forget(self, sources: Iterable[str]) -> None:
+        articles = schema.articles.c
+        query = select(articles.source, articles.id)
+        # Most files are new, and nothing of them is known.
+        known = execute_for(self._connection, query, articles.source, sources)
+        self._touched_ids.update(row.id for row in known)
+        sources = [row.source for row in known]
         self._forget_memberships(sources)
-        delete_rows(self._connection, schema.articles, schema.articles.c.source, sources)
-        delete_rows(self._connection, schema.bodies, schema.bodies.c.source, sources)
+        delete_rows(self._connection, schema.articles, "source", sources)
+        delete_rows(self._connection, schema.bodies, "source", sources)
 
     def _forget_memberships(self, sources: Sequence[str]) -> None:
+        self._touch_feeds(sources)
+        delete_rows(self._connection, schema.memberships, "source", sources)
+
+    def _touch_feeds(self, sources: Iterable[str]) -> None:
         memberships = schema.memberships.c
-        for chunk in chunks(sources):
-            self.feeds.touched.update(
-                self._connection.execute(
-                    select(memberships.slug).where(memberships.source.in_(chunk)).distinct()
-                ).scalars()
-            )
-        delete_rows(self._connection, schema.memberships, memberships.source, sources)
+        query = select(memberships.slug).distinct()
+        rows_of_feeds = execute_for(self._connection, query, memberships.source, sources)
+        self.feeds.touched.update(row.slug for row in rows_of_feeds)

@@ -3,7 +3,7 @@
     entries    index ──► clean ──► build ──► entries, feeds
     documents  feeds ──► render, compress ──► documents
 
-The watcher publishes after each pass; a web worker answers from what is published, and makes a
+The watcher publishes after each pass. A web worker answers with published documents, and makes a
 document that was never made. Not inside: files, ids, and requests.
 """
 

@@ -1,12 +1,13 @@
-"""Documents: made once from the feed that they show, and served until another one is made.
+"""Documents: rendered once from a feed, and served until the feed's next version is rendered.
 
-Whoever refreshes (`publish`) makes the documents of the configured feeds once, and those that
-somebody has asked for within a week whenever they change. One that nobody has asked for is dropped
-when it changes. Whoever is asked for a document that is not there makes it.
+After a pass, `publish` makes the documents of the configured feeds once, and those that somebody
+has asked for within a week whenever their feeds change. A document that nobody has asked for is
+dropped when its feed changes. `document` makes a document that is not stored.
 """
 
 import hashlib
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -27,7 +28,7 @@ from feedsvc.publish.entries import Entries, Listing
 logger = logging.getLogger(__name__)
 
 _FEEDS = "/feeds/"
-# The lists of feeds: whether the feed of everything, and those of terms, are in them.
+# The lists of feeds, and whether the feed of everything and the feeds of terms are in them.
 _LISTS = {
     "/opml.xml": (False, False),
     "/opml.xml?all=1": (True, False),
@@ -35,7 +36,7 @@ _LISTS = {
     "/opml.xml?all=1&topics=1": (True, True),
 }
 _A_DAY = timedelta(days=1)
-_LATELY = timedelta(days=7)  # documents that nobody has asked for since then are not made anew
+_LATELY = timedelta(days=7)  # documents that were asked for longer ago are not made again
 
 
 class Documents:
@@ -54,15 +55,14 @@ class Documents:
         self._failed: dict[str, str] = {}  # versions that could not be published, by path
 
     def document(self, path: str) -> Document:
-        """Return the bytes of `/feeds/<slug>.<format>` or `/opml.xml`: those stored, or new ones.
+        """Return the document at `/feeds/<slug>.<format>` or `/opml.xml`, stored or made now.
 
-        The lists with more in them are `/opml.xml?all=1`, `?topics=1` and `?all=1&topics=1`.
-
-        Raises NotFoundError where there is no such document, NotReadyError before the first pass.
+        Longer lists are at `/opml.xml?all=1`, `?topics=1` and `?all=1&topics=1`. Raises
+        NotFoundError where there is no such document, NotReadyError before the first pass.
         """
         document = self._stored(path)
         if document is None:
-            with self._making:  # one rendering, however many ask
+            with self._making:  # rendered once, however many threads ask
                 document = self._stored(path) or self._make(
                     path, self._entries.state(_slug(path)), self._clock()
                 )
@@ -74,20 +74,21 @@ class Documents:
         Raises NotReadyError before the first pass over a new state.
         """
         self._entries.check_ready()
-        return self._index.documents.versions(list(paths), self._view)
+        return self._index.documents.versions(paths, self._view)
 
     def publish(self, now: datetime, seconds: float | None) -> bool:
         """Make the documents that are missing or outdated, for so many seconds at most.
 
         Return whether there are more to make.
         """
-        until = None if seconds is None else time.monotonic() + seconds
-        self._index.documents.forget(_lately(now))
+        until = math.inf if seconds is None else time.monotonic() + seconds
+        # The clock may be wrong, and no time is before 1970.
+        self._index.documents.forget(max(now, feeds.EPOCH + _LATELY) - _LATELY)
         for path, asked in self._to_make():
-            if until is not None and time.monotonic() >= until:
+            if time.monotonic() >= until:
                 return True
             self._index.database.progress.note_alive()
-            with suppress(NotReadyError):  # it may lack articles that are still to be read
+            with suppress(NotReadyError):  # the feed may lack articles that are still to be read
                 state = self._entries.state(_slug(path))
                 if state is None or self._failed.get(path) != state.fingerprint:
                     self._make_alone(path, state, asked)
@@ -112,17 +113,17 @@ class Documents:
 
     def _stored(self, path: str) -> Document | None:
         """Return the document that the index keeps, and remember that somebody asked for it."""
-        found = self._index.documents.read(path, self._view)
-        if found is None:
+        stored = self._index.documents.read(path, self._view)
+        if stored is None:
             return None
-        document, asked = found
+        document, asked = stored
         now = self._clock()
         if asked == NEVER or now - asked > _A_DAY:
             self._index.documents.note_asked(path, now)
         return document
 
     def _make_alone(self, path: str, state: FeedState | None, asked: datetime) -> None:
-        """Make a document; where that fails, the others are made all the same."""
+        """Make a document; log an error, so that the others are made all the same."""
         try:
             self._make(path, state, asked)
         except (NotReadyError, StateError):
@@ -133,7 +134,7 @@ class Documents:
             logger.exception("%s could not be made", path)
             self._index.documents.drop(path)
             if state is not None:
-                self._failed[path] = state.fingerprint  # or each pass would try it again
+                self._failed[path] = state.fingerprint  # so that not each pass tries it again
 
     def _make(self, path: str, state: FeedState | None, asked: datetime) -> Document:
         """Render the document at `path`, and have the index keep it."""
@@ -151,9 +152,9 @@ class Documents:
             media_type = format.media_type
         if state is None:
             return _document(body, media_type, self._entries.changed(None), "")
-        made = _document(body, media_type, state.changed, state.fingerprint)
-        self._index.documents.keep(path, slug, made, view=self._view, asked=asked)
-        return made
+        document = _document(body, media_type, state.changed, state.fingerprint)
+        self._index.documents.keep(path, slug, document, view=self._view, asked=asked)
+        return document
 
     def _rendered(self, format: Format, feed: Feed) -> bytes:
         """Render a feed; an entry that makes this fail is left out and named."""
@@ -169,7 +170,7 @@ class Documents:
             return format.render(replace(feed, entries=tuple(sound)))
 
     def try_formats(self, entries: Iterable[Entry]) -> None:
-        """Write each of these entries in every format; what fails is named."""
+        """Render each of these entries in every format; an entry that fails is named."""
         feed = self._entries.feed(feeds.ALL)
         for entry in entries:
             for format in FORMATS.values():
@@ -178,7 +179,7 @@ class Documents:
     def _renders(self, format: Format, feed: Feed, entry: Entry) -> bool:
         try:
             format.render(replace(feed, entries=(entry,)))
-        except Exception as error:  # noqa: BLE001 - whatever one entry causes stays with it
+        except Exception as error:  # noqa: BLE001 - the other entries are rendered
             self._entries.failed(entry, f"writing it as {format.label}", error)
             return False
         return True
@@ -186,15 +187,17 @@ class Documents:
     def _opml(self, *, everything: bool, topics: bool) -> bytes:
         site = self._config.site
         listings = self._entries.listings()
-        own = [one for one in listings if one.articles is None and one.slug != feeds.ALL]
+        own = [feed for feed in listings if feed.term is None and feed.slug != feeds.ALL]
         if everything or not own:
-            own = [*(one for one in listings if one.slug == feeds.ALL), *own]
-        # What a category is about is in its feed.
-        claimed = {term for one in self._config.categories for term in feeds.folded(one.terms)}
+            own = [*(feed for feed in listings if feed.slug == feeds.ALL), *own]
+        # The feed of a category has the articles of its terms.
+        claimed = {
+            term for category in self._config.categories for term in feeds.folded(category.terms)
+        }
         topical = [
-            one
-            for one in listings
-            if topics and one.term is not None and one.term.casefold() not in claimed
+            feed
+            for feed in listings
+            if topics and feed.term is not None and feed.term.casefold() not in claimed
         ]
         return opml.render(site.title, map(_outline, own), topics=map(_outline, topical))
 
@@ -209,13 +212,8 @@ def _outline(listing: Listing) -> opml.Outline:
     )
 
 
-def _lately(now: datetime) -> datetime:
-    """Return since when documents that were asked for are made again, whatever the clock says."""
-    return max(now, feeds.EPOCH + _LATELY) - _LATELY
-
-
 def _slug(path: str) -> str:
-    """Return the slug under which the index knows what the document at `path` shows."""
+    """Return the slug of the feed, or of the list, that the document at `path` shows."""
     if path in _LISTS:
         return LIST_OF_ALL if _LISTS[path][1] else LIST
     return path.removeprefix(_FEEDS).rpartition(".")[0]

@@ -1,4 +1,4 @@
-"""From the index to feeds and entries, in no format yet: choose, clean, build."""
+"""Entries and feeds, in no format yet: articles from the index, chosen and cleaned."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,7 +14,7 @@ from feedsvc.publish.medialengths import MediaLengths
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """A feed as a list shows it; one that is not of a term has neither `term` nor `articles`."""
+    """A feed in a list; only the feed of a term has `term` and `articles`, their number."""
 
     slug: str
     title: str
@@ -38,11 +38,11 @@ class Entries:
         self._last: tuple[tuple[str, str], Feed] | None = None
 
     def configured(self) -> list[str]:
-        """Return the slugs of the feeds that there are whatever articles say, `all` at the end."""
+        """Return the slugs of the feeds that exist even without articles, `all` last."""
         return list(self._categories)
 
     def built(self, slug: str, state: FeedState | None) -> Feed:
-        """Build a feed, or return the one built last: its other formats are mostly wanted next."""
+        """Build a feed, or return the last one: its other formats are mostly rendered next."""
         version, last = state.fingerprint if state else "", self._last
         if version and last is not None and last[0] == (slug, version):
             return last[1]
@@ -61,38 +61,47 @@ class Entries:
         Raises NotFoundError, GoneError for one that was withdrawn, NotReadyError before the first
         pass.
         """
-        found = self._index.articles.article(key)
-        if found is None:
+        article = self._index.articles.article(key)
+        if article is None:
             self.check_ready()
             if self._index.ledger.has_key(key):
                 raise GoneError("This article has been withdrawn.")
             self.check_whole()
             raise NotFoundError("There is no such article.")
-        entries = self._entries((found,), full=True)
+        entries = self.entries((article,))
         if not entries:
             raise GoneError("This article has been withdrawn.")
         return entries[0]
 
-    def entries(self, found: tuple[Published, ...]) -> list[Entry]:
-        """Return these articles as readers see them, in full; what fails is left out and named."""
-        return self._entries(found, full=True)
+    def entries(self, articles: tuple[Published, ...], *, full: bool = True) -> list[Entry]:
+        """Return the entries of these articles; one that fails is left out and named."""
+        kept = self._contents.of(articles)
+        entries: list[Entry] = []
+        for published in articles:
+            source = published.article.source
+            if source not in kept:  # it was withdrawn meanwhile, or its cleaning failed
+                continue
+            try:
+                entries.append(self._entry(published, kept[source], full=full))
+            except Exception as error:  # noqa: BLE001 - the other entries are made
+                self._contents.failed(source, "making an entry of it", error)
+        return entries
 
     def listings(self) -> tuple[Listing, ...]:
         """Return every feed: the feed of everything, the configured feeds, the feeds of terms."""
         self.check_ready()
         base_url = self._config.site.base_url
-        first = (self._categories[feeds.ALL], *self._config.categories)
-        own = [
+        listings = [
             Listing(
                 slug=category.slug,
                 title=category.title,
                 description=category.description,
                 link=feeds.address(base_url, category.slug),
             )
-            for category in first
+            for category in (self._categories[feeds.ALL], *self._config.categories)
         ]
         if self._config.feeds.auto_categories:
-            own += [
+            listings += [
                 Listing(
                     slug=state.slug,
                     title=feeds.of_term(state.slug, state.term or state.slug).title,
@@ -104,10 +113,10 @@ class Entries:
                 for state, count in self._index.feeds.of_terms()
                 if state.slug not in self._categories
             ]
-        return tuple(own)
+        return tuple(listings)
 
     def state(self, slug: str) -> FeedState | None:
-        """Return what a feed shows now. Raises NotReadyError."""
+        """Return the state of one feed, None where there is none. Raises NotReadyError."""
         self.check_ready()
         return self._index.feeds.state(slug)
 
@@ -117,7 +126,7 @@ class Entries:
             raise NotReadyError("The articles are being read for the first time.")
 
     def check_whole(self) -> None:
-        """Raise NotReadyError where what is missing may be among the articles still to be read."""
+        """Raise NotReadyError while the oldest articles are still to be read."""
         if not self._index.meta.is_whole():
             raise NotReadyError("The older articles are being read for the first time.")
 
@@ -136,19 +145,19 @@ class Entries:
         return sitelanguage.declared(self._config, guessed)
 
     def changed(self, state: FeedState | None) -> datetime:
-        """Return when a feed last changed; of one that is not known yet, when any feed did."""
-        # A category that the watcher has not heard of yet: its first state will be later.
+        """Return when a feed last changed; for a feed without a state, when `all` did."""
+        # A new category has no state before the watcher's next pass, which gives it a later time.
         state = state or self._index.feeds.state(feeds.ALL)
         return state.changed if state else feeds.EPOCH
 
     def _build(self, category: Category, state: FeedState | None) -> Feed:
         site, limits = self._config.site, self._config.feeds
-        found = self._index.articles.published(category.slug, limits.limit)
-        if len(found) < limits.limit:
+        articles = self._index.articles.published(category.slug, limits.limit)
+        if len(articles) < limits.limit:
             self.check_whole()
         return feeds.build(
             category,
-            self._entries(found, full=limits.content == "full"),
+            self.entries(articles, full=limits.content == "full"),
             id=identity.feed_id(site.id, category.slug),
             site_title=site.title,
             base_url=site.base_url,
@@ -158,35 +167,24 @@ class Entries:
             icon=site.icon_address,
         )
 
-    def _entries(self, found: tuple[Published, ...], *, full: bool) -> list[Entry]:
-        kept = self._contents.of(found)
-        # What was withdrawn since it was found has no content any more.
-        entries: list[Entry] = []
-        for one in found:
-            if one.article.source not in kept:
-                continue
-            try:
-                entries.append(self._entry(one, kept[one.article.source], full=full))
-            except Exception as error:  # noqa: BLE001 - whatever one article causes stays with it
-                self._contents.failed(one.article.source, "making an entry of it", error)
-        return entries
-
     def failed(self, entry: Entry, what: str, error: Exception) -> None:
         """Log why an entry cannot be shown, and have its file named as a problem."""
         article = self._index.articles.article(entry.key)
         if article is not None:
             self._contents.failed(article.article.source, what, error)
 
-    def _entry(self, one: Published, kept: Content, *, full: bool) -> Entry:
-        article, policy = one.article, self._contents.policy(one.article, one.key)
+    def _entry(self, published: Published, kept: Content, *, full: bool) -> Entry:
+        article = published.article
+        policy = self._contents.policy(article, published.key)
         image = content.image(article.lead_image, policy) if article.lead_image else None
+        converted = replace(article, title=content.converted(article.title, policy))
         entry = feeds.entry(
-            replace(one, article=replace(article, title=content.converted(article.title, policy))),
+            replace(published, article=converted),
             link=policy.link,
             summary=kept.summary,
             content=contents.safe(kept) if full else None,
             lead_image=None if image is None or image.startswith("data:") else image,
-            # By way of a proxy, the address does not tell any more.
+            # The address of a proxy does not tell the type.
             lead_image_type=mediatypes.of(article.lead_image or ""),
             played=content.playable(contents.safe(kept)),
         )

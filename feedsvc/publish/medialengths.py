@@ -1,4 +1,4 @@
-"""How long the media files are that lie beside the articles."""
+"""Lengths of the media files beside the articles."""
 
 import stat
 from dataclasses import replace
@@ -10,11 +10,11 @@ from feedsvc.model import Enclosure
 
 
 class MediaLengths:
-    """Knows the lengths of what `/media/` serves.
+    """Reads the lengths of files that `/media/` serves.
 
-    A length is read when a feed is built. A media file that is replaced later, alone, changes no
-    feed: the old length stays until the feed shows something else. It is a hint (RFC 4287 4.2.7.6),
-    and readers go by what they get from the address.
+    A length is read when a feed is built. A media file that is replaced alone changes no feed: the
+    old length stays until the feed changes. It is a hint (RFC 4287 4.2.7.6), and readers use the
+    length of what they download.
     """
 
     def __init__(self, base_url: str, root: Path) -> None:
@@ -22,14 +22,13 @@ class MediaLengths:
         self._root = root
 
     def add(self, enclosure: Enclosure) -> Enclosure:
-        """Return the enclosure with its length, where its file is ours."""
+        """Return the enclosure, with its length where `/media/` serves it."""
         if not enclosure.href.startswith(self._beginning):
             return enclosure
         path, _, _ = enclosure.href.removeprefix(self._beginning).partition("#")[0].partition("?")
         return replace(enclosure, length=self._length(unquote(path)))
 
     def _length(self, source: str) -> int | None:
-        """Return the length of a file that `/media/` serves, None where it serves none."""
         parts = source.split("/")
         if any(part.startswith(".") or not part for part in parts):
             return None
@@ -39,7 +38,7 @@ class MediaLengths:
             file = self._root.joinpath(source).resolve(strict=True)
             if not file.is_relative_to(self._root.resolve()):
                 return None
-            found = file.stat()
+            status = file.stat()
         except (OSError, ValueError, RuntimeError):  # a NUL in the name; a circle of links
             return None
-        return found.st_size if stat.S_ISREG(found.st_mode) else None
+        return status.st_size if stat.S_ISREG(status.st_mode) else None

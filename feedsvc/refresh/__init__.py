@@ -10,6 +10,7 @@ Not inside: entries, documents, and when a pass is made.
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from feedsvc.changes import diff
 from feedsvc.config import Config
@@ -33,7 +34,7 @@ _PATIENCE = 5  # first passes that wait for files being written before anything 
 
 
 class Refresher:
-    """Brings one index up to date with one directory, read by so many other `processes`."""
+    """Brings one index up to date with one directory, whose files child `processes` read."""
 
     def __init__(
         self, config: Config, index: Index, contents: Contents, *, processes: int = 0
@@ -56,11 +57,11 @@ class Refresher:
             processes=processes,
         )
         self._passes = 0
-        self._interrupted = False
+        self._interrupted = False  # whether the last pass failed in its stages
         self._counted: tuple[Generation, int] | None = None
 
     def close(self) -> None:
-        """End the processes that read."""
+        """End the processes that read files."""
         self._reading.close()
         self._stages.close()
 
@@ -75,24 +76,25 @@ class Refresher:
     ) -> Refresh:
         """Make one pass, at the time `now`.
 
-        With `paths`, absolute ones, the pass looks only at these places, and at files that were
+        With `paths`, absolute ones, the pass scans these places alone, and the files that were
         still being written in the last pass.
 
-        With `one_stage`, the pass leaves some of very many changes to the next one, which is to be
-        made at once (`again_in`) and reads first what comes meanwhile.
+        With `one_stage`, a pass over very many changes makes one stage. `again_in` is 0 then: the
+        next pass goes on, after the files that have changed meanwhile.
 
-        With `accept_empty`, an empty directory at the place of another one means that all articles
+        With `accept_empty`, an empty directory in the place of another one means that all articles
         are gone.
 
-        Raises ScanError when the directory cannot be read, StateError when the index cannot be
-        written; the index stays as it was then.
+        Raises ScanError when the directory cannot be read, and StateError when the index cannot be
+        written; then the index stays as it was.
         """
+        make = partial(self._pass, now, progress, accept_empty=accept_empty)
         self._index.mend()
         try:
-            return self._pass(now, progress, paths, accept_empty=accept_empty, one_stage=one_stage)
+            return make(paths, one_stage=one_stage)
         except StateDamagedError:
             self._index.repair()
-            return self._pass(now, progress, None, accept_empty=accept_empty, one_stage=False)
+            return make(None, one_stage=False)
 
     def _pass(
         self,
@@ -106,19 +108,23 @@ class Refresher:
         started = time.perf_counter()
         remembered = self._index.meta.all()
         stale = {name for name, value in self._policies.items() if remembered.get(name) != value}
-        first, partial = READY not in remembered, remembered.get(PARTIAL) == "yes"
+        first, incomplete = READY not in remembered, remembered.get(PARTIAL) == "yes"
         self._correct_future_changes(now)
         if "articles" in stale:
-            self._forget_signatures()
+            # Settings for reading have changed. This is committed before the files are read, so
+            # that a later pass reads those that this one does not.
+            with self._index.writing() as writer:
+                writer.forget_signatures()
+                writer.set_meta("articles", self._policies["articles"])
             stale.discard("articles")
             paths = None
-        # The backlog of a pass that failed is lost. What a first pass has left may be anywhere,
-        # unless this process knows where.
-        if self._interrupted or (partial and not self._backlog.has_files):
+        # Only a scan of everything finds the files that a failed pass took out of the backlog, and
+        # those that the first pass of another process left.
+        if self._interrupted or (incomplete and not self._backlog.has_files):
             paths = None
         gathered = self._gatherer.gather(now, paths, first=first, accept_empty=accept_empty)
         self._passes += 1
-        self._fill_backlog(gathered, by_date=first or partial)
+        self._fill_backlog(gathered, by_date=first or incomplete)
         many = len(self._backlog) > stages.STAGE
         due, next_due = self._index.articles.due(now)
         this_pass = Pass(
@@ -126,26 +132,20 @@ class Refresher:
             gathered=gathered,
             stale=stale,
             due=due,
-            # The first feeds that anyone sees must not lack an article that is a second too young.
+            # The first feeds that readers see must not lack an article that is a second too young.
             ready=first and (many or not gathered.pending or self._passes > _PATIENCE),
-            partial=partial or (first and many),
+            partial=incomplete or (first and many),
             progress=progress,
         )
         unkeyed = needs_image_key(self._config) and IMAGE_KEY not in remembered
-        if (
-            self._backlog.has_work
-            or stale
-            or due
-            or this_pass.ready
-            or this_pass.partial
-            or unkeyed
-        ):
+        has_work = self._backlog.has_work
+        if any((has_work, stale, due, this_pass.ready, this_pass.partial, unkeyed)):
             self._interrupted = True
             self._stages.make(this_pass, one_stage=one_stage, first=first)
             self._interrupted = False
             _, next_due = self._index.articles.due(now)
         more_to_clean = self._fingerprints.clean_again(
-            now.replace(microsecond=0), stages.CLEANING_SECONDS
+            this_pass.ingest.now, stages.CLEANING_SECONDS
         )
         waits = [
             gathered.wait,
@@ -166,40 +166,28 @@ class Refresher:
         )
 
     def _correct_future_changes(self, now: datetime) -> None:
-        """Say of feeds that changed far in the future, by a clock that was ahead, that it was now.
+        """Let feeds that changed in the far future, by a clock that was ahead, say that it was now.
 
-        Until that time comes, readers that compare dates alone would get all of such a feed at each
-        poll. A smaller distance heals by itself; it may also mean that the clock is behind now, and
-        then these times are right.
+        Else readers that compare dates alone would get the whole feed at each poll until then. A
+        feed that is less ahead is left alone: the clock may be behind now, and that time right.
         """
         second = now.replace(microsecond=0)
         if self._index.feeds.changed_after(second, _FAR_AHEAD):
             with self._index.writing() as writer:
                 writer.feeds.move_changes(second, _FAR_AHEAD)
 
-    def _forget_signatures(self) -> None:
-        """Have all files read again, because the same bytes would be read as other articles now.
-
-        An index that knows no file has all of them read, whatever happens to this process.
-        """
-        with self._index.writing() as writer:
-            writer.forget_signatures()
-            writer.set_meta("articles", self._policies["articles"])
-
     def _fill_backlog(self, gathered: Gathered, *, by_date: bool) -> None:
         """Put the files that have changed into the backlog, in the order in which to read them."""
         changes = diff(gathered.known, gathered.found)
         # Files that the ledger names come first, because a new file may be a copy of one of them.
-        # Modified files come last: a new file may have the text that a modified one had, and an
-        # entry stays with its text.
+        # Modified files come last: a new file may have the old text of a modified one, and an entry
+        # stays with its text.
         named = self._index.ledger.named(changes.added)
+        known = [source for source in changes.added if source in named]
+        new = [source for source in changes.added if source not in named]
         groups = [
             [(source, gathered.found[source]) for source in sources]
-            for sources in (
-                [source for source in changes.added if source in named],
-                [source for source in changes.added if source not in named],
-                changes.modified,
-            )
+            for sources in (known, new, changes.modified)
         ]
         if len(changes.added) + len(changes.modified) > stages.STAGE:
             newest_first = self._reading.newest_first if by_date else _last_written_first
@@ -211,7 +199,7 @@ class Refresher:
             self._backlog.put_first(files, changes, within=gathered.within, found=gathered.found)
 
     def _count(self) -> int:
-        """Return how many articles are published; counted again only when something has changed."""
+        """Return how many articles are published; count them only when the generation has moved."""
         generation = self._index.database.generation()
         if self._counted is None or self._counted[0] != generation:
             self._counted = generation, self._index.articles.count()

@@ -1,8 +1,8 @@
-"""Changed files that are still to be read, in the order in which to read them.
+"""The backlog: changed files that are still to be read, in the order in which to read them.
 
-A pass over very many changes is made in stages, each with its own transaction, and what comes
-meanwhile is taken first. So the files that a stage leaves are remembered here until the next one;
-the index knows nothing of them, and a process that starts finds them by its first scan.
+A pass over very many changes is made in stages, each with its own transaction, and files that
+change meanwhile are read first. The other files wait here. The index does not know them: a process
+that starts finds them by its first scan.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,41 +16,44 @@ from feedsvc.reading import File
 class Backlog:
     """The files to be read, in three queues, and the files that are gone.
 
-    First come most files; then those that seem to be edited in place, because any other that has
-    changed may tell now what such a file told; and last those whose cleaning takes long.
+    The first queue has most files. The second has files that seem to be edited in place: another
+    changed file may have the old text of such a file. The third has files whose cleaning is slow.
 
-    Files that are gone are taken out of the feeds when nothing is left to be read: one of those
-    that are read may be the same article under another name. Where files were deleted and nothing
-    else has changed, that happens at once.
+    Articles of files that are gone stay in the feeds until all files have been read, because one of
+    these may be the same article under another name. Where nothing but deletions was found, the
+    articles are removed at once.
     """
 
     def __init__(self) -> None:
+        self.read = 0  # files that were read since the backlog was empty
         self._clear()
 
     def _clear(self) -> None:
         self._files: dict[str, Signature] = {}
         self._edited: dict[str, Signature] = {}
         self._costly: dict[str, Signature] = {}
-        self._queues = (self._files, self._edited, self._costly)
         self._modified: set[str] = set()
-        self._removed: set[str] = set()
-        self._deleted: set[str] = set()
-        self._urgent: set[str] = set()  # what came last; it stands first
-        self.read = 0  # files, since the backlog was empty
+        self._removed: set[str] = set()  # gone, perhaps because they were renamed
+        self._deleted: set[str] = set()  # gone when nothing else had changed
+        self._urgent: set[str] = set()  # the files that came last; they are first in their queue
+
+    @property
+    def _queues(self) -> tuple[dict[str, Signature], ...]:
+        return self._files, self._edited, self._costly
 
     def __len__(self) -> int:
         return sum(map(len, self._queues))
 
     @property
     def total(self) -> int:
-        """How many files there were to be read since the backlog was empty."""
+        """The number of files that were put into the backlog since it was empty."""
         return self.read + len(self)
 
     def replace(self, files: Sequence[File], changes: Changes) -> None:
-        """Take these files, in this order, for all that there is to be read."""
-        read = self.read if len(self) else 0
+        """Replace all that is in the backlog by these files, in this order."""
+        if not len(self):
+            self.read = 0
         self._clear()
-        self.read = read
         self._add(dict(files), changes)
 
     def put_first(
@@ -61,10 +64,7 @@ class Backlog:
         within: Iterable[str],
         found: Mapping[str, Signature],
     ) -> None:
-        """Put these files before all others.
-
-        They are what has changed at some places: `found` is all that there is `within` them.
-        """
+        """Put these changed files before all others; `found` are all files `within` some places."""
         for queue in self._queues:
             for source in part(queue, within):
                 if source not in found:
@@ -80,21 +80,16 @@ class Backlog:
         for queue in self._queues:
             for source in files.keys() & queue.keys():
                 del queue[source]
-        self._put_first(files)
+        self._files = {**files, **self._files}
         self._modified.difference_update(changes.added)
         self._modified.update(changes.modified)
         (self._removed if files else self._deleted).update(changes.removed)
 
-    def _put_first(self, files: Mapping[str, Signature]) -> None:
-        others = dict(self._files)
-        self._files.clear()
-        self._files.update({**files, **others})
-
     def take(self, most: int) -> list[File]:
-        """Take away the first files, so many at most.
+        """Remove the first files from the backlog, `most` at most, and return them.
 
-        What came last comes alone, so that it need not wait for more; and after all others, costly
-        files one at a time.
+        Urgent files come alone, so that they need not wait for others. Costly files come last, one
+        at a time.
         """
         queue = next(filter(None, self._queues), self._files)
         number = 1 if queue is self._costly else most
@@ -109,10 +104,10 @@ class Backlog:
     def give_back(self, files: Sequence[File]) -> None:
         """Put back files that were taken and not read."""
         self.read -= len(files)
-        self._put_first(dict(files))
+        self._files = {**dict(files), **self._files}
 
     def set_aside(self, files: Iterable[File], *, costly: bool) -> None:
-        """Put back files whose cleaning takes long, or which seem to be edited in place."""
+        """Put back files whose cleaning is slow, or which seem to be edited in place."""
         for source, signature in files:
             self.read -= 1
             (self._costly if costly else self._edited)[source] = signature
@@ -124,21 +119,21 @@ class Backlog:
 
     @property
     def is_costly(self) -> bool:
-        """Whether only files are left whose cleaning takes long."""
+        """Whether all files that are left are slow to clean."""
         return bool(self._costly) and not self.has_files
 
     @property
     def has_files(self) -> bool:
-        """Whether files are left but for those whose cleaning takes long."""
+        """Whether files are left that are not slow to clean."""
         return bool(self._files or self._edited)
 
     @property
     def has_work(self) -> bool:
-        """Whether anything is left to be read or to be taken out."""
+        """Whether files are left to be read or to be removed."""
         return bool(len(self) or self._removed or self._deleted)
 
     def take_removed(self) -> tuple[str, ...]:
-        """Take away the files that are gone and need not wait for others to be read, sorted."""
+        """Return, sorted, the files that are gone and can be removed now; forget them."""
         removed, self._deleted = self._deleted, set()
         if not len(self):
             removed |= self._removed
@@ -150,14 +145,14 @@ class Backlog:
         return next((queue[source] for queue in self._queues if source in queue), None)
 
     def is_gone(self, source: str) -> bool:
-        """Tell whether a file that is known is gone, and still to be taken out."""
+        """Tell whether a file is gone, but still to be removed from the index."""
         return source in self._removed or source in self._deleted
 
     def changes(self, files: Iterable[File], removed: tuple[str, ...]) -> Changes:
-        """Return what has changed with these files that were taken, and with those removed."""
-        sources = [source for source, _ in files]
+        """Return the changes that these files, which were taken, and those `removed` are."""
+        sources = {source for source, _ in files}
         return Changes(
-            added=tuple(sorted(s for s in sources if s not in self._modified)),
-            modified=tuple(sorted(s for s in sources if s in self._modified)),
+            added=tuple(sorted(sources - self._modified)),
+            modified=tuple(sorted(sources & self._modified)),
             removed=removed,
         )

@@ -1,7 +1,6 @@
-"""What each feed shows, as a fingerprint: a feed whose fingerprint has moved has changed.
+"""Fingerprints: digests of what each feed shows. A feed has changed when its fingerprint has.
 
-Content that was cleaned by an older policy is cleaned again here too, because a feed has changed
-when the content that it shows has been cleaned anew, not before.
+Content of an older policy is cleaned again here, because that changes the feeds that show it.
 """
 
 import time
@@ -17,7 +16,7 @@ _CLEANED_AT_ONCE = 50  # articles
 
 
 class Fingerprints:
-    """Notes what the feeds of one configuration show."""
+    """Writes the fingerprints of the feeds of one configuration."""
 
     def __init__(self, config: Config, index: Index, contents: Contents) -> None:
         self._config = config
@@ -27,7 +26,7 @@ class Fingerprints:
         self._configured = {category.slug: repr(category) for category in config.categories}
 
     def note(self, writer: Writer, now: datetime, *, everything: bool) -> None:
-        """Note what each feed that was touched, or each feed of all, shows now."""
+        """Write the fingerprint of each feed that was touched, or of all feeds."""
         touched = set(writer.feeds.touched)
         if everything:
             touched |= {feeds.ALL, *self._configured}
@@ -37,9 +36,7 @@ class Fingerprints:
         limit, stamp = self._config.feeds.limit, self._contents.stamp
         fingerprints = {
             slug: digest(
-                view,
-                self._configured.get(slug, slug),
-                *writer.feeds.versions(slug, limit, stamp),
+                view, self._configured.get(slug, slug), *writer.feeds.versions(slug, limit, stamp)
             )
             for slug in touched
         }
@@ -49,9 +46,9 @@ class Fingerprints:
         writer.feeds.settle(fingerprints, now)
 
     def clean_again(self, now: datetime, seconds: float) -> bool:
-        """Clean content of an older policy for so long, newest first; tell whether more is left.
+        """Clean content of an older policy again, for so many seconds; tell whether more is left.
 
-        The content of the older policy is served meanwhile.
+        The newest comes first. Feeds show the old content meanwhile.
         """
         stamp = self._contents.stamp
         if self._index.meta.get("content") == stamp:
@@ -62,7 +59,7 @@ class Fingerprints:
             for article in self._index.contents.outdated(stamp, _CLEANED_AT_ONCE):
                 fresh.update(self._contents.cleaned([article]))
                 if time.monotonic() >= until:
-                    break  # a single article may have taken all of the time
+                    break  # one article may take all of the time
             with self._index.writing() as writer:
                 writer.keep_contents(fresh)
                 self.note(writer, now, everything=False)

@@ -1,4 +1,4 @@
-"""What is there, and what was known of it: in the whole directory, or where something changed."""
+"""Gather: scan the directory, or the places that changed, and read what the index knows of them."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -15,18 +15,18 @@ from feedsvc.scan import Directory, folder_digests
 
 Paths = Collection[str | Path]
 
-_MOST_PLACES = 1000  # from here on, a walk over everything is as quick
-_MOST_FOLDERS = 100  # that are looked at again
-_MOST_RENUMBERED = 100  # files that another one replaced with the same times and size
+_MOST_PLACES = 1000  # beyond, a scan of everything is as fast
+_MOST_FOLDERS = 100  # beyond, they are most of the directory
+_MOST_RENUMBERED = 100  # files that were really replaced by others with the same times and size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """What to go by in a pass, by source.
+    """Signatures to compare in a pass, by source: `known` to the index, and `found` on the disk.
 
-    What is `known` as UNREAD is to be read, though it looks as it did. `within` are the places that
-    were looked at, None where all was. `root` tells which directory it was. `pending` files may
-    still be being written, and need so many seconds (`wait`).
+    A file that is `known` as UNREAD is to be read. `within` are the places that were scanned, None
+    where everything was. `root` tells which directory it was. `pending` files may still be being
+    written; the first of them is settled after `wait` seconds.
     """
 
     known: Mapping[str, Signature]
@@ -39,18 +39,18 @@ class Gathered:
 
 
 class Gatherer:
-    """Surveys one directory; remembers from one pass to the next which files were not settled."""
+    """Scans one directory; remembers from one pass to the next which files were not settled."""
 
     def __init__(self, config: Config, index: Index, directory: Directory) -> None:
         self._config = config
         self._index = index
         self._directory = directory
         self._settling = Settling(config.articles.settle)
+        self._note_alive = index.database.progress.note_alive
         self._pending: tuple[str, ...] = ()
-        # Of the last pass over everything.
-        self._unreadable: tuple[tuple[str, str], ...] = ()
-        # What the index knows of each folder, at this generation.
-        self._known: tuple[Generation, Mapping[str, int]] | None = None
+        self._unreadable: tuple[tuple[str, str], ...] = ()  # in the last scan of everything
+        # The digests of folders by what the index knows, at this generation.
+        self._known_folders: tuple[Generation, Mapping[str, int]] | None = None
 
     def gather(
         self,
@@ -60,23 +60,24 @@ class Gatherer:
         first: bool,
         accept_empty: bool,
     ) -> Gathered:
-        """PartialScan at what is at and below these absolute paths, or, without any, at everything.
+        """Scan at and below these absolute paths, or everything where `paths` is None.
 
-        The `first` pass over a state looks at everything. Raises ScanError.
+        The `first` pass over a state scans everything. Raises ScanError.
         """
-        # An event is reason enough to read a file again: the file system's clock may not have moved
-        # between two changes. Nobody repeats an event, so files that must wait stay named.
+        # Files that an event names are read even if their signatures are the same: the clock of the
+        # file system may not have moved between two changes. An event comes once, so pending files
+        # stay named.
         named = self._directory.named(paths or ()).union(self._pending)
         partial = None
-        # A state that was made anew knows nothing of the other places.
         if not first:
-            partial = None if paths is None else self._scan_places(paths)
+            if paths is not None:
+                partial = self._scan_paths(paths)
             if partial is None:
-                partial = self._scan_where_it_differs(named)
+                partial = self._scan_changed_folders(named)
         if partial is None:
             within = None
             known = self._index.articles.signatures()
-            scan = self._directory.scan(self._index.database.progress.note_alive)
+            scan = self._directory.scan(self._note_alive)
             if not accept_empty:
                 self._check_root(scan, known)
             self._unreadable = scan.unreadable
@@ -103,49 +104,48 @@ class Gatherer:
             wait=settled.wait,
         )
 
-    def _scan_where_it_differs(self, named: set[str]) -> PartialScan | None:
-        """Walk over everything, and look again at the folders that are not as the index knows them.
+    def _scan_changed_folders(self, named: set[str]) -> PartialScan | None:
+        """Scan the folders whose digests differ from those in the index, and the `named` files.
 
-        And at the `named` files. None where that would be most of it, or the files beside all
-        folders.
+        Return None if only a scan of everything will do.
         """
         if len(named) > _MOST_PLACES:
             return None
         generation = self._index.database.generation()
-        digests = self._directory.digest_folders(self._index.database.progress.note_alive)
-        known, there = self._known_by(generation), digests.folders
+        digests = self._directory.digest_folders(self._note_alive)
+        known, found = self._digests_at(generation), digests.folders
         self._unreadable = digests.unreadable
-        if known and not there:
+        if known and not found:
             return None
-        # What cannot be listed is as it was.
+        # A folder that cannot be listed is taken as it was.
         unlisted = tuple(place for place, _ in digests.unreadable if place.endswith("/"))
         differing = {
             folder
-            for folder in known.keys() | there.keys()
-            if known.get(folder) != there.get(folder) and not f"{folder}/".startswith(unlisted)
+            for folder in known.keys() | found.keys()
+            if known.get(folder) != found.get(folder) and not f"{folder}/".startswith(unlisted)
         }
         if len(differing) > _MOST_FOLDERS:
             return None
-        alive = self._index.database.progress.note_alive
-        return self._directory.scan_places(differing | named, alive)
+        return self._directory.scan_places(differing | named, self._note_alive)
 
-    def _known_by(self, generation: Generation) -> Mapping[str, int]:
-        if self._known is None or self._known[0] != generation:
+    def _digests_at(self, generation: Generation) -> Mapping[str, int]:
+        """Return the digests of folders by what the index knows."""
+        if self._known_folders is None or self._known_folders[0] != generation:
             known = self._index.articles.signatures()
             if not self._directory.inodes:
                 known = _without_inodes(known)
-            self._known = generation, folder_digests(known.items())
-        return self._known[1]
+            self._known_folders = generation, folder_digests(known.items())
+        return self._known_folders[1]
 
     def _without_changing_inodes(
         self, known: dict[str, Signature], found: dict[str, Signature]
     ) -> tuple[dict[str, Signature], dict[str, Signature]]:
         """Leave the inodes out of both where the file system does not keep them.
 
-        Some that come over a network or by FUSE number a file anew whenever they have forgotten it:
-        then all files would be read again in each pass. A file that was really replaced has another
-        ctime too, but for those that were made within one tick of the clock, and these are few. So
-        inodes count until they alone tell very many files from what was known.
+        Some file systems (network, FUSE) give a file another inode after they have forgotten it, so
+        that each pass would read all files again. A file that was really replaced has another ctime
+        too, but for the few that were made within one tick of the clock. So inodes are compared
+        until very many files differ in nothing else.
         """
         if self._directory.inodes and known != found:
             renumbered = sum(
@@ -155,32 +155,33 @@ class Gatherer:
             )
             if renumbered > _MOST_RENUMBERED:
                 self._directory.inodes = False
-                self._known = None
+                self._known_folders = None
         if self._directory.inodes:
             return known, found
         return _without_inodes(known), _without_inodes(found)
 
     def elsewhere(self, sources: Collection[str], gathered: Gathered) -> dict[str, Signature]:
-        """Return those of these sources that are there, wherever was looked."""
-        there = {source: gathered.found[source] for source in sources if source in gathered.found}
-        if gathered.within is None or len(there) == len(sources):
-            return there
-        known = self._index.articles.signatures(tuple(set(sources) - there.keys()))
-        gone = part(known, gathered.within)
-        return {**{source: one for source, one in known.items() if source not in gone}, **there}
+        """Return the signatures of those of these sources that exist, also outside of `within`."""
+        found = {source: gathered.found[source] for source in sources if source in gathered.found}
+        if gathered.within is None or len(found) == len(sources):
+            return found
+        known = self._index.articles.signatures(tuple(set(sources) - found.keys()))
+        for source in part(known, gathered.within):
+            del known[source]
+        return {**known, **found}
 
-    def _scan_places(self, paths: Paths) -> PartialScan | None:
+    def _scan_paths(self, paths: Paths) -> PartialScan | None:
+        """Scan at and below these paths; None if only a scan of everything will do."""
         if len(paths) > _MOST_PLACES:
             return None
         places = {
             source for path in paths if (source := self._directory.source_of(path)) is not None
         }
-        alive = self._index.database.progress.note_alive
-        partial = self._directory.scan_places((*places, *self._pending), alive)
+        partial = self._directory.scan_places((*places, *self._pending), self._note_alive)
         return None if partial is None or partial.unreadable else partial
 
     def _check_root(self, scan: Scan, known: Mapping[str, Signature]) -> None:
-        """Refuse to take an unmounted disk for the deletion of everything."""
+        """Raise ScanError for an empty directory that is not the one that held the articles."""
         if known and not scan.signatures and self._index.meta.get("root") not in {None, scan.root}:
             raise ScanError(
                 f"{self._config.articles.directory}: it is empty, and not the directory that held"
@@ -191,14 +192,14 @@ class Gatherer:
 
 def unlisted(place: str, reason: str) -> Problem:
     """Return the problem of a folder (with a slash at its end) or file that cannot be looked at."""
-    file = place and not place.endswith("/")
-    what = "it cannot be looked at" if file else "the folder cannot be listed"
+    is_file = place and not place.endswith("/")
+    failed = "it cannot be looked at" if is_file else "the folder cannot be listed"
     return Problem(
         source=place,
-        reason=f"{what} ({reason}); what was published of it stays",
+        reason=f"{failed} ({reason}); what was published of it stays",
         cure="check its owner, its permissions and its disk",
     )
 
 
 def _without_inodes(signatures: Mapping[str, Signature]) -> dict[str, Signature]:
-    return {source: Signature(*one[:3], inode=0) for source, one in signatures.items()}
+    return {source: Signature(*signature[:3], inode=0) for source, signature in signatures.items()}

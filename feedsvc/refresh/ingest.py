@@ -1,12 +1,10 @@
-"""What was read goes into the index: ids, dates, feeds, problems; in batches."""
+"""Ingest: articles that were read go into the index, with their ids, dates, feeds and problems."""
 
 import posixpath
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import islice
-from typing import TypeVar
 
 from feedsvc import articles, content, feeds, identity
 from feedsvc.config import Config
@@ -15,20 +13,18 @@ from feedsvc.model import UNREAD, Article, Identity, Problem, Published, Signatu
 from feedsvc.outcome import Outcome
 from feedsvc.policies import digest
 
-T = TypeVar("T")
-
 _BATCH = 200  # articles held in memory at a time
 
-LookAhead = Callable[[Collection[str]], Mapping[str, identity.Found | None]]
-"""Returns what those of these files say that are still to be read, None for those that are gone."""
+LookAhead = Callable[[Collection[str]], Mapping[str, identity.ReadFile | None]]
+"""Reads those of these files that are still in the backlog; returns None for deleted files."""
 
 
 class Ingest:
-    """Publishes what the files of one configuration say, within the transactions of one pass.
+    """Publishes the articles of files, within the transactions of one pass.
 
-    `edited` are the ids of entries whose bytes changed: copies of them may differ now. `members`
-    says how many articles each feed was given. `unsettled` are the files that the next pass is to
-    read again, though they may not have changed.
+    `edited` are the ids of entries whose bytes changed: their copies may be other entries now.
+    `members` counts the articles that each feed was given. `unsettled` are the files that the next
+    pass reads again even if they do not change.
     """
 
     def __init__(self, config: Config, now: datetime, look_ahead: LookAhead) -> None:
@@ -38,9 +34,11 @@ class Ingest:
         self._memberships = feeds.Memberships(config.categories, auto=config.feeds.auto_categories)
         footers = [
             config.content.footer,
-            *(dict(c.cleaning).get("footer") for c in config.categories),
+            *(dict(category.cleaning).get("footer") for category in config.categories),
         ]
-        self._relative_footer = any(content.depends_on_folder(f, "html") for f in footers if f)
+        self._relative_footer = any(
+            content.depends_on_folder(footer, "html") for footer in footers if footer
+        )
         self.edited: set[str] = set()
         self.members: Counter[str] = Counter()
         self.unsettled: set[str] = set()
@@ -48,97 +46,88 @@ class Ingest:
     def take(
         self, writer: Writer, outcomes: Iterable[Outcome], signatures: Mapping[str, Signature]
     ) -> None:
-        """Publish what these articles say, or note what is wrong with them."""
+        """Publish the articles of these files, and note problems.
+
+        An article without title and text never replaces a good one. A new one is left out while its
+        file is younger than `articles.settle_empty`.
+        """
         outcomes = list(outcomes)
-        kept, waiting = self._empty(writer, outcomes)
+        empty = {
+            outcome.source
+            for outcome in outcomes
+            if outcome.file
+            and not outcome.file.article.draft
+            and articles.is_empty(outcome.file.article)
+        }
+        known = writer.known_articles(empty)
         problems: dict[str, list[Problem]] = {}
         settled: dict[str, Signature] = {}
-        found: list[identity.Found] = []
+        complete: list[identity.ReadFile] = []
         drafts: list[str] = []
-        for one in outcomes:
-            problems[one.source] = list(one.problems)
-            settled[one.source] = UNREAD if one.again else signatures[one.source]
-            if one.found is not None:
-                if one.source in kept:
-                    problems[one.source].append(_emptied(one.source))
-                elif one.source in waiting:
-                    problems[one.source].append(_without_content(one.source))
-                    settled[one.source] = UNREAD
-                elif one.found.article.draft:
-                    drafts.append(one.source)
+        for outcome in outcomes:
+            source = outcome.source
+            problems[source] = list(outcome.problems)
+            settled[source] = UNREAD if outcome.again else signatures[source]
+            if outcome.file is None:
+                continue
+            if outcome.file.article.draft:
+                drafts.append(source)
+            elif source not in empty:
+                complete.append(outcome.file)
+            elif source in known:
+                problems[source].append(_emptied(source))
+            else:
+                problems[source].append(_without_content(source))
+                if self.now - outcome.file.mtime < self._config.articles.settle_empty:
+                    settled[source] = UNREAD
                 else:
-                    found.append(one.found)
-                    if articles.is_empty(one.found.article):
-                        problems[one.source].append(_without_content(one.source))
-        for source, problem in self._publish(writer, found):
+                    complete.append(outcome.file)
+        for source, problem in self._publish(writer, complete):
             problems[source].append(problem)
         writer.remove_articles(drafts)
         writer.write_files(settled)
-        self.unsettled.update(source for source, one in settled.items() if one is UNREAD)
-        writer.write_problems(_with_standing(problems, writer))
+        self.unsettled.update(
+            source for source, signature in settled.items() if signature is UNREAD
+        )
+        writer.write_problems(problems)
 
-    def _empty(
-        self, writer: Writer, outcomes: Sequence[Outcome]
-    ) -> tuple[frozenset[str], frozenset[str]]:
-        """Return which files have no content: those with a last good version, and new ones.
-
-        New ones are left out when they have waited for long enough.
-        """
-        empty = {
-            one.source: one.found
-            for one in outcomes
-            if one.found and not one.found.article.draft and articles.is_empty(one.found.article)
-        }
-        known = frozenset(writer.known_articles(empty))
-        wait = self._config.articles.settle_empty
-        waiting = {
-            source
-            for source, found in empty.items()
-            if source not in known and self.now - found.mtime < wait
-        }
-        return known, frozenset(waiting)
-
-    def rejoin(self, writer: Writer, some: Iterable[Published]) -> None:
+    def rejoin(self, writer: Writer, articles: Iterator[Published]) -> None:
         """Put known articles into the feeds that they belong to now."""
-        some = iter(some)
-        while batch := list(islice(some, _BATCH)):
-            writer.write_memberships([(one, self._memberships.of(one.article)) for one in batch])
+        while batch := list(islice(articles, _BATCH)):
+            writer.write_memberships(self._with_feeds(batch))
 
     def take_over(self, writer: Writer, last_versions: Mapping[str, Published]) -> None:
-        """Let these versions of copies tell their entries, by id: no file could be read for any."""
-        known = writer.identities({"id": last_versions})
-        new = {
-            one.id: identity.taken_over(one, last_versions[one.id].article, self.now)
-            for one in known
-        }
-        published = [
-            self._published(one.article, new[id], new[id].seen_digest)
-            for id, one in last_versions.items()
-            if id in new
+        """Publish the last versions of copies, by id, in the place of canonical files that went."""
+        identities = [
+            identity.taken_over(known, last_versions[known.id].article, self.now)
+            for known in writer.identities({"id": last_versions})
         ]
-        writer.write_articles([(one, self._memberships.of(one.article)) for one in published])
-        writer.write_identities(new.values())
+        published = [
+            self._published(last_versions[owner.id].article, owner, owner.seen_digest)
+            for owner in identities
+        ]
+        writer.write_articles(self._with_feeds(published))
+        writer.write_identities(identities)
 
-    def preview(self, index: Index, found: identity.Found) -> Published:
+    def preview(self, index: Index, file: identity.ReadFile) -> Published:
         """Return what an article would be published as now."""
-        known = index.ledger.identities(identity.candidates([found], self._config.site.id))
-        assigned = self._assign([found], known)
-        return self._published(found.article, assigned[found.article.source], found.seen_digest)
+        known = index.ledger.identities(identity.candidates([file], self._config.site.id))
+        assigned = self._assign([file], known)
+        return self._published(file.article, assigned[file.article.source], file.seen_digest)
 
     def edited_in_place(self, writer: Writer, outcomes: Iterable[Outcome]) -> set[str]:
-        """Return which of these files tell no entry that is known, but told one before."""
-        found = [one.found for one in outcomes if one.found is not None]
-        known = writer.identities(identity.candidates(found, self._config.site.id))
-        return identity.edited_in_place(found, known, self._config.site.id)
+        """Return the files that were a known entry before and, as they are now, are none."""
+        files = [outcome.file for outcome in outcomes if outcome.file is not None]
+        known = writer.identities(identity.candidates(files, self._config.site.id))
+        return identity.edited_in_place(files, known, self._config.site.id)
 
     def _assign(
-        self, found: Sequence[identity.Found], known: Sequence[Identity]
+        self, files: Sequence[identity.ReadFile], known: Sequence[Identity]
     ) -> dict[str, Identity]:
-        # A file that has changed may not tell any more what the ledger says of it.
-        here = {one.article.source for one in found}
-        others = {one.source for one in known} - here
+        # Other files that the ledger names may have changed, and may be other entries now.
+        others = {row.source for row in known} - {file.article.source for file in files}
         return identity.assign(
-            found,
+            files,
             known,
             site_id=self._config.site.id,
             now=self.now,
@@ -146,53 +135,55 @@ class Ingest:
         )
 
     def _publish(
-        self, writer: Writer, found: Sequence[identity.Found]
+        self, writer: Writer, files: Sequence[identity.ReadFile]
     ) -> Iterator[tuple[str, Problem]]:
-        """Write these articles, and yield what there is to say of them."""
-        known = writer.identities(identity.candidates(found, self._config.site.id))
-        assigned = self._assign(found, known)
-        before = {one.id: one.file_digest for one in known}
+        """Write these articles; yield the problems of copies that differ from their originals."""
+        known = writer.identities(identity.candidates(files, self._config.site.id))
+        assigned = self._assign(files, known)
+        digests = {row.id: row.file_digest for row in known}
         self.edited |= {
-            one.id
-            for one in assigned.values()
-            if before.get(one.id, one.file_digest) != one.file_digest
+            owner.id
+            for owner in assigned.values()
+            if digests.get(owner.id, owner.file_digest) != owner.file_digest
         }
-        published = [
-            self._published(one.article, assigned[one.article.source], one.seen_digest)
-            for one in found
-        ]
-        joined = [(one, self._memberships.of(one.article)) for one in published]
-        writer.write_articles(joined)
-        for shown, slugs in joined:
-            if shown.held_until is None:
+        published = self._with_feeds(
+            self._published(file.article, assigned[file.article.source], file.seen_digest)
+            for file in files
+        )
+        writer.write_articles(published)
+        for article, slugs in published:
+            if article.held_until is None:
                 self.members.update(slugs.keys())
-        writer.write_identities(one for source, one in assigned.items() if one.source == source)
-        for one in found:
-            source, owner = one.article.source, assigned[one.article.source]
-            if owner.source != source and owner.seen_digest != one.seen_digest:
+        writer.write_identities(
+            owner for source, owner in assigned.items() if owner.source == source
+        )
+        for file in files:
+            source, owner = file.article.source, assigned[file.article.source]
+            if owner.source != source and owner.seen_digest != file.seen_digest:
                 yield source, _twin(source, owner.source)
 
-    def _published(self, article: Article, settled: Identity, seen: str) -> Published:
-        # A clock that was ahead may have seen the file first at a time that has not come yet.
-        moment = article.published or min(settled.first_seen, self.now)
+    def _with_feeds(
+        self, articles: Iterable[Published]
+    ) -> list[tuple[Published, Mapping[str, str | None]]]:
+        return [(published, self._memberships.of(published.article)) for published in articles]
+
+    def _published(self, article: Article, owner: Identity, seen_digest: str) -> Published:
+        # `first_seen` may be in the future, if the clock was ahead then.
+        moment = article.published or min(owner.first_seen, self.now)
         hold = self._config.articles.future == "hold" and moment > self.now
+        # The folder is part of the version only where addresses of media depend on it: else a file
+        # that is moved would change every feed that shows it. The digest is that of this file, not
+        # of the ledger: a copy may differ from its canonical file.
+        folder = posixpath.dirname(article.source) if self._depends_on_folder(article) else ""
         return Published(
             article=article,
-            id=settled.id,
-            key=settled.key,
+            id=owner.id,
+            key=owner.key,
             published=moment,
-            updated=settled.updated,
-            version=self._version(settled, moment, article, seen),
+            updated=owner.updated,
+            version=digest(owner.id, seen_digest, str(moment), str(owner.updated), folder),
             held_until=moment if hold else None,
         )
-
-    def _version(self, settled: Identity, moment: datetime, article: Article, seen: str) -> str:
-        # The folder counts where the article's media have their addresses from it: else a file that
-        # is only moved would change every feed that shows it.
-        folder = posixpath.dirname(article.source) if self._depends_on_folder(article) else ""
-        # `seen` is of the file, and not what the ledger says of the entry: a copy may say something
-        # else.
-        return digest(settled.id, seen, str(moment), str(settled.updated), folder)
 
     def _depends_on_folder(self, article: Article) -> bool:
         if article.link is not None:
@@ -228,14 +219,3 @@ def _without_content(source: str) -> Problem:
         reason="the file has neither title nor text",
         cure="write them, or remove the file; it waits for them for articles.settle_empty",
     )
-
-
-def _with_standing(
-    problems: Mapping[str, Sequence[Problem]], writer: Writer
-) -> dict[str, list[Problem]]:
-    """Say of each problem whether its article is in the feeds, as it is or as it was."""
-    known = writer.known_articles(source for source, found in problems.items() if found)
-    return {
-        source: [replace(one, published=source in known) for one in found]
-        for source, found in problems.items()
-    }

@@ -1,5 +1,5 @@
-"""Which files to go by: those that are whole, and those that cannot be seen, as they were. Pure,
-but for remembering from one pass to the next which files had a time later than ours.
+"""Settling: files that may still be being written, or cannot be seen, are taken as they were. Pure,
+but it remembers from one pass to the next which files had a time in the future.
 """
 
 from collections.abc import Collection, Mapping
@@ -13,9 +13,10 @@ _SHORTEST_WAIT = 0.05  # seconds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What to go by; which files may still be being written; how many seconds they need.
+    """The signatures to use in a pass.
 
-    `unseen` are the files that were known and cannot be looked at now.
+    `pending` files may still be being written; the first of them is settled after `wait` seconds.
+    `unseen` are known files that cannot be looked at now.
     """
 
     signatures: Mapping[str, Signature]
@@ -25,10 +26,10 @@ class Settled:
 
 
 class Settling:
-    """Tells files that are whole from files that may still be being written.
+    """Tells whole files from files that may still be being written.
 
-    A file is settled when its last change is `period` ago; or, where its time is later than ours,
-    when it has looked the same for so long.
+    A file is settled when its last change is `period` ago; or, where its time is in the future,
+    when its signature has been the same for so long.
     """
 
     def __init__(self, period: timedelta) -> None:
@@ -43,42 +44,42 @@ class Settling:
         *,
         named: Collection[str] = (),
     ) -> Settled:
-        """Take what is not settled, and what cannot be looked at, as it was.
+        """Return the signatures of a scan, but the known ones of files not settled or unseen.
 
-        The `named` files have changed, even where they look as they did.
+        The `named` files have changed, even where their signatures are the same.
         """
-        found = dict(scan.signatures)
+        signatures = dict(scan.signatures)
         noticed: dict[str, tuple[Signature, datetime]] = {}
         waits: dict[str, float] = {}
-        new = (
+        changed = (
             (source, signature)
             for source, signature in scan.signatures.items()
             if known.get(source) != signature or source in named
         )
-        for source, signature in new if self._period else ():
+        for source, signature in changed if self._period else ():
             age = timedelta(seconds=now.timestamp() - signature.mtime_ns / 1e9)
             if age < timedelta():
                 before = self._noticed.get(source)
-                # A clock that was set back must not make it wait for the time that was noticed.
+                # The clock may have been set back since the file was noticed.
                 since = min(before[1], now) if before and before[0] == signature else now
                 noticed[source] = (signature, since)
                 age = now - since
             if age < self._period:
                 waits[source] = max(_SHORTEST_WAIT, (self._period - age).total_seconds())
-                del found[source]
+                del signatures[source]
                 if source in known:
-                    found[source] = known[source]
+                    signatures[source] = known[source]
         self._noticed = noticed
         unseen: set[str] = set()
         if scan.unreadable:
             places = {place for place, _ in scan.unreadable}
             below = tuple(place if place.endswith("/") else f"{place}/" for place in places)
             for source, signature in known.items():
-                if source not in found and (source in places or source.startswith(below)):
-                    found[source] = signature
+                if source not in signatures and (source in places or source.startswith(below)):
+                    signatures[source] = signature
                     unseen.add(source)
         return Settled(
-            signatures=found,
+            signatures=signatures,
             pending=tuple(waits),
             unseen=frozenset(unseen),
             wait=min(waits.values(), default=None),

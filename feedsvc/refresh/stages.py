@@ -1,8 +1,7 @@
-"""The stages of a pass: each reads some files of the backlog and writes what they say.
+"""The stages of a pass: each reads some files of the backlog and publishes their articles.
 
-A stage is one transaction. An article whose cleaning may take long has a stage of its own, after
-all others: it is cleaned first and published then, so that neither a request nor another article
-waits for it.
+A stage is one transaction. A costly article, whose cleaning may be slow, has a stage of its own
+after all others. It is cleaned before it is published, so that no request waits for it.
 """
 
 import logging
@@ -16,7 +15,7 @@ from feedsvc import feeds, identity, sitelanguage
 from feedsvc.cleaning import is_costly
 from feedsvc.config import Config
 from feedsvc.contents import IMAGE_KEY, Contents
-from feedsvc.index import PARTIAL, READY, Content, Index, Writer, is_of_state
+from feedsvc.index import PARTIAL, READY, Index, Writer, is_of_state
 from feedsvc.model import Changes, Progress, Signature
 from feedsvc.outcome import Outcome
 from feedsvc.policies import needs_image_key, policies
@@ -28,18 +27,18 @@ from feedsvc.refresh.ingest import Ingest
 
 logger = logging.getLogger(__name__)
 
-STAGE = 1000  # files, read in about a second: a pass over more is made in stages of so many
+STAGE = 1000  # files in a stage, which are read in about a second
 CLEANING_SECONDS = 1.0  # of a pass; new articles must not wait for longer
-_MOST_AT_FIRST = 10_000  # files in the first stage of all, should a category have too few
+_MOST_AT_FIRST = 10_000  # files in the first stage of a first pass, if a feed is not full before
 
 
 @dataclass(slots=True, kw_only=True)
 class Pass:
-    """What is known of the pass under way.
+    """The state of the pass under way.
 
-    `stale` are names of `policies`; `due` the sources of held articles whose time has come. `ready`
-    tells that the index may be served for the first time after the first stage, `partial` that the
-    oldest articles have never been read yet.
+    `stale` are names of `policies` that have changed; `due` are the sources of held articles whose
+    time has come. `ready` tells that the index may be served after the first stage, `partial` that
+    the oldest articles have never been read yet.
     """
 
     ingest: Ingest
@@ -73,7 +72,7 @@ class Stages:
         self._index = index
         self._contents = contents
         self._reading = reading
-        # Reads single files that are needed while `reading` is at work.
+        # Reads single files while `reading` is at work.
         self._reading_ahead = Reading(config, processes=min(1, processes))
         self._backlog = backlog
         self._gatherer = gatherer
@@ -85,7 +84,7 @@ class Stages:
         self._reading_ahead.close()
 
     def make(self, this_pass: Pass, *, one_stage: bool, first: bool) -> None:
-        """Make all stages, or `one_stage` and then costly articles for a second.
+        """Make all stages; or `one_stage`, and stages of costly articles for a second.
 
         The first stage of a first pass ends when each configured feed is full.
         """
@@ -105,7 +104,7 @@ class Stages:
             self._reading_ahead.close()
 
     def _publish_next(self, this_pass: Pass, *, until_full: bool) -> None:
-        """Read the first files of the backlog and publish what they say."""
+        """Read the first files of the backlog and publish their articles."""
         files = self._backlog.take(_MOST_AT_FIRST if until_full else STAGE)
         signatures = dict(files)
         removed = self._backlog.take_removed()
@@ -116,7 +115,7 @@ class Stages:
         outcomes = self._reading.all(files)
         with self._writing(this_pass, removed) as writer, closing(outcomes):
             for part in outcomes:
-                costly.update(o.source for o in part if self._is_costly(writer, o))
+                costly |= self._costly(writer, part)
                 if self._backlog.has_more:
                     edited |= this_pass.ingest.edited_in_place(writer, part) - costly
                 others += [o for o in part if o.source not in costly and o.source not in edited]
@@ -129,7 +128,7 @@ class Stages:
                     this_pass.progress(self._backlog.read - left, self._backlog.total)
                 if until_full and read < len(files) and self._is_full(this_pass):
                     break
-            # Together, because a file may have now the text that another one had.
+            # All at once, because a file may have the old text of another one.
             self._publish(writer, this_pass, others, signatures)
             self._backlog.give_back(files[read:])
             self._backlog.set_aside((file for file in files if file[0] in costly), costly=True)
@@ -139,34 +138,35 @@ class Stages:
         this_pass.changes.append(self._backlog.changes(published, removed))
 
     def _publish_costly(self, this_pass: Pass) -> None:
-        """Clean one article whose cleaning takes long, and publish it then.
-
-        Its last version is shown meanwhile.
-        """
+        """Clean one costly article, then publish it; its last version is shown meanwhile."""
         files = self._backlog.take(1)
         outcomes = [outcome for part in self._reading.all(files) for outcome in part]
-        cleaned: dict[str, Content] = {}
-        for outcome in outcomes:
-            if outcome.found is not None:
-                preview = this_pass.ingest.preview(self._index, outcome.found)
-                cleaned.update(self._contents.cleaned_of([preview]))
+        cleaned = self._contents.cleaned_of(
+            this_pass.ingest.preview(self._index, outcome.file)
+            for outcome in outcomes
+            if outcome.file is not None
+        )
         removed = self._backlog.take_removed()
         with self._writing(this_pass, removed) as writer:
             self._publish(writer, this_pass, outcomes, dict(files))
-            writer.keep_contents(cleaned)  # of a version that is published, or of none
+            # If another version was published than was cleaned, this content is not used.
+            writer.keep_contents(cleaned)
         this_pass.changes.append(self._backlog.changes(files, removed))
         if this_pass.progress:
             this_pass.progress(self._backlog.read, self._backlog.total)
 
-    def _is_costly(self, writer: Writer, outcome: Outcome) -> bool:
-        """Tell whether an article is to be cleaned before it is published."""
-        if outcome.found is None:
-            return False
-        article = outcome.found.article
-        if not is_costly(article.body, article.markup):
-            return False
-        # A file that has only been renamed must not leave the feeds for as long.
-        return not writer.identities({"file_digest": {outcome.found.file_digest}})
+    def _costly(self, writer: Writer, outcomes: Sequence[Outcome]) -> set[str]:
+        """Return the sources of new or edited articles whose cleaning may be slow.
+
+        A renamed file is none of them: its article must not leave the feeds until it is cleaned.
+        """
+        return {
+            outcome.source
+            for outcome in outcomes
+            if outcome.file is not None
+            and is_costly(outcome.file.article.body, outcome.file.article.markup)
+            and not writer.identities({"file_digest": {outcome.file.file_digest}})
+        }
 
     def _publish(
         self,
@@ -175,11 +175,11 @@ class Stages:
         outcomes: Sequence[Outcome],
         signatures: Mapping[str, Signature],
     ) -> None:
-        """Publish what these files say; a file that makes this fail is named as a problem."""
+        """Publish the articles of files; a file that makes this fail is named as a problem."""
         try:
             with writer.attempt():
                 this_pass.ingest.take(writer, outcomes, signatures)
-        except Exception as error:  # an error that one file causes stays with that file
+        except Exception as error:  # an error because of one file must not concern the others
             if is_of_state(error):
                 raise
             if len(outcomes) > 1:
@@ -192,7 +192,7 @@ class Stages:
 
     @contextmanager
     def _step(self, writer: Writer, this_pass: Pass, name: str) -> Iterator[None]:
-        """Undo a step that fails for a reason nobody foresaw, and go on with the pass."""
+        """Undo the step in this block if it raises, note that, and go on with the pass."""
         try:
             with writer.attempt():
                 yield
@@ -204,12 +204,12 @@ class Stages:
 
     @contextmanager
     def _writing(self, this_pass: Pass, removed: Sequence[str]) -> Iterator[Writer]:
-        """Open the transaction of a stage: files that are gone first, what follows from it last."""
+        """Open the transaction of a stage: remove files that are gone, run the block, finish."""
         with self._index.writing() as writer:
             if not this_pass.begun:
                 self._begin(writer, this_pass)
                 this_pass.begun = True
-            with self._step(writer, this_pass, "taking out what is gone"):
+            with self._step(writer, this_pass, "removing files that are gone"):
                 writer.remove_files(removed)
             yield writer
             self._finish(writer, this_pass)
@@ -228,7 +228,7 @@ class Stages:
         writer.set_meta("root", this_pass.gathered.root)
 
     def _finish(self, writer: Writer, this_pass: Pass) -> None:
-        """Settle what follows from the articles that were published."""
+        """Bring copies, fingerprints and remembered values up to date with what was published."""
         ingest = this_pass.ingest
         with self._step(writer, this_pass, "reading the copies of changed articles"):
             self._reread(writer, this_pass, writer.copies(ingest.edited))
@@ -262,12 +262,12 @@ class Stages:
         limit = self._config.feeds.limit
         return all(this_pass.ingest.members[slug] >= limit for slug in slugs)
 
-    def look_ahead(self, sources: Collection[str]) -> dict[str, identity.Found | None]:
-        """Return what those of these files say that are still to be read; None: they are gone.
+    def look_ahead(self, sources: Collection[str]) -> dict[str, identity.ReadFile | None]:
+        """Read those of these files that have changed and are not in the index yet.
 
-        These are files of the backlog, and files that have changed since the directory was scanned.
-        A file that cannot be read is left out, as if it had not changed: its last good version
-        stays.
+        That are files of the backlog, and files that have changed since the scan. Return None for
+        files that are gone, and nothing for files that cannot be read: the index keeps their last
+        good versions.
         """
         gone = set(filter(self._backlog.is_gone, sources))
         waiting = {
@@ -279,13 +279,13 @@ class Stages:
         partial = self._reading.directory.scan_places(others) if others else None
         if partial is not None and not partial.unreadable:
             known = self._index.articles.signatures(others)
-            gone.update(source for source in others if source not in partial.signatures)
-            waiting.update(
-                (source, partial.signatures[source])
-                for source in others
-                if source in partial.signatures and partial.signatures[source] != known.get(source)
-            )
-        ahead: dict[str, identity.Found | None] = dict.fromkeys(gone)
+            for source in others:
+                signature = partial.signatures.get(source)
+                if signature is None:
+                    gone.add(source)
+                elif signature != known.get(source):
+                    waiting[source] = signature
+        ahead: dict[str, identity.ReadFile | None] = dict.fromkeys(gone)
         for part in self._reading_ahead.all(sorted(waiting.items())):
-            ahead.update((o.source, o.found) for o in part if o.found is not None)
+            ahead.update((o.source, o.file) for o in part if o.file is not None)
         return ahead

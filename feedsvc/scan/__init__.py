@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from feedsvc.errors import ScanError
-from feedsvc.model import PartialScan, Scan
+from feedsvc.model import Links, PartialScan, Scan
 from feedsvc.scan.digests import folder_digests
-from feedsvc.scan.opening import Links, holds, open_file, read
+from feedsvc.scan.opening import holds, open_file, read
 from feedsvc.scan.walk import (
     ESCAPED,
     PASSED_OVER,
@@ -31,7 +31,7 @@ from feedsvc.scan.walk import (
     real_place,
 )
 
-__all__ = ["Directory", "FolderDigests", "Links", "folder_digests"]
+__all__ = ["Directory", "FolderDigests", "folder_digests"]
 
 W = TypeVar("W", bound=Walk)
 

@@ -8,9 +8,8 @@ file is checked, not its name.
 import errno
 import os
 import stat as modes
-from typing import Literal
 
-Links = Literal["inside", "anywhere", "never"]
+from feedsvc.model import Links
 
 # O_NONBLOCK: without it, opening a pipe waits for a writer. It changes nothing for files.
 # O_NOCTTY: an opened terminal must not become the controlling terminal.

@@ -11,10 +11,9 @@ from pathlib import Path
 
 from wcmatch import glob
 
-from feedsvc.model import Signature
+from feedsvc.model import Links, Signature
 from feedsvc.scan.digests import folder_digest, folder_digests
 from feedsvc.scan.files import File, file_of, file_without_inode
-from feedsvc.scan.opening import Links
 
 PASSED_OVER = re.compile(
     r"^[.#]|^~\$|~$|\.(?:sw[nopx]|part|partial|filepart|tmp|crdownload)$", re.IGNORECASE

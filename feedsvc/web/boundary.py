@@ -51,8 +51,7 @@ class Boundary:
         started = Started()
         try:
             body = self._app(environ, started)
-            length = Headers(started.headers).get("Content-Length", 0, type=int)
-            if not isinstance(body, list) and length <= WHOLE_BYTES:
+            if not isinstance(body, list) and _length(started) <= WHOLE_BYTES:
                 with closing(ClosingIterator(body)) as pieces:
                     body = [b"".join(pieces)]
         except Exception:
@@ -60,3 +59,7 @@ class Boundary:
             return answer_text(environ, start, "500 Internal Server Error")
         start(started.status, started.headers)
         return body
+
+
+def _length(started: Started) -> int:
+    return Headers(started.headers).get("Content-Length", 0, type=int)

@@ -1,4 +1,4 @@
-"""The hostile payloads: what feeds are full of, as data, in `tests/cases/xss/FAMILY.txt`.
+"""The hostile payloads, as data in `tests/cases/xss/FAMILY.txt`.
 
 A file is a family. Its lines before the first block say what the family is about; a block is
 
@@ -6,15 +6,15 @@ A file is a family. Its lines before the first block say what the family is abou
     the payload, of one line
     or of several
 
-Handlers and addresses in every spelling are put together by `products`. `fires.txt`, beside the
-families, lists the payloads that a current Chromium runs when nobody cleans them; the others are
-there because browsers have closed that hole, or because another browser had it.
+`products` puts together handlers and addresses in every spelling. `fires.txt`, beside the
+families, lists the payloads that a current Chromium runs uncleaned; the others are for holes that
+browsers have closed or that other browsers had.
 
 A payload that runs calls `xss()` or asks for `@CANARY@.EXT`, an address of the harness, which
 answers a `js`, `css`, `html`, `svg`, `xml`, `vtt` or `txt` with a document of that kind that calls
 `xss()` if it can. The family's name says the markup: `markdown-…`, `text-…`, all others HTML.
 
-Two notations stand for what an editor would spoil: `{{U+0000}}` is that character, and
+Two notations stand for text that an editor would spoil: `{{U+0000}}` is that character, and
 `{{600 x <div>}}` is `<div>` 600 times. Empty lines at the ends of a payload do not count.
 """
 
@@ -76,8 +76,8 @@ def read(text: str, family: str) -> list[Payload]:
     payloads = []
     for block in _BLOCK.split(text)[1:]:
         name, _, body = block.partition("\n")
-        body = _REPEATED.sub(lambda found: int(found[1]) * found[2], body.strip("\n"))
-        body = _CHARACTER.sub(lambda found: chr(int(found[1], 16)), body)
+        body = _REPEATED.sub(lambda match: int(match[1]) * match[2], body.strip("\n"))
+        body = _CHARACTER.sub(lambda match: chr(int(match[1], 16)), body)
         if not body or not re.fullmatch(r"[a-z0-9-]+", name):
             raise ValueError(f"{family}: not a payload: @@ {name}")
         payloads.append(Payload(name=name, family=family, body=body))
@@ -86,16 +86,16 @@ def read(text: str, family: str) -> list[Payload]:
 
 def families() -> dict[str, list[Payload]]:
     """Return every payload, by family."""
-    found = {
+    by_family = {
         file.stem: read(file.read_text("utf-8"), file.stem)
         for file in sorted(FOLDER.iterdir())
         if file != FIRES
     }
     for family, name, body in products.payloads():
-        found.setdefault(family, []).append(Payload(name=name, family=family, body=body))
-    return found
+        by_family.setdefault(family, []).append(Payload(name=name, family=family, body=body))
+    return by_family
 
 
 def firing() -> frozenset[str]:
-    """Return the names of the payloads that run when nobody cleans them."""
+    """Return the names of the payloads that run uncleaned."""
     return frozenset(FIRES.read_text("utf-8").split())

@@ -1,10 +1,10 @@
-"""A real Chromium that is shown HTML and tells what ran.
+"""A real Chromium that shows HTML, and a record of the scripts that ran.
 
-The idea: a board, a page of up to forty frames of one origin, each with one document to look at;
-every frame has `xss` and its like defined before anything in it runs. A script in the board then
-does to each element what a reader could do. Whatever calls `xss`, opens a window, leaves its page
-or asks for something other than a picture, sound or film is written down under the name of the
-view that did it. There is no Content-Security-Policy, and nothing leaves the machine: no name
+The idea: a board is a page of up to forty frames of one origin, each with one document; `xss` and
+its like are defined in every frame before anything in it runs. Then a script in the board does to
+each element what a reader could do. The harness notes, under the name of the view, each call of
+`xss`, each window that opens, each page that is left, and each request other than for a picture,
+sound or film. There is no Content-Security-Policy, and nothing leaves the machine: no name
 resolves, no proxy is used.
 """
 
@@ -30,7 +30,7 @@ FLAGS = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-ba
 NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"
 POKE = Path(__file__).with_name("poke.js").read_text("utf-8")
 FRAMES = 40
-# What a browser loads to show an article, and can run nothing: a player is asked for with `media`.
+# Types of requests that show an article and can run nothing; a player is requested as `media`.
 PASSIVE = frozenset({"image", "media", "texttrack"})
 INSTRUMENTS = """
 for (const name of ["xss", "alert", "confirm", "prompt", "print"]) {
@@ -72,7 +72,7 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What happened in a view (nothing, if all is well), and what the browser built of it."""
+    """The events in a view (none, if all is well), and the elements that the browser built."""
 
     events: tuple[str, ...]
     elements: tuple[dict[str, Any], ...]
@@ -83,12 +83,12 @@ def document(view: View) -> bytes:
     if view.way == "document":
         body = f"<article data-harness>{view.html}</article>"
     else:
-        # Assigned once, then read and assigned again, as an editor or a cache would.
+        # The HTML is assigned, then read and assigned again, as an editor or a cache would.
         html = json.dumps(view.html).replace("<", "\\u003c")
         body = (
             "<article data-harness></article><article data-harness></article><script data-harness>"
-            'const [one, two] = document.querySelectorAll("article");'
-            f"one.innerHTML = {html}; two.innerHTML = one.innerHTML;</script>"
+            'const [first, second] = document.querySelectorAll("article");'
+            f"first.innerHTML = {html}; second.innerHTML = first.innerHTML;</script>"
         )
     page = (
         "<!doctype html><html data-harness><head data-harness>"
@@ -142,15 +142,15 @@ class Pages:
     def answer(self, path: str) -> tuple[str, bytes]:
         if path == "/board":
             return "text/html", self._board().encode()
-        if found := re.fullmatch(r"/view/(\d+)", path):
-            return "text/html", document(self.views[int(found[1])])
+        if match := re.fullmatch(r"/view/(\d+)", path):
+            return "text/html", document(self.views[int(match[1])])
         if path.startswith("/canary/"):
             media_type, body = CANARIES.get(path.rpartition(".")[2], CANARIES["html"])
             return media_type, body.encode()
         return "text/html", b""
 
     def _board(self) -> str:
-        # Forms and windows stay possible. What may run must not take the whole board away.
+        # Forms and windows stay possible, but no script can leave the board.
         sandbox = (
             'sandbox="allow-scripts allow-same-origin allow-forms allow-modals allow-popups"'
             if self.sandboxed
@@ -166,7 +166,7 @@ class Pages:
 
 
 class Board:
-    """Looks at views, many at a time."""
+    """Shows views in the browser, many at a time."""
 
     def __init__(
         self, browser: "Browser", pages: Pages, *, is_player: Callable[[str], bool]
@@ -192,15 +192,15 @@ class Board:
     def look(self, views: Sequence[View], *, sandboxed: bool = False) -> list[Seen]:
         """Return what happened in each view.
 
-        What cannot be told apart, such as a window that was opened, is looked for again among
+        An event whose view is not known, such as a window that opened, is looked for again among
         fewer views. `sandboxed` is for HTML that is expected to run: it cannot leave the board.
         """
         seen: list[Seen] = []
         for start in range(0, len(views), FRAMES):
-            seen += self._scan_places(views[start : start + FRAMES], sandboxed=sandboxed)
+            seen += self._look(views[start : start + FRAMES], sandboxed=sandboxed)
         return seen
 
-    def _scan_places(self, views: Sequence[View], *, sandboxed: bool) -> list[Seen]:
+    def _look(self, views: Sequence[View], *, sandboxed: bool) -> list[Seen]:
         self.pages.views, self.pages.sandboxed = views, sandboxed
         self._begin()
         self._named = {view.name: number for number, view in enumerate(views)}
@@ -211,9 +211,9 @@ class Board:
         if lost and len(views) > 1 and not sandboxed:
             half = len(views) // 2
             return [
-                one
+                seen
                 for part in (views[:half], views[half:])
-                for one in self._scan_places(part, sandboxed=sandboxed)
+                for seen in self._look(part, sandboxed=sandboxed)
             ]
         for page in self._context.pages:
             if page != self._page:
@@ -260,18 +260,18 @@ class Board:
             frame = request.frame
         except self._error:  # the request of a window that is not open yet
             frame = None
-        here = request.url.startswith(f"{self.pages.address}/")
-        if here and url.path == "/board" and frame == self._page.main_frame:
+        local = request.url.startswith(f"{self.pages.address}/")
+        if local and url.path == "/board" and frame == self._page.main_frame:
             return
-        if here and url.path.startswith("/view/") and frame and frame not in self._frames:
+        if local and url.path.startswith("/view/") and frame and frame not in self._frames:
             self._frames[frame] = int(url.path.rpartition("/")[2])
             return
         if frame and request.resource_type == "document" and self._is_player(request.url):
             self._players.add(frame)
             return
         number = self._number(frame)
-        if here and (found := re.match(r"/canary/([a-z0-9-]+)", url.path)):
-            number = self._named.get(found[1], number)
+        if local and (match := re.match(r"/canary/([a-z0-9-]+)", url.path)):
+            number = self._named.get(match[1], number)
         self._note(number, f"asked for {request.resource_type} {request.url}")
 
     def _went(self, frame: "Frame") -> None:

@@ -55,7 +55,7 @@ function press(element) {
   for (const name of POINTER) send(view.PointerEvent, name, { isPrimary: true });
   for (const name of MOUSE) send(view.MouseEvent, name);
   for (const name of KEY) send(view.KeyboardEvent, name, { key: "Enter", code: "Enter" });
-  // A handler that is left runs, whatever its event waits for.
+  // Each remaining handler is called, whatever its event is.
   for (const { name } of [...element.attributes]) {
     if (!name.startsWith("on")) continue;
     send(view.Event, name.slice(2));
@@ -74,23 +74,23 @@ const settled = async (milliseconds) => {
 };
 
 async function poke() {
-  for (const root of documents()) for (const one of [...everything(root)]) disarm(one);
-  for (const root of documents()) for (const one of [...everything(root)]) open(one);
+  for (const root of documents()) for (const element of [...everything(root)]) disarm(element);
+  for (const root of documents()) for (const element of [...everything(root)]) open(element);
   await settled(50);
-  for (const root of documents()) for (const one of [...everything(root)]) attempt(() => press(one));
+  for (const root of documents()) for (const element of [...everything(root)]) attempt(() => press(element));
   await settled(100);
 }
 
-// What a browser has built of each view: elements and attributes, with the schemes of addresses.
+// The elements that the browser has built of each view: names and attributes, with the schemes of addresses.
 function inventory() {
   return [...document.querySelectorAll("iframe")].map((frame) => {
     const root = attempt(() => frame.contentDocument);
     if (!root) return null;
-    const ours = (one) => one.hasAttribute("data-harness") && one.attributes.length === 1;
-    return [...everything(root)].filter((one) => !ours(one)).map((one) => ({
-      tag: one.localName,
-      namespace: one.namespaceURI,
-      attributes: Object.fromEntries([...one.attributes].map(({ name, value }) => [name, value])),
+    const ours = (element) => element.hasAttribute("data-harness") && element.attributes.length === 1;
+    return [...everything(root)].filter((element) => !ours(element)).map((element) => ({
+      tag: element.localName,
+      namespace: element.namespaceURI,
+      attributes: Object.fromEntries([...element.attributes].map(({ name, value }) => [name, value])),
     }));
   });
 }

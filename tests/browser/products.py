@@ -1,4 +1,4 @@
-"""Payloads that are every element with every trick: handlers, and addresses that run."""
+"""Payloads that combine every element with every trick: handlers, and addresses that run."""
 
 from collections.abc import Iterator
 

@@ -69,9 +69,9 @@ def test_a_reader_in_a_browser_polls_with_validators(tmp_path: Path) -> None:
              "--virtual-time-budget=20000", "--dump-dom", url],
             capture_output=True, text=True, timeout=LIMIT, check=True,
         ).stdout  # fmt: skip
-    found = re.search("<body>(.*)</body>", shown, re.DOTALL)
-    assert found
-    result = json.loads(unescape(found[1]))
+    body = re.search("<body>(.*)</body>", shown, re.DOTALL)
+    assert body
+    result = json.loads(unescape(body[1]))
     assert result["statuses"] == [200, 304]
     assert re.fullmatch(r'"[0-9a-f]{32}(-\w+)?"', result["etag"])
     assert result["date"].endswith("GMT")

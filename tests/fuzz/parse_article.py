@@ -1,4 +1,4 @@
-r"""A fuzz target: whatever a file holds, `parse` returns an article fit for a feed or refuses it.
+r"""A fuzz target: for any bytes, `parse` returns an article fit for a feed or refuses them.
 
 The first byte of an input chooses the file's kind, the rest is the file. Coverage-guided, with
 atheris (`pip install atheris`, which is no dependency of the tests):
@@ -6,8 +6,8 @@ atheris (`pip install atheris`, which is no dependency of the tests):
     python -m tests.fuzz.parse_article -max_total_time=600 -max_len=8192 \
         -dict=tests/fuzz/parse_article.dict NEW tests/fuzz/corpus
 
-Inputs that reach new code are written to NEW, a folder of yours; one that breaks a promise is
-written to `crash-…` and ends the search. Everything else stands under `-help=1`.
+Inputs that reach new code are written to NEW, a folder of yours. An input that fails a check is
+written to `crash-…` and ends the search. `-help=1` lists all options.
 """
 
 import sys
@@ -20,12 +20,12 @@ from lxml import etree
 
 SUFFIXES = (".md", ".html", ".txt", "")
 ZONE = ZoneInfo("Asia/Shanghai")
-# Modules whose branches guide the search: ours, and those that read what we hand them.
+# Modules whose branches guide the search: ours, and the parsers that ours call.
 GUIDES = ["feedsvc", "tomllib", "json", "email"]
 
 
 def one_input(data: bytes) -> None:
-    """Parse one file and check what every article must keep; ArticleError is a fair answer."""
+    """Parse one file and check the article; ArticleError is a right answer too."""
     # Imported here, because atheris instruments only what is imported after it.
     from feedsvc.articles import parse
     from feedsvc.errors import ArticleError
@@ -49,7 +49,7 @@ def one_input(data: bytes) -> None:
     assert article.title.strip(), "an article has a title"
     assert len(article.title.splitlines()) == 1, "a title is one line"
     for text in strings(article):
-        etree.Element("judge").text = text  # raises ValueError for what XML cannot carry
+        etree.Element("judge").text = text  # raises ValueError for characters that XML cannot carry
         text.encode("utf-8")
     for moment in (article.published, article.updated):
         assert moment is None or _settled(moment), "a date is in UTC and whole seconds"

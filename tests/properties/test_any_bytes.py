@@ -1,8 +1,8 @@
-"""Whatever bytes lie beside good articles, under whatever name, the good ones are served as before.
+"""Any bytes under any name beside good articles change nothing of the good ones.
 
 Hypothesis writes one file next to three good articles: noise, or something that is nearly an
-article. lxml, feedparser and json judge every feed there is then, and each good entry must be, byte
-for byte and in its place, what it was without that file.
+article. lxml, feedparser and json read every feed then, and each good entry must have the bytes and
+the place that it had without that file.
 """
 
 import json
@@ -10,19 +10,18 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import feedparser
 import pytest
-from conftest import Clock, Tree
+from conftest import Tree
 from hypothesis import HealthCheck, assume, example, given, settings, strategies as st
 from lxml import etree
+from sitefolder import site_in
 from sites import Site
 
-from feedsvc import config as configuration
 from feedsvc.formats import FORMATS
-from feedsvc.index import Index
 
 GOOD = {
     "a.md": "---\ntitle: A & b\ndate: 2022-01-02T00:00:00Z\ntags: [news, 新闻]\n---\n*a* < b ]]>",
@@ -39,51 +38,42 @@ Entries = dict[tuple[str, str], list[bytes]]
 
 @contextmanager
 def good_site() -> Iterator[tuple[Site, Tree]]:
-    with tempfile.TemporaryDirectory() as name:
-        folder, clock = Path(name), Clock()
-        tree = Tree(folder / "articles", clock)
+    with tempfile.TemporaryDirectory() as folder, site_in(Path(folder)) as (site, tree):
         for source, text in GOOD.items():
             tree.write(source, text)
-        mapping = {
-            "site": {"title": "Test", "base_url": "https://feeds.example.org"},
-            "state": {"url": "sqlite:///state/index.db"},
-            "articles": {"directory": str(tree.root), "settle": "0s"},
-        }
-        config = configuration.parse(mapping, folder=folder)
-        with closing(Site(config, Index.open(config.state.url), clock)) as site:
-            site.refresh()
-            yield site, tree
+        site.refresh()
+        yield site, tree
 
 
 def entries(body: bytes, name: str) -> list[bytes]:
-    """Return the entries of a document in one format, once independent judges have read it."""
+    """Return the entries of a document in one format, after independent parsers have read it."""
     if name == "json":
         return [json.dumps(item).encode() for item in json.loads(body)["items"]]
     etree.fromstring(body)
     read = feedparser.parse(body, sanitize_html=False, resolve_relative_uris=False)
     assert not read.bozo, read.get("bozo_exception")
-    found = [one.group() for one in ENTRY[name].finditer(body)]
-    assert len(found) == len(read.entries)
-    return found
+    serialised = [match.group() for match in ENTRY[name].finditer(body)]
+    assert len(serialised) == len(read.entries)
+    return serialised
 
 
 def served(site: Site) -> Entries:
     etree.fromstring(site.document("/opml.xml").body)
     return {
-        (one.slug, name): entries(site.document(f"/feeds/{one.slug}.{name}").body, name)
-        for one in site.entries.listings()
+        (feed.slug, name): entries(site.document(f"/feeds/{feed.slug}.{name}").body, name)
+        for feed in site.entries.listings()
         for name in FORMATS
     }
 
 
 @pytest.fixture(scope="module")
 def without() -> Entries:
-    """What the good articles look like on their own."""
+    """Return the entries of the good articles alone."""
     with good_site() as (site, _):
         return served(site)
 
 
-# What breaks parsers, writers and readers: as text, because it may stand anywhere.
+# Text that breaks parsers, writers and readers, wherever it stands.
 TROUBLE = st.sampled_from(
     [
         *"\0\a\x0b\x1b\x7f\x85\xad\ufeff\ufffe\uffff\ud800\udfff\u202e\u2028\U0001f600\U0010ffff",
@@ -100,7 +90,7 @@ http:// https://a.example/?x=]]> // data:text/html,x mailto:a@b https://[ http:/
     ]
 )
 NEST = st.builds(
-    lambda one, n: one * n,
+    lambda opening, n: opening * n,
     st.sampled_from(["[", "{", "<div>", "<ul><li>", "> ", "- ", "<b><p>", '{"a":', "<svg>", "*a "]),
     st.sampled_from([25, 150, 1200]),
 )
@@ -193,7 +183,7 @@ FILE = st.builds(
 @given(source=FILE, data=DATA)
 @example(source="x.md", data=b"---\ntitle: <b>\ntags: [news]\nid: urn:x-test:b\n---\n")
 @example(source="deep/x\udcff.md", data=b"---\ntags: ['\xed\xa0\x80']\n---\n]]>\xef\xbf\xbe")
-def test_any_bytes_beside_good_articles_change_no_byte_of_theirs(
+def test_any_file_beside_good_articles_changes_no_byte_of_their_entries(
     without: Entries, source: str, data: bytes
 ) -> None:
     with good_site() as (site, tree):
@@ -203,9 +193,9 @@ def test_any_bytes_beside_good_articles_change_no_byte_of_theirs(
             assert str(problem).encode()
         after = served(site)
         assert after.keys() >= without.keys()
-        for feed, found in after.items():
+        for feed, shown in after.items():
             before = without.get(feed, [])
-            assert [one for one in found if one in before] == before
-            assert len(found) <= len(before) + 1
-        for one in site.entries.feed("all").entries:
-            assert site.entries.entry(one.key).id == one.id
+            assert [entry for entry in shown if entry in before] == before
+            assert len(shown) <= len(before) + 1
+        for entry in site.entries.feed("all").entries:
+            assert site.entries.entry(entry.key).id == entry.id

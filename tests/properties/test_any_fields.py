@@ -1,4 +1,4 @@
-"""Whatever the fields of an article hold, it is an Article of legal text, or ArticleError."""
+"""Any fields of a file make an Article of legal text, or an ArticleError."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ NAMES = st.sampled_from(
     "title id guid link from date updated published draft tags categories category author authors"
     " headimg cover image description summary lang language x".split()
 )
-# As escapes where the language has them: JSON and YAML can say what UTF-8 cannot.
+# JSON and YAML have escapes for characters that UTF-8 has not.
 ODD = st.sampled_from(
     [
         *"\0\x0b\x85\ufffe\ud800\udfff\u202e\ufeff[]\\\"'<>&%#?@:：,",
@@ -65,7 +65,7 @@ def toml(value: object) -> str:
 
 
 def written(kind: str, matter: dict[str, object], body: str) -> bytes:
-    """Write an article; YAML reads what JSON writes, but for its surrogates in pairs."""
+    """Write an article; YAML reads all strings of JSON except surrogate pairs as one character."""
     lines = {
         "YAML": [f"{json.dumps(k)}: {json.dumps(v)}" for k, v in matter.items()],
         "plain YAML": [f"{k}: {v}" for k, v in matter.items()],

@@ -1,13 +1,13 @@
-"""Whatever happens to the files and to the state, no article is lost, doubled or given another id.
+"""Whatever happens to the files and the state, no article is lost, doubled or given another id.
 
 Hypothesis makes up histories: files are written, renamed, copied, edited, touched, deleted, put
 back, broken and mended; refreshes crash, the service restarts, its database is lost or damaged.
-After each refresh the feeds must say what a small model says. The model follows each story through
-its files by what was done to them, and never looks at an id but to see that it stays.
+After each refresh the feeds must show what a small model expects. The model knows each change of
+the files and follows each story through it; it looks at ids only to see that they stay.
 
-Two things are left out because they mean nothing certain: changing an article of which nothing
-else is known (no id, no link) while it moves, between the same two refreshes; and changing the
-file that speaks for such an article while there are copies of it.
+Two things are left out because their result is not defined: changing an article without an id and a
+link while it moves, between the same two refreshes; and changing the canonical file of such an
+article while there are copies of it.
 """
 
 import json
@@ -39,7 +39,7 @@ ATOM_ID = "{http://www.w3.org/2005/Atom}entry/{http://www.w3.org/2005/Atom}id"
 PICK = st.integers(0, 999)
 FOLDER = st.sampled_from(["", "a", "m/", "z z/", "新/"])
 Known = Literal["guid", "link"] | None
-SAID = {
+FIELDS = {
     "known_by": st.sampled_from([None, None, "guid", "link"]),
     "dated": st.booleans(),
     "terms": st.lists(st.sampled_from(TERMS), max_size=2, unique=True).map(tuple),
@@ -48,7 +48,7 @@ SAID = {
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """What a file says. `known_by`: what else than its bytes tells which article it is."""
+    """The text of a file; `known_by` is the field, if any, that tells which article it is."""
 
     number: int
     version: int = 0
@@ -72,17 +72,17 @@ class Text:
 
 
 TEMPLATE = Text(number=0)
-"""What an editor puts into a new file, again and again, under the same name."""
+"""The text that an editor puts into each new file, always under the same name."""
 
 
 @dataclass(eq=False, kw_only=True)
 class Story:
-    """One article: `text` as last published, by the file `speaker`; what was done to it since."""
+    """One article: its `text` as last published, its `canonical` file, and the changes since."""
 
     known_by: Known
     id: str | None = None
     text: Text | None = None
-    speaker: str | None = None
+    canonical: str | None = None
     edited: bool = False
     moved: bool = False
 
@@ -92,7 +92,7 @@ class Story:
 
 @dataclass(kw_only=True)
 class File:
-    """One file: what stands in it (or stood, before it was broken), and its last good version."""
+    """One file: its text (before it was broken, if it is), and its last good version."""
 
     story: Story
     text: Text
@@ -107,7 +107,7 @@ class Crash(BaseException):
 
 @dataclass
 class Model:
-    """What should be published."""
+    """The articles that should be published."""
 
     files: dict[str, File] = field(default_factory=dict)
     stories: list[Story] = field(default_factory=list)
@@ -122,16 +122,16 @@ class Model:
             elif lost:
                 file.good = None
         for story in self.stories:
-            # Who takes over: what was met in this pass comes first, what cannot be read last.
-            heirs = {
+            # The next canonical file: one that this pass read comes first, a broken one last.
+            candidates = {
                 source: (file.broken, not file.changed, met[source], source)
                 for source, file in self.files.items()
                 if file.story is story and file.good is not None
             }
-            if heirs and story.speaker not in heirs:
-                story.speaker = min(heirs, key=heirs.__getitem__)
-            if story.speaker in heirs:
-                story.text = self.files[story.speaker].good
+            if candidates and story.canonical not in candidates:
+                story.canonical = min(candidates, key=candidates.__getitem__)
+            if story.canonical in candidates:
+                story.text = self.files[story.canonical].good
             story.edited = story.moved = False
         for file in self.files.values():
             file.changed = False
@@ -142,7 +142,7 @@ class Model:
 
 
 def happening(**drawn: Any) -> Callable[[Callable[..., None]], Any]:
-    """Make a rule of what happens to files, after which there may or may not be a refresh."""
+    """Make a rule of a change of files, after which there may or may not be a refresh."""
 
     def decorate(method: Callable[..., None]) -> Any:
         def happen(self: "History", seen: bool, **given: Any) -> None:
@@ -174,9 +174,9 @@ class History(RuleBasedStateMachine):
         self.model = Model()
         self.numbers = count(1)
         self.deleted: dict[str, File] = {}
-        self.left: dict[str, Story] = {}  # names that files have been renamed from
-        self.template: str | None = None  # what its file is called, once it was there
-        self.free: list[str] = []  # those whose story is known by its new name
+        self.left: dict[str, Story] = {}  # the old names of renamed files
+        self.template: str | None = None  # the name under which it was written
+        self.free: list[str] = []  # old names whose story is published under another name
         self.lost = True
         self.damaged = 0
         self.deleted_since = False
@@ -193,10 +193,10 @@ class History(RuleBasedStateMachine):
         index = Index.open(self.config.state.url, owner=True)
         self.site = Site(self.config, index, self.clock)
 
-    # What is done to files. Each takes a second, so that no change looks like none.
+    # Changes of files. Each takes a second, so that each changes the time of its file.
 
     def order(self, source: str, file: File) -> Any:
-        """Return what decides which of the changed files a pass meets first."""
+        """Return a key that sorts changed files as a pass meets them."""
         return source
 
     def put(self, source: str, text: Text | str) -> None:
@@ -210,22 +210,22 @@ class History(RuleBasedStateMachine):
     def new_name(self, folder: str) -> str:
         return f"{folder}{next(self.numbers)}.md"
 
-    @initialize(one=st.fixed_dictionaries(SAID), two=st.fixed_dictionaries(SAID))
-    def begin_with_two(self, one: dict[str, Any], two: dict[str, Any]) -> None:
-        for said in (one, two):
-            self.begin(self.new_name("m"), Text(number=next(self.numbers), **said))
+    @initialize(first=st.fixed_dictionaries(FIELDS), second=st.fixed_dictionaries(FIELDS))
+    def begin_with_two(self, first: dict[str, Any], second: dict[str, Any]) -> None:
+        for fields in (first, second):
+            self.begin(self.new_name("m"), Text(number=next(self.numbers), **fields))
         self.refresh()
 
     @precondition(lambda self: len(self.model.files) < 8)
-    @happening(folder=FOLDER, again=st.booleans(), **SAID)
-    def write(self, folder: str, again: bool, **said: Any) -> None:
-        """A new article, under a new name or one that another has left."""
+    @happening(folder=FOLDER, again=st.booleans(), **FIELDS)
+    def write(self, folder: str, again: bool, **fields: Any) -> None:
+        """Write a new article, under a new name or the old name of another file."""
         name = self.free.pop() if again and self.free else self.new_name(folder)
-        self.begin(name, Text(number=next(self.numbers), **said))
+        self.begin(name, Text(number=next(self.numbers), **fields))
 
     @happening()
     def write_from_the_template(self) -> None:
-        """A new article that looks at first as others did at first, and under the same name."""
+        """Write a new article that begins with the same text and name as others did."""
         name = self.template or self.new_name("")
         self.template = None
         self.begin(name, TEMPLATE)
@@ -252,15 +252,15 @@ class History(RuleBasedStateMachine):
     def rename_one(self, old: str, new: str) -> None:
         file = self.model.files.pop(old)
         file.story.moved = True
-        # The name is remembered for whoever was published under it.
-        stories = [story for story in self.model.stories if story.speaker == old]
+        # The story that was published under the old name keeps it.
+        stories = [story for story in self.model.stories if story.canonical == old]
         self.left[old] = stories[-1] if stories else file.story
         self.model.files[new] = replace(file, good=None, changed=True)
         self.tree.rename(old, new)
 
     @happening(number=st.integers(2, 4), folder=FOLDER)
     def rotate(self, number: int, folder: str) -> None:
-        """Each of some files takes the next one's name; one moves to a folder, or not."""
+        """Let each of these files take the name of the next; one may move to a folder too."""
         files = self.model.files
         tellers = [file.story for file in files.values()]
         names = [
@@ -300,12 +300,12 @@ class History(RuleBasedStateMachine):
     def can_be_edited(self, source: str, file: File) -> bool:
         story = file.story
         copies = sum(other.story is story for other in self.model.files.values()) - 1
-        certain = not story.moved and (not copies or story.speaker not in {None, source})
+        certain = not story.moved and (not copies or story.canonical not in {None, source})
         return not file.broken and (bool(story.known_by) or certain)
 
     def edit_one(self, source: str) -> None:
         file = self.model.files[source]
-        if not file.story.known_by and file.story.speaker in self.model.files.keys() - {source}:
+        if not file.story.known_by and file.story.canonical in self.model.files.keys() - {source}:
             # A copy that is changed is an article of its own from now on.
             file.story = Story(known_by=None)
             self.model.stories.append(file.story)
@@ -368,7 +368,7 @@ class History(RuleBasedStateMachine):
     def wait(self, hours: int) -> None:
         self.clock.advance(hours=hours)
 
-    # What happens to the service.
+    # Changes of the service.
 
     @rule(killed=st.booleans())
     def restart(self, killed: bool) -> None:
@@ -391,7 +391,7 @@ class History(RuleBasedStateMachine):
         self.open()
         aside = len(list(self.database.parent.glob("index.db.damaged-*")))
         self.damaged += how != "deleted"
-        assert aside == self.damaged, "what is damaged is set aside"
+        assert aside == self.damaged, "a damaged database is set aside"
 
     @rule(where=st.sampled_from(["problems", "feeds", "journal"]))
     def crash_inside_a_refresh(self, where: str) -> None:
@@ -419,14 +419,14 @@ class History(RuleBasedStateMachine):
                 return
         self.check()
 
-    # What must be so.
+    # Checks.
 
     @rule()
     def refresh(self) -> None:
-        """Every other time, look only at what has been told of, as after a file event."""
+        """Make a pass; every second one only over the changed paths, as after a file event."""
         self.passes += 1
-        told = self.tree.told if self.passes % 2 else None
-        report = self.site.refresh(paths=told)
+        paths = self.tree.told if self.passes % 2 else None
+        report = self.site.refresh(paths=paths)
         self.tree.told.clear()
         self.check()
         assert self.site.index.articles.count() == len(self.items or [])
@@ -447,7 +447,7 @@ class History(RuleBasedStateMachine):
         self.model.refresh(lost=self.lost, order=self.order)
         self.lost = False
         self.free += [
-            source for source, story in self.left.items() if story.speaker in self.model.files
+            source for source, story in self.left.items() if story.canonical in self.model.files
         ]
         self.left = {s: story for s, story in self.left.items() if s not in self.free}
         items = self.published()
@@ -485,7 +485,7 @@ class History(RuleBasedStateMachine):
             )
 
     def check_dates(self, item: dict[str, Any]) -> None:
-        """`updated` moves, and moves forward, if and only if something else does."""
+        """Check that `updated` moves forward exactly when another field changes."""
         before = self.seen.get(item["id"])
         if before is not None:
             assert item["date_published"] == before["date_published"]
@@ -507,7 +507,7 @@ TestHistory = History.TestCase
 
 
 class InStages(History):
-    """The same, where every first pass, after a loss too, is published article by article."""
+    """The same with stages of one article each."""
 
     def __init__(self) -> None:
         self.small = ExitStack()
@@ -529,8 +529,8 @@ class InStages(History):
         return file.good is not None and not self.lost, 0 if by_date else -written
 
     def can_be_copied(self, source: str, file: File) -> bool:
-        # Of a new file and its copy, the one that was written last is met first.
-        return super().can_be_copied(source, file) and file.story.speaker is not None
+        # Of a new file and its copy, a pass meets the newer one first.
+        return super().can_be_copied(source, file) and file.story.canonical is not None
 
 
 TestInStages = InStages.TestCase
@@ -538,89 +538,89 @@ TestInStages = InStages.TestCase
 TestInStages.settings = settings(TestHistory.settings, max_examples=15)
 
 
-# Histories that are too rare to be left to chance.
+# Histories that Hypothesis would hardly ever make up.
 
 
 @contextmanager
-def history(machine: type[History] = History, **said: Any) -> Iterator[History]:
-    """Begin one with a single story, told by the file `z.md`."""
-    one = machine()
+def begin_history(machine: type[History] = History, **fields: Any) -> Iterator[History]:
+    """Begin a history with a single story in the file `z.md`."""
+    begun = machine()
     try:
-        one.begin("z.md", Text(number=next(one.numbers), **said))
-        one.refresh()
-        yield one
+        begun.begin("z.md", Text(number=next(begun.numbers), **fields))
+        begun.refresh()
+        yield begun
     finally:
-        one.teardown()
+        begun.teardown()
 
 
-def test_files_that_begin_alike_under_one_name_are_articles_of_their_own() -> None:
-    with history() as one:
+def test_files_made_from_one_template_are_articles_of_their_own() -> None:
+    with begin_history() as history:
         for _ in range(3):
-            one.write_from_the_template(seen=True)
+            history.write_from_the_template(seen=True)
 
 
 def test_a_copy_that_can_be_read_takes_over_before_one_that_cannot() -> None:
-    with history() as one:
-        one.copy(pick=0, folder="a", seen=False)
-        one.copy(pick=0, folder="m/", seen=True)
-        one.break_one(pick=0, seen=True)
-        one.delete(pick=2, seen=True)
+    with begin_history() as history:
+        history.copy(pick=0, folder="a", seen=False)
+        history.copy(pick=0, folder="m/", seen=True)
+        history.break_one(pick=0, seen=True)
+        history.delete(pick=2, seen=True)
 
 
 def test_a_copy_that_cannot_be_read_any_more_takes_over_with_its_last_good_version() -> None:
-    with history() as one:
-        one.copy(pick=0, folder="a", seen=True)
-        one.break_one(pick=0, seen=True)
-        one.delete(pick=1, seen=True)
+    with begin_history() as history:
+        history.copy(pick=0, folder="a", seen=True)
+        history.break_one(pick=0, seen=True)
+        history.delete(pick=1, seen=True)
 
 
 @pytest.mark.parametrize("known_by", ["guid", "link"])
-def test_the_file_that_spoke_for_an_article_still_does_when_the_database_was_lost(
+def test_the_canonical_file_stays_so_when_the_database_was_lost(
     known_by: Known,
 ) -> None:
-    with history(known_by=known_by) as one:
-        one.copy(pick=0, folder="a", seen=True)
-        one.edit(pick=0, seen=True)
-        one.lose_the_database(how="deleted", seen=True)
+    with begin_history(known_by=known_by) as history:
+        history.copy(pick=0, folder="a", seen=True)
+        history.edit(pick=0, seen=True)
+        history.lose_the_database(how="deleted", seen=True)
 
 
 @pytest.mark.parametrize("machine", [History, InStages])
 @pytest.mark.parametrize("moves", [False, True])
 @pytest.mark.parametrize(("edited", "broken", "deleted"), list(product((0, 1), repeat=3)))
-def test_a_copy_that_says_something_else_takes_over_with_what_it_says(
+def test_an_edited_copy_takes_over_with_its_own_text(
     machine: type[History], moves: bool, edited: int, broken: int, deleted: int
 ) -> None:
-    with history(machine, known_by="link") as one:
+    with begin_history(machine, known_by="link") as history:
         if moves:
-            one.rename(pick=0, folder="a", seen=False)
-        one.copy(pick=0, folder="", seen=False)
-        one.refresh()
-        one.edit(pick=edited, seen=True)
-        one.break_one(pick=broken, seen=False)
-        one.refresh()
-        one.delete(pick=deleted, seen=True)
+            history.rename(pick=0, folder="a", seen=False)
+        history.copy(pick=0, folder="", seen=False)
+        history.refresh()
+        history.edit(pick=edited, seen=True)
+        history.break_one(pick=broken, seen=False)
+        history.refresh()
+        history.delete(pick=deleted, seen=True)
 
 
 @pytest.mark.parametrize("machine", [History, InStages])
 @pytest.mark.parametrize("number", [2, 3, 4])
-def test_names_that_rotate_through_a_new_article_take_no_id_along(
+def test_ids_stay_with_their_articles_when_a_new_file_joins_a_rotation_of_names(
     machine: type[History], number: int
 ) -> None:
-    with history(machine) as one:
+    with begin_history(machine) as history:
         for name in ("x.md", "a.md")[: number - 2]:
-            one.begin(name, Text(number=next(one.numbers)))
-        one.refresh()
-        one.begin("y.md", Text(number=next(one.numbers)))
-        one.rotate(number=number, folder="", seen=True)
+            history.begin(name, Text(number=next(history.numbers)))
+        history.refresh()
+        history.begin("y.md", Text(number=next(history.numbers)))
+        history.rotate(number=number, folder="", seen=True)
 
 
 @pytest.mark.parametrize("machine", [History, InStages])
-def test_names_that_rotate_through_a_new_article_while_the_database_is_lost_take_no_id_along(
+def test_ids_stay_when_names_rotate_while_the_database_is_lost(
     machine: type[History],
 ) -> None:
-    with history(machine) as one:
-        one.begin("a.md", Text(number=next(one.numbers)))
-        one.refresh()
-        one.begin("y.md", Text(number=next(one.numbers)))
-        one.rotate(number=3, folder="", seen=False)
-        one.lose_the_database(how="deleted", seen=True)
+    with begin_history(machine) as history:
+        history.begin("a.md", Text(number=next(history.numbers)))
+        history.refresh()
+        history.begin("y.md", Text(number=next(history.numbers)))
+        history.rotate(number=3, folder="", seen=False)
+        history.lose_the_database(how="deleted", seen=True)

@@ -1,7 +1,7 @@
-"""Whatever HTML comes, what goes out is clean, complete, and stays as it is when cleaned again.
+"""Any HTML, cleaned, is safe and complete, and cleaning it again changes nothing.
 
-Hypothesis makes trees and tag soup. The judges know nothing of the cleaner but its allow-list: the
-tokenizer of the standard library, html5lib by way of stock bleach, and the text of both sides.
+Hypothesis makes trees and tag soup. The judges share only the allow-list with the cleaner: the
+tokenizer of the standard library, html5lib inside of bleach, and a comparison of the text.
 """
 
 import re
@@ -131,7 +131,7 @@ PIECE = (
 SOUP = st.lists(PIECE, max_size=14).map("".join)
 HTML = TREE | SOUP
 
-some = settings(
+twice_the_examples = settings(
     max_examples=settings().max_examples * 2,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -139,7 +139,7 @@ some = settings(
 
 
 @pytest.fixture(autouse=True, scope="module")
-def nothing_stays_unsettled() -> Iterator[None]:
+def _cleaning_never_gives_up() -> Iterator[None]:
     """Fail where cleaning would give up and leave nothing but text."""
 
     def gives_up(html: str) -> str:
@@ -155,7 +155,7 @@ def clean(html: str, policy: content.Policy = POLICY) -> str:
 
 
 class Judge(HTMLParser):
-    """Reads what went out as the simplest of parsers does, and objects."""
+    """Reads cleaned HTML with the simplest parser, and fails where it is not allowed."""
 
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -183,9 +183,9 @@ class Judge(HTMLParser):
             if name == "id":
                 assert value.startswith("a-")
         if tag == "iframe":
-            found = dict(attrs)
-            assert found["sandbox"]
-            assert (found["src"] or "").startswith("https://www.youtube.com/")
+            frame = dict(attrs)
+            assert frame["sandbox"]
+            assert (frame["src"] or "").startswith("https://www.youtube.com/")
         if tag not in allowed.VOID:
             self.open.append(tag)
 
@@ -203,73 +203,73 @@ class Judge(HTMLParser):
 
 
 def letters(text: str) -> Counter[str]:
-    """Count what shows of a text, wherever it stands."""
+    """Count the visible characters of a text."""
     return Counter(char for char in xmltext.legal(text) if not char.isspace())
 
 
 def visible(html: str) -> Counter[str]:
-    """Count what a browser shows of some HTML, but for what is meant to go."""
+    """Count the characters that a browser shows, without elements that cleaning removes."""
     gone = set(vocabulary.GONE) | {"noscript", "svg"}
 
     def walk(node: html5.Node, *, math: bool) -> None:
-        for one in html5.children(node) if isinstance(node, html5.Element) else ():
-            if isinstance(one, html5.Text):
-                found.append(one.data)
-            elif isinstance(one, html5.Element):
-                tag = one.tag
-                framed = tag == "iframe" and one.namespace == node_namespace
+        for child in html5.children(node) if isinstance(node, html5.Element) else ():
+            if isinstance(child, html5.Text):
+                shown.append(child.data)
+            elif isinstance(child, html5.Element):
+                tag = child.tag
+                framed = tag == "iframe" and child.namespace == html_namespace
                 if tag in gone and not (math and tag in {"svg", "noscript"}):
                     continue
-                if not math and (framed or (tag == "dialog" and one.attr("open") is None)):
+                if not math and (framed or (tag == "dialog" and child.attr("open") is None)):
                     continue
-                walk(one, math=math or tag == "math")
+                walk(child, math=math or tag == "math")
 
-    found: list[str] = []
+    shown: list[str] = []
     tree = html5.parse(xmltext.legal(html))
-    node_namespace = tree.namespace
+    html_namespace = tree.namespace
     walk(tree, math=False)
-    return letters("".join(found))
+    return letters("".join(shown))
 
 
 @pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
-@some
+@twice_the_examples
 @given(HTML)
-def test_what_is_clean_stays_as_it_is(policy: content.Policy, html: str) -> None:
+def test_cleaning_cleaned_html_changes_nothing(policy: content.Policy, html: str) -> None:
     once = clean(html, policy)
     assert clean(once, policy) == once
 
 
-@some
+@twice_the_examples
 @given(HTML, st.sampled_from(sorted(POLICIES)))
-def test_what_goes_out_is_balanced_and_within_the_allow_list(html: str, name: str) -> None:
+def test_cleaned_html_is_balanced_and_within_the_allow_list(html: str, name: str) -> None:
     Judge(clean(html, POLICIES[name]))
 
 
-@some
+@twice_the_examples
 @given(HTML, st.sampled_from(sorted(POLICIES)))
-def test_what_goes_out_means_the_same_to_the_next_parser(html: str, name: str) -> None:
+def test_cleaned_html_means_the_same_to_the_next_parser(html: str, name: str) -> None:
     once = clean(html, POLICIES[name])
     again = html5.parse(once).inner_html
     assert html5.parse(again).inner_html == again
     assert Counter(Judge(once).words) == Counter(Judge(again).words)
 
 
-@some
+@twice_the_examples
 @given(HTML)
-def test_no_text_is_lost_and_none_is_made(html: str) -> None:
+def test_cleaning_loses_no_text_and_adds_none(html: str) -> None:
     policy = replace(POLICY, cleaning=replace(Cleaning(), hexo=False))
     given, shown = visible(html), letters("".join(Judge(clean(html, policy)).words))
     if not re.search(r"<(?:iframe|object|embed|svg|amp-|ima?ge?)", html, re.IGNORECASE):
-        # What stands for those is said in other words.
+        # Cleaning replaces these elements with text of its own.
         assert not shown - given
     if "object" not in html:
-        # A frame shows instead of what is inside of the object.
+        # A frame replaces the text inside of an object.
         assert not given - shown
 
 
-@some
+@twice_the_examples
 @given(HTML)
-def test_stock_bleach_finds_nothing_to_do(html: str) -> None:
+def test_bleach_finds_nothing_to_remove_from_cleaned_html(html: str) -> None:
     once = clean(html)
     styles = SimpleNamespace(sanitize_css=lambda style: style)
     judge = bleach.Cleaner(

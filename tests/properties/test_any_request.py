@@ -1,8 +1,8 @@
-"""Whatever a request says, it gets a well-formed answer that is no failure of ours.
+"""Any request gets a well-formed answer that is no server error.
 
 Hypothesis writes requests: methods, paths, queries and headers as a WSGI server hands them on,
-which is any text in Latin-1. Each is made three times, so that the first may be answered by the
-application and the others from memory.
+which is any text in Latin-1. Each request is made three times: the application may answer the
+first, the response cache the others.
 """
 
 import io
@@ -10,22 +10,17 @@ import logging
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import pytest
-from conftest import Clock, Tree
 from flask import Flask
 from hypothesis import HealthCheck, example, given, settings, strategies as st
-from sites import Site
+from sitefolder import site_in
 
-from feedsvc import config as configuration
-from feedsvc.index import Index
 from feedsvc.signing import proxied
 
-BASE = "https://feeds.example.org"
 FEED = "/feeds/all.atom"
 PATHS = [
     FEED, "/feeds/all.rss", "/feeds/新闻.json", "/feeds/none.atom", "/feeds/all", "/opml.xml", "/",
@@ -115,20 +110,11 @@ SETTINGS = settings(
 
 @pytest.fixture(scope="module")
 def app() -> Iterator[Flask]:
-    with tempfile.TemporaryDirectory() as name:
-        folder, clock = Path(name), Clock()
-        tree = Tree(folder / "articles", clock)
+    with tempfile.TemporaryDirectory() as folder, site_in(Path(folder)) as (site, tree):
         tree.write("a.md", "---\ntitle: A\ntags: [新闻]\n---\n" + "text " * 300)
         tree.write("a.png", b"\x89PNG\r\n\x1a\n" + bytes(3000))
-        mapping = {
-            "site": {"title": "Test", "base_url": BASE},
-            "state": {"url": "sqlite:///state/index.db"},
-            "articles": {"directory": str(tree.root), "settle": "0s"},
-        }
-        config = configuration.parse(mapping, folder=folder)
-        with closing(Site(config, Index.open(config.state.url), clock)) as site:
-            site.refresh()
-            yield site.app()
+        site.refresh()
+        yield site.app()
 
 
 def environ_of(method: str, path: str, query: str, headers: Environ) -> Environ:
@@ -189,7 +175,7 @@ def check(app: Flask, environ: Environ, caplog: pytest.LogCaptureFixture) -> int
         answers.append((code, lasting, body))
     code = answers[0][0]
     assert code < 500 or code == 501, answers[0]
-    assert answers == [answers[0]] * 3, "from memory as by the application"
+    assert answers == [answers[0]] * 3, "the response cache answers as the application"
     assert [record.getMessage() for record in caplog.records if record.levelno > logging.INFO] == []
     return code
 
@@ -208,7 +194,7 @@ BAD_DATE = "Wed, 23 Feb 2022 13:06:12 +99999999999999"
 )
 @example(environ_of("GET", "/media/a.png", "", {"HTTP_RANGE": f"bytes=0-{'9' * 5000}"}))
 @example(environ_of("GET", "/media/a.png", "", {"HTTP_RANGE": f"bytes={10**30}-"}))
-def test_no_request_is_answered_with_a_failure(
+def test_no_request_causes_a_server_error(
     app: Flask, caplog: pytest.LogCaptureFixture, environ: Environ
 ) -> None:
     check(app, environ, caplog)
@@ -216,7 +202,7 @@ def test_no_request_is_answered_with_a_failure(
 
 @SETTINGS
 @given(name=st.sampled_from(sorted(SHAPES)), value=value, path=st.sampled_from(PATHS))
-def test_no_header_alone_is_answered_with_a_failure(
+def test_no_single_header_causes_a_server_error(
     app: Flask, caplog: pytest.LogCaptureFixture, name: str, value: str, path: str
 ) -> None:
     path = path.encode().decode("latin-1")
@@ -226,7 +212,7 @@ def test_no_header_alone_is_answered_with_a_failure(
 
 @SETTINGS
 @given(address=st.text(), method=st.sampled_from(["GET", "HEAD"]), headers=headers)
-def test_no_image_address_is_answered_with_a_failure(
+def test_no_image_address_causes_a_server_error(
     app: Flask, caplog: pytest.LogCaptureFixture, address: str, method: str, headers: Environ
 ) -> None:
     path = proxied("", b"the key of somebody else", address)
@@ -239,14 +225,14 @@ def test_no_image_address_is_answered_with_a_failure(
 @pytest.mark.parametrize(
     "method", ["get", "Get", "FETCH", "GET\t", "head", "\xc9", "PROPFIND", "Q" * 9000]
 )
-def test_a_method_that_nobody_knows_is_a_501(app: Flask, method: str) -> None:
+def test_an_unknown_method_is_a_501(app: Flask, method: str) -> None:
     code, _, _ = ask(app, environ_of(method, FEED, "", {}))
     assert code == 501
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", FEED, "/", "/media/a.png"])
 @pytest.mark.parametrize("method", ["POST", "DELETE", "TRACE"])
-def test_a_method_that_does_not_apply_is_a_405_with_those_that_do(
+def test_a_method_that_does_not_apply_is_a_405_with_the_allowed_ones(
     app: Flask, path: str, method: str
 ) -> None:
     code, answered, _ = ask(app, environ_of(method, path, "", {}))

@@ -1,9 +1,10 @@
 """A judge of feeds after the W3C Feed Validation Service, independent of what makes them.
 
-It says what the service's documentation says (validator.w3.org/feed/docs/warning/) and its free
-software does; the warnings bear its names. The service reads HTML with html5lib and takes the first
-mistake that the strict parser finds for `NotHtml`, and so does this.
+It follows the service's documentation (validator.w3.org/feed/docs/warning/) and its free software;
+the warnings have its names. Like the service, it reads HTML with html5lib, and the first mistake
+that the strict parser finds is `NotHtml`.
 
-Left out is what no output can mend: `DuplicateUpdated`, `ImplausibleDate`, `ContainsEmail` and a
-U+FFFD are about what an article says, `SelfDoesntMatchLocation` about where a feed was fetched.
+Left out are warnings that no feed writer can prevent: `DuplicateUpdated`, `ImplausibleDate`,
+`ContainsEmail` and a U+FFFD are about the articles, `SelfDoesntMatchLocation` about the address
+that a feed was fetched from.
 """

@@ -1,4 +1,4 @@
-"""Atom, RSS and, as far as its content goes, JSON Feed: what the service says of a document."""
+"""The warnings about a document: Atom, RSS, and the content of JSON Feed."""
 
 import json
 import re
@@ -35,11 +35,11 @@ MIME = re.compile(r"[^\s()<>,;:\\\"/\[\]?=]+/[^\s()<>,;:\\\"/\[\]?=]+(;\s*charse
 
 
 def one_each(parent: Any, *names: str, place: str) -> Warnings:
-    """Yield which of these elements `parent` has not, or has more than once."""
+    """Yield a warning for each of these elements that `parent` lacks or has more than once."""
     for name in names:
-        found = len(parent.findall(name))
-        if found != 1:
-            yield Warned("DuplicateElement" if found else "MissingElement", place, name)
+        number = len(parent.findall(name))
+        if number != 1:
+            yield Warned("DuplicateElement" if number else "MissingElement", place, name)
 
 
 def links(parent: Any, place: str) -> Warnings:
@@ -64,7 +64,7 @@ def links(parent: Any, place: str) -> Warnings:
 
 
 def construct(parent: Any, name: str, place: str) -> Warnings:
-    """Yield what is wrong with an Atom text construct, by the type that it declares."""
+    """Yield the warnings about an Atom text construct, by the type that it declares."""
     for element in parent.findall(f"{ATOM}{name}"):
         kind = element.get("type", "text")
         if not element.text:
@@ -97,7 +97,7 @@ def unique(place: str, values: list[str | None], warning: str) -> Warnings:
 
 
 def of_atom(body: bytes) -> Warnings:
-    """Yield what the service would say of an Atom document."""
+    """Yield the warnings about an Atom document."""
     feed = etree.fromstring(body)
     entries = feed.findall(f"{ATOM}entry")
     if feed.tag != f"{ATOM}feed":
@@ -106,19 +106,19 @@ def of_atom(body: bytes) -> Warnings:
         yield Warned("MisplacedMetadata", "feed", "")
     if not feed.findall(f"{ATOM}link[@rel='self']"):
         yield Warned("MissingSelf", "feed", "")
-    for place, one in [("feed", feed), *(("entry", entry) for entry in entries)]:
+    for place, element in [("feed", feed), *(("entry", entry) for entry in entries)]:
         yield from one_each(
-            one, *(f"{ATOM}{name}" for name in ("id", "title", "updated")), place=place
+            element, *(f"{ATOM}{name}" for name in ("id", "title", "updated")), place=place
         )
-        yield from canonical(f"{place}/id", one.findtext(f"{ATOM}id"))
-        yield from rfc3339(f"{place}/updated", one.findtext(f"{ATOM}updated"))
-        yield from links(one, place)
-        yield from persons(one, place)
+        yield from canonical(f"{place}/id", element.findtext(f"{ATOM}id"))
+        yield from rfc3339(f"{place}/updated", element.findtext(f"{ATOM}updated"))
+        yield from links(element, place)
+        yield from persons(element, place)
         for name in ("title", "subtitle", "summary", "rights", "content"):
-            yield from construct(one, name, place)
-        if one.get(XML_LANG) is not None:
-            yield from language(f"{place}/@xml:lang", one.get(XML_LANG))
-        for category in one.findall(f"{ATOM}category"):
+            yield from construct(element, name, place)
+        if element.get(XML_LANG) is not None:
+            yield from language(f"{place}/@xml:lang", element.get(XML_LANG))
+        for category in element.findall(f"{ATOM}category"):
             yield from text(f"{place}/category", category.get("term"))
             yield from text(f"{place}/category/@label", category.get("label"))
     for entry in entries:
@@ -136,7 +136,7 @@ def of_atom(body: bytes) -> Warnings:
 
 
 def of_rss(body: bytes) -> Warnings:
-    """Yield what the service would say of an RSS document."""
+    """Yield the warnings about an RSS document."""
     rss = etree.fromstring(body)
     channel = rss.find("channel")
     items = channel.findall("item")
@@ -196,7 +196,7 @@ def of_item(item: Any) -> Warnings:
 def each(
     parent: Any, place: str, checks: Mapping[str, Callable[[str, str | None], Warnings]]
 ) -> Warnings:
-    """Yield what is wrong with the text of each element, by its name."""
+    """Yield the warnings about the text of each element, by its name."""
     for name, check in checks.items():
         for element in parent.findall(name):
             yield from check(f"{place}/{name.rpartition('}')[2]}", element.text)
@@ -211,7 +211,7 @@ def media(parent: Any, place: str) -> Warnings:
 
 
 def of_json(body: bytes) -> Warnings:
-    """Yield what the service would say of the content of a JSON Feed, if it read one."""
+    """Yield the warnings about the content of a JSON Feed, which the service does not read."""
     document = json.loads(body)
     yield from text("title", document["title"])
     for name in ("icon", "favicon"):

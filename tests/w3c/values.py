@@ -1,4 +1,4 @@
-"""HTML, plain text, addresses, dates: what the service says of one value."""
+"""The warnings about one value: HTML, plain text, an address, a date."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ ELEMENTS = frozenset(
     small source span strike strong sub summary sup table tbody td tfoot th thead time tr track tt
     u ul var video wbr""".split()
 )
-# Of HTML, but "SecurityRisk"; any other name is "NotHtml".
+# Elements of HTML that are a "SecurityRisk"; any other name is "NotHtml".
 RISKY_ELEMENTS = frozenset(
     """applet base basefont bdo body comment embed frame frameset head html iframe isindex link
     listing meta noframes object param plaintext script slot style title xmp""".split()
@@ -59,7 +59,7 @@ LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[0-9A-Za-z]{1,8})*")
 
 
 class Warned(NamedTuple):
-    """A warning, in which element, about what."""
+    """A warning: its name, the element, and the value."""
 
     warning: str
     place: str
@@ -71,24 +71,24 @@ Warnings = Iterator[Warned]
 
 @cache
 def of_html(markup: str) -> tuple[tuple[str, str], ...]:
-    """Return the warnings about HTML, each with what it is about."""
+    """Return the warnings about HTML, each with the element, attribute or address."""
     try:
         tree = html5lib.HTMLParser(strict=True).parseFragment(markup)
     except ParseError as error:
         return (("NotHtml", str(error)),)
-    found: list[tuple[str, str]] = []
+    warnings: list[tuple[str, str]] = []
     for element in tree.iter():
         if element.tag == "DOCUMENT_FRAGMENT" or callable(element.tag):
             continue
         tag = element.tag.partition("}")[2].lower()
         if tag in RISKY_ELEMENTS:
-            found.append(("SecurityRisk", tag))
+            warnings.append(("SecurityRisk", tag))
         elif tag not in ELEMENTS:
-            found.append(("NotHtml", tag))
+            warnings.append(("NotHtml", tag))
         else:
             for name, value in element.attrib.items():
-                found += of_attribute(name.lower(), value)
-    return tuple(found)
+                warnings += of_attribute(name.lower(), value)
+    return tuple(warnings)
 
 
 def of_attribute(name: str, value: str) -> Iterator[tuple[str, str]]:
@@ -120,7 +120,7 @@ def html(place: str, markup: str | None) -> Warnings:
 
 
 def text(place: str, value: str | None, warning: str = "ContainsHTML") -> Warnings:
-    """Yield what is wrong with plain text: `ContainsUndeclaredHTML` in Atom."""
+    """Yield the warnings about plain text; HTML in it is `ContainsUndeclaredHTML` in Atom."""
     if not (value and value.strip()):
         yield Warned("NotBlank", place, "")
         return
@@ -136,12 +136,12 @@ def text(place: str, value: str | None, warning: str = "ContainsHTML") -> Warnin
 
 
 def characters(place: str, value: str) -> Warnings:
-    if found := re.search("[\x80-\x9f]", value):
-        yield Warned("BadCharacters", place, ascii(found[0]))
+    if match := re.search("[\x80-\x9f]", value):
+        yield Warned("BadCharacters", place, ascii(match[0]))
 
 
 def address(place: str, value: str | None, *schemes: str) -> Warnings:
-    """Yield what is wrong with an absolute URI, of these schemes if any are named."""
+    """Yield the warnings about an absolute URI, which has one of these schemes if any are named."""
     value = value or ""
     scheme = value.partition(":")[0].lower()
     if scheme == "tag":
@@ -162,13 +162,13 @@ def web(place: str, value: str | None) -> Warnings:
 
 
 def contact(place: str, value: str | None) -> Warnings:
-    """Yield what is wrong with a person in RSS: an address of e-mail with a name."""
+    """Yield the warnings about a person in RSS: an address of e-mail with a name."""
     if not re.fullmatch(r"[\w.+'-]+@([\w-]+\.)+[\w-]+ \(.+\)", value or ""):
         yield Warned("InvalidContact", place, str(value))
 
 
 def canonical(place: str, value: str | None) -> Warnings:
-    """Yield what is wrong with an id, which has a canonical form (RFC 4287 4.2.6.1)."""
+    """Yield the warnings about an id, which has a canonical form (RFC 4287 4.2.6.1)."""
     yield from address(place, value)
     parts = urlsplit(value or "")
     if parts.scheme in WEB:
@@ -188,8 +188,8 @@ def canonical(place: str, value: str | None) -> Warnings:
 
 
 def rfc3339(place: str, value: str | None) -> Warnings:
-    found = RFC3339.fullmatch(value or "")
-    if not found or not is_day(*map(int, found.group(1, 2, 3))):
+    match = RFC3339.fullmatch(value or "")
+    if not match or not is_day(*map(int, match.group(1, 2, 3))):
         yield Warned("InvalidRFC3339Date", place, str(value))
 
 
