@@ -4,7 +4,7 @@ import json
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,7 +42,9 @@ class Tree:
     def __init__(self, root: Path, clock: Clock) -> None:
         self.root = root
         self.clock = clock
-        self.told: set[str] = set()  # the paths that file events would name, until a test clears it
+        self.event_paths: set[str] = (
+            set()
+        )  # the paths that file events would name, until a test clears it
         root.mkdir()
 
     def write(self, source: str, text: str | bytes) -> Path:
@@ -55,16 +57,16 @@ class Tree:
     def touch(self, source: str) -> None:
         seconds = self.clock.now.timestamp()
         os.utime(self.root / source, (seconds, seconds))
-        self.told.add(str(self.root / source))
+        self.event_paths.add(str(self.root / source))
 
     def rename(self, old: str, new: str) -> None:
         (self.root / new).parent.mkdir(parents=True, exist_ok=True)
         (self.root / old).rename(self.root / new)
-        self.told |= {str(self.root / old), str(self.root / new)}
+        self.event_paths |= {str(self.root / old), str(self.root / new)}
 
     def remove(self, source: str) -> None:
         (self.root / source).unlink()
-        self.told.add(str(self.root / source))
+        self.event_paths.add(str(self.root / source))
 
 
 def configured(tree: Tree, folder: Path, **sections: Any) -> configuration.Config:
@@ -80,6 +82,16 @@ def configured(tree: Tree, folder: Path, **sections: Any) -> configuration.Confi
         **sections.get("articles", {}),
     }
     return configuration.parse(mapping, folder=folder)
+
+
+@contextmanager
+def site_in(folder: Path, **sections: Any) -> Iterator[tuple[Site, Tree]]:
+    """Open a site over an empty articles directory in a folder; its clock stands still."""
+    clock = Clock()
+    tree = Tree(folder / "articles", clock)
+    config = configured(tree, folder, **sections)
+    with closing(Site(config, Index.open(config.state.url), clock)) as site:
+        yield site, tree
 
 
 def items(site: Site, slug: str = "all") -> list[dict[str, Any]]:

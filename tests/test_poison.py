@@ -15,9 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import Tree
+from conftest import Tree, site_in
 from lxml import etree
-from sitefolder import site_in
 from sites import Site
 
 from feedsvc.formats import FORMATS

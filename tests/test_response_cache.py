@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conftest import NOW, Clock, Tree
+from conftest import NOW, Clock, Tree, site_in
 from flask.testing import FlaskClient
-from sitefolder import site_in
 from sites import Site
 from werkzeug.http import http_date
 

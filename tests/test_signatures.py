@@ -13,9 +13,8 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from conftest import NOW, Clock, Tree, items, titles
+from conftest import NOW, Clock, Tree, items, site_in, titles
 from hypothesis import given, settings, strategies as st
-from sitefolder import site_in
 from sites import Site
 
 from feedsvc.changes import diff

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import brotli
 import pytest
-from conftest import NOW, Clock, Tree
+from conftest import NOW, Clock, Tree, site_in
 from flask.testing import FlaskClient
-from sitefolder import site_in
 from sites import Site
 from werkzeug.test import TestResponse
 

@@ -21,11 +21,10 @@ from typing import Any
 from unicodedata import category
 
 import pytest
-from conftest import Tree
+from conftest import Tree, site_in
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 from lxml import etree
-from sitefolder import site_in
 from sites import Site
 
 from feedsvc.diagnosis import check

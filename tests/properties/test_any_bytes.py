@@ -15,10 +15,9 @@ from pathlib import Path
 
 import feedparser
 import pytest
-from conftest import Tree
+from conftest import Tree, site_in
 from hypothesis import HealthCheck, assume, example, given, settings, strategies as st
 from lxml import etree
-from sitefolder import site_in
 from sites import Site
 
 from feedsvc.formats import FORMATS

@@ -413,7 +413,7 @@ class History(RuleBasedStateMachine):
                 patch.setattr(Writer, "write_problems", crash)
             try:
                 self.site.refresh()
-                self.tree.told.clear()
+                self.tree.event_paths.clear()
             except Crash:
                 assert self.published() == (None if self.lost else self.items)
                 return
@@ -425,9 +425,9 @@ class History(RuleBasedStateMachine):
     def refresh(self) -> None:
         """Make a pass; every second one only over the changed paths, as after a file event."""
         self.passes += 1
-        paths = self.tree.told if self.passes % 2 else None
+        paths = self.tree.event_paths if self.passes % 2 else None
         report = self.site.refresh(paths=paths)
-        self.tree.told.clear()
+        self.tree.event_paths.clear()
         self.check()
         assert self.site.index.articles.count() == len(self.items or [])
         assert report.articles in {None, len(self.items or [])}

@@ -15,9 +15,9 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import pytest
+from conftest import site_in
 from flask import Flask
 from hypothesis import HealthCheck, example, given, settings, strategies as st
-from sitefolder import site_in
 
 from feedsvc.signing import proxied
 
