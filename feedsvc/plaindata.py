@@ -13,7 +13,7 @@ from itertools import repeat
 from types import UnionType
 from typing import Any, Literal, NewType, get_args, get_origin, get_type_hints
 
-_hints: Callable[[Any], dict[str, Any]] = lru_cache(get_type_hints)
+Given = dict[str, object]
 
 
 def dump(value: Any) -> bytes:
@@ -30,7 +30,7 @@ def load(kind: Any, data: bytes, **given: object) -> Any:
     (5, ('a', 'b'))
     """
     try:
-        return _checked(kind, json.loads(data.decode("utf-8", "surrogatepass")), given)
+        return _reader(kind)(json.loads(data.decode("utf-8", "surrogatepass")), given)
     except (OverflowError, OSError, RecursionError) as error:  # impossible dates, deep nesting
         raise ValueError(f"not what `dump` writes: {error}") from error
 
@@ -41,25 +41,36 @@ def _plain(value: Any) -> Any:
     return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
-def _checked(kind: Any, value: Any, given: dict[str, object]) -> Any:
-    """Return a JSON value as the type `kind`. Raises ValueError where it is of another type."""
+@lru_cache
+def _reader(kind: Any) -> Callable[[Any, Given], Any]:
+    """Return a function that makes a value of type `kind` of JSON, or raises ValueError."""
     kind = kind.__supertype__ if isinstance(kind, NewType) else kind
-    if type(value) is kind:
-        return value
     origin, arguments = get_origin(kind), get_args(kind)
-    if origin is UnionType:  # `X | None`
-        return None if value is None else _checked(arguments[0], value, given)
-    if is_dataclass(kind) and isinstance(value, dict):
-        members = {
-            name: given[name] if name in given else _checked(hint, value.get(name), given)
-            for name, hint in _hints(kind).items()
-        }
-        return kind(**members)  # type: ignore[operator]  # `is_dataclass` may be of a value
-    if origin is tuple and isinstance(value, list):
-        kinds = repeat(arguments[0], len(value)) if ... in arguments else arguments
-        return tuple(_checked(k, item, given) for k, item in zip(kinds, value, strict=True))
-    if kind is datetime and type(value) is int:
-        return datetime.fromtimestamp(value, tz=UTC)
-    if origin is Literal and value in arguments:
-        return value
-    raise ValueError(f"{value!r:.50} is not {kind}")
+    readers = tuple(map(_reader, arguments)) if origin in {UnionType, tuple} else ()
+    members = (
+        {name: _reader(hint) for name, hint in get_type_hints(kind).items()}
+        if is_dataclass(kind)
+        else {}
+    )
+
+    def read(value: Any, given: Given) -> Any:
+        if type(value) is kind:
+            return value
+        if origin is UnionType:  # `X | None`
+            return None if value is None else readers[0](value, given)
+        if members and type(value) is dict:
+            fields = {
+                name: given[name] if name in given else member(value.get(name), given)
+                for name, member in members.items()
+            }
+            return kind(**fields)
+        if origin is tuple and type(value) is list:
+            items = repeat(readers[0], len(value)) if ... in arguments else readers
+            return tuple(item(part, given) for item, part in zip(items, value, strict=True))
+        if kind is datetime and type(value) is int:
+            return datetime.fromtimestamp(value, tz=UTC)
+        if origin is Literal and value in arguments:
+            return value
+        raise ValueError(f"{value!r:.50} is not {kind}")
+
+    return read

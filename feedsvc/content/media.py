@@ -15,7 +15,7 @@ _SOURCES = "audio[src], video[src], audio > source[src], video > source[src]"
 _ELSEWHERE = r"(?:(?:https?:)?/|data:)"
 _ADDRESS = re.compile(_ELSEWHERE, re.IGNORECASE)
 _NAMES = frozenset({"src", "poster", *ADDRESS_NAMES})
-_NAME = re.compile(r"([\w-]{1,40})\s*+\Z")
+_NAME_BACKWARDS = re.compile(r"\s*+([\w-]{1,40})")
 # These are for text in lower case: with IGNORECASE they are many times slower.
 _RELATIVE_VALUE = re.compile(rf"=\s*+[\"']?+\s*+(?!{_ELSEWHERE}|[\"'>])")
 _SET = re.compile(r"set\s*+(=)\s*+[\"']?+([^\"'>]*+)")
@@ -70,10 +70,10 @@ def _is_one_of(names: Collection[str], body: str, equals: int) -> bool:
     """Tell whether the word before an equals sign may be one of these names."""
     start = max(0, equals - 60)
     before = body[start:equals]
-    name = _NAME.search(before)
+    name = _NAME_BACKWARDS.match(before[::-1])
     if name is None:
         return start > 0 and before.isspace()
-    return name[1] in names
+    return name[1][::-1] in names
 
 
 def _is_elsewhere(candidates: str) -> bool:
