@@ -28,7 +28,7 @@ An answer without a version is not kept.
 """
 
 _OPML = "/opml.xml"
-_MOST_BYTES = 16 * 1024 * 1024
+_MOST_BYTES = 32 * 1024 * 1024
 _OVERHEAD = 2000  # bytes that an answer without a body takes, about
 _MOST_IN_KEY = 600  # characters of headers: no feed reader sends longer ones
 _PAUSE = 0.1  # seconds between two looks at the generation
