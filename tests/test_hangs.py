@@ -98,7 +98,7 @@ def test_a_pass_that_hangs_is_restarted(tmp_path: Path, articles: Path) -> None:
         drop(articles, 2)
         until(lambda: len(service.titles()) == 3, "the articles are in the feed")
         assert service.watcher() != first
-        assert service.log.count("a pass over the articles has not got on for") == 1
+        assert service.log.count("a pass over the articles has made no progress for") == 1
         assert service.log.count("the watcher ended (70); starting it again") == 1
         assert "in progress" in service.log, "the log says where the pass hung"
         until(lambda: service.readiness()["ready"], "/readyz says ready again")

@@ -419,10 +419,10 @@ def test_explain_shows_every_step(open_site: Open, tree: Tree) -> None:
         "c: yes: its title matches, with “a”",
         "d: yes: it has the term ADS",
         "e: no: it has the excluded term ads",
-        "f: no: no term of it, and the title does not match",
+        "f: no: it has none of the terms, and its title does not match",
     ]
     assert explained["id"] == [items(site)[0]["id"], "remembered for this file"]
-    assert explained["removed"] == ["1 × comment: nobody sees it", "1 × script: it can run"]
+    assert explained["removed"] == ["1 × comment: no reader sees it", "1 × script: it can run"]
     assert explained["before"] == [
         "<p>记者昨日从有关部门获悉，今年上半年增长较快。</p><script>x</script><!-- y -->"
     ]
@@ -451,7 +451,7 @@ def test_explain_says_why_an_article_is_in_no_feed(site: Site, tree: Tree, clock
     tree.write("later.md", FUTURE)
     site.refresh()
     assert steps(site, "bad.md")["problem"][0].startswith("bad.md:2: the front matter is not")
-    assert steps(site, "draft.md")["draft"] == ["it says so, and is in no feed"]
+    assert steps(site, "draft.md")["draft"] == ["its front matter says so; it is in no feed"]
     due = (NOW + timedelta(minutes=30)).isoformat()
     assert steps(site, "later.md")["feeds"] == [f"none before {due}: its date is in the future"]
     with pytest.raises(NotFoundError, match="there is no such article"):

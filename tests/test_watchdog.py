@@ -34,7 +34,7 @@ def test_a_hanging_pass_ends_its_process_which_logs_where_it_hangs() -> None:
         """
     )
     assert ended.returncode == STATUS
-    assert "a pass over the articles has not got on for 0 s" in ended.stderr
+    assert "a pass over the articles has made no progress for 0 s" in ended.stderr
     assert ended.stderr.count("in the_function_that_hangs") == 1
 
 

@@ -47,7 +47,7 @@ def parse(value: str | datetime, zone: tzinfo) -> datetime:
 
 def _settle(moment: datetime, zone: tzinfo) -> datetime:
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise ValueError(f"the year {moment.year} is not one of an article")
+        raise ValueError(f"the year {moment.year} cannot be right")
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)
     return moment.astimezone(UTC).replace(microsecond=0)

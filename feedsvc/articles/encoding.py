@@ -36,6 +36,7 @@ _BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
 _MOST_NULS = 0.05
 # With at most this share of broken characters, a file is damaged UTF-8, whatever the detector says.
 _MOST_DAMAGE = 0.02
+_SHOWN_AS = "bytes that cannot be read are shown as \ufffd"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,7 @@ def decode(data: bytes) -> Decoded:
         text=data.decode("utf-8", "replace"),
         encoding="UTF-8",
         why="no encoding fits it",
-        doubt=f"the file is in no known encoding, from line {line} on; what is lost is \ufffd",
+        doubt=f"the file is in no known encoding; from line {line} on, {_SHOWN_AS}",
     )
 
 
@@ -99,7 +100,7 @@ def _marked(data: bytes, encoding: str) -> Decoded:
             text=data.decode(encoding, "replace"),
             encoding=name,
             why=why,
-            doubt=f"byte {error.start + 1} is not {name}; what cannot be read shows as \ufffd",
+            doubt=f"byte {error.start + 1} is not {name}; {_SHOWN_AS}",
         )
 
 
@@ -143,7 +144,7 @@ def _damaged(data: bytes, line: int) -> Decoded | None:
         text=text,
         encoding="UTF-8",
         why=f"its bytes are valid UTF-8 but for those of {lost} characters, first on line {line}",
-        doubt=f"what is not UTF-8, first on line {line}, shows as \ufffd ({lost} times)",
+        doubt=f"bytes that are not UTF-8 are shown as \ufffd ({lost} times, first on line {line})",
     )
 
 

@@ -33,7 +33,7 @@ def _link(tidier: Tidier, node: Element) -> Frame:
                 attributes["hreflang"] = language
             attributes["rel"] = "noopener noreferrer"
         elif href.strip():
-            tidier.removed["link to nowhere on the web; its text stays"] += 1
+            tidier.removed["link that leads to no web page; its text stays"] += 1
     tidier.add_everywhere(node, "a", attributes)
     if "href" not in attributes and "id" not in attributes:
         return UNWRAPPED

@@ -127,7 +127,7 @@ class Tidier:
         if self.more is None and _MORE.match(data):
             self.more = self.out.words()
         else:
-            self.removed["comment: nobody sees it"] += 1
+            self.removed["comment: no reader sees it"] += 1
 
     def _open(self, node: Element) -> Frame | None:
         """Write an element's start tag; return the frame that closes it, None to skip it."""

@@ -42,7 +42,7 @@ class Explainer:
         read = outcome.file if outcome else None
         if read is None:
             problems = outcome.problems if outcome else ()
-            yield "problem", list(map(str, problems)) or ["it has just gone"]
+            yield "problem", list(map(str, problems)) or ["the file has just been deleted"]
             yield from self._known(source)
             return
         data = self._reading.directory.read(source)
@@ -51,7 +51,7 @@ class Explainer:
         yield "dates", self._dates(article)
         yield "categories", list(self._categories(article))
         if article.draft:
-            yield "draft", ["it says so, and is in no feed"]
+            yield "draft", ["its front matter says so; it is in no feed"]
             return
         site_id = self._config.site.id
         known = self._index.ledger.identities(identity.candidates([read], site_id))
@@ -123,7 +123,7 @@ class Explainer:
         yield (
             "feeds",
             [feeds.address(base_url, slug) for slug in slugs]
-            or ["none yet: the next pass reads it, or a copy is shown"],
+            or ["none yet: the next pass will read it, or a copy of it is shown"],
         )
 
 
@@ -148,7 +148,7 @@ def _why(category: Category, article: Article) -> str:
         "exclude_terms": f"it has the excluded term {match}",
         "terms": f"it has the term {match}",
         "title_matches": f"its title matches, with “{match}”",
-        None: "no term of it, and the title does not match",
+        None: "it has none of the terms, and its title does not match",
     }
     reason = reasons[rule]
     return f"{'yes' if belongs else 'no'}: {reason}"

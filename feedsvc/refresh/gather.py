@@ -196,7 +196,7 @@ def unlisted(place: str, reason: str) -> Problem:
     failed = "it cannot be looked at" if is_file else "the folder cannot be listed"
     return Problem(
         source=place,
-        reason=f"{failed} ({reason}); what was published of it stays",
+        reason=f"{failed} ({reason}); its published version stays",
         cure="check its owner, its permissions and its disk",
     )
 

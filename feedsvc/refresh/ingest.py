@@ -208,7 +208,7 @@ def _twin(source: str, owner: str) -> Problem:
 def _emptied(source: str) -> Problem:
     return Problem(
         source=source,
-        reason="the file has neither title nor text any more; what was published of it stays",
+        reason="the file has neither title nor text any more; its published version stays",
         cure="write them again, or remove the file",
     )
 

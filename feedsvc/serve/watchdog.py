@@ -40,8 +40,8 @@ class Watchdog:
             quiet = self._quiet_seconds()
             if quiet is not None and quiet > self._most:
                 logger.critical(
-                    "a pass over the articles has not got on for %.0f s: this process ends, and"
-                    " another begins anew. What each of its threads was doing:",
+                    "a pass over the articles has made no progress for %.0f s: this process ends,"
+                    " and another one starts. Its threads were doing this:",
                     quiet,
                 )
                 faulthandler.dump_traceback(all_threads=True, file=sys.stderr)
