@@ -67,6 +67,7 @@ def test_the_service_stops_cleanly_with_all_its_processes(
         assert service.stop(stop_signal) == 0
         until(lambda: not any(map(alive, children)), "all of them have ended")
         assert "Traceback" not in service.log
+        assert "Scheduler" not in service.log, "APScheduler logs only errors"
 
 
 def test_ctrl_c_in_a_terminal_stops_the_service_cleanly(tmp_path: Path, articles: Path) -> None:

@@ -39,6 +39,7 @@ def log_to_stderr() -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", force=True
     )
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it logs each pass twice
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
 
 
