@@ -87,7 +87,7 @@ class Explainer:
         by_file = "not said: the time of the file when it was first seen"
         return [
             f"published: {_moment(article.published) or by_file}",
-            f"updated: {_moment(article.updated) or 'not said: the last change that a reader sees'}",
+            f"updated: {_moment(article.updated) or 'not said: the last change that readers see'}",
             f"dates without a zone are in {zone}",
         ]
 
