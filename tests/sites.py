@@ -25,13 +25,12 @@ class Site:
         clock: Callable[[], datetime],
         *,
         cleaner: Cleaner | None = None,
-        processes: int = 0,
     ) -> None:
         self.config = config
         self.index = index
         self.clock = clock
         self.cleaner = cleaner or Cleaner()
-        self.passes = Passes(config, index, clock, cleaner=self.cleaner, processes=processes)
+        self.passes = Passes(config, index, clock, cleaner=self.cleaner)
         self.contents = self.passes.contents
         self.entries = self.passes.entries
         self.documents = self.passes.documents

@@ -98,8 +98,8 @@ class FeedWriter:
         """Return the slugs of all feeds that there have ever been."""
         return set(self._connection.execute(select(schema.feeds.c.slug)).scalars())
 
-    def settle(self, fingerprints: Mapping[str, str], now: datetime) -> int:
-        """Write what these feeds show now; return how many of them have changed.
+    def settle(self, fingerprints: Mapping[str, str], now: datetime) -> None:
+        """Write what these feeds show now.
 
         `changed` is the first whole second after the change, and always later than the one before:
         a reader that compares dates alone must see every change. The documents of the feed contain
@@ -116,7 +116,6 @@ class FeedWriter:
                 changed = max(changed, before.changed + 1)
             values.append(_state(slug, before.term if before else None, fingerprint, changed))
         replace_rows(self._connection, schema.feeds, "slug", values)
-        return len(values)
 
     def move_changes(self, to: datetime, seconds: int) -> None:
         """Let feeds that say they changed more than so many seconds after `to` say `to` instead."""
