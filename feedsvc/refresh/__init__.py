@@ -43,6 +43,7 @@ class Refresher:
         self._index = index
         self._reading = Reading(config, processes=processes)
         self._policies = policies(config)
+        self._stamp = contents.stamp
         self._gatherer = Gatherer(config, index, self._reading.directory)
         self._backlog = Backlog()
         self._fingerprints = Fingerprints(config, index, contents)
@@ -144,8 +145,8 @@ class Refresher:
             self._stages.make(this_pass, one_stage=one_stage, first=first)
             self._interrupted = False
             _, next_due = self._index.articles.due(now)
-        more_to_clean = self._fingerprints.clean_again(
-            this_pass.ingest.now, stages.CLEANING_SECONDS
+        more_to_clean = remembered.get("content") != self._stamp and (
+            self._fingerprints.clean_again(this_pass.ingest.now, stages.CLEANING_SECONDS)
         )
         waits = [
             gathered.wait,

@@ -51,8 +51,6 @@ class Fingerprints:
         The newest comes first. Feeds show the old content meanwhile.
         """
         stamp = self._contents.stamp
-        if self._index.meta.get("content") == stamp:
-            return False
         until = time.monotonic() + seconds
         while True:
             fresh: dict[str, Content] = {}
