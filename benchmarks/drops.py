@@ -21,7 +21,7 @@ _LIMIT = 120.0
 
 
 def drop(
-    work: Work, *, articles: int = 100_000, drops: int = 50, calm: int = 20, leisure: float = 1.0
+    work: Work, *, articles: int = 100_000, drops: int = 200, calm: int = 20, leisure: float = 1.0
 ) -> Measured:
     """Measure both, and a build by hugo beside the time."""
     site = work.site(articles)

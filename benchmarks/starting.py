@@ -48,7 +48,7 @@ def start_once(site: Site) -> tuple[float, float]:
     """Start without a state; return the seconds until the first feed, and until all are final."""
     site.delete_state()
     with service.serving(site) as running:
-        first = running.until_served()
+        first = running.until_served("/feeds/all.atom")
         final = _until_final(running, site)
     site.mark_state()
     return first, final
@@ -113,7 +113,14 @@ def _first_start(work: Work, articles: int, runs: int, target: Target) -> Measur
                 theirs=median(cost.wall for cost in theirs) if theirs else None,
                 target=target,
             ),
-            Figure(label="until the first feed", unit="s", ours=median(first for first, _ in ours)),
+            Figure(
+                label="until the feed of everything is served",
+                unit="s",
+                ours=median(first for first, _ in ours),
+                yardstick="hugo, 36 feeds",
+                theirs=median(cost.wall for cost in theirs) if theirs else None,
+                target=at_most(1.0),
+            ),
         ),
         details={"runs": ", ".join(f"{final:.2f} s" for _, final in ours)},
     )

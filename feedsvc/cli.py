@@ -1,4 +1,7 @@
-"""The commands: `feedsvc serve`, `watch`, `refresh`, `check`, `explain`, `ledger`."""
+"""The commands: `feedsvc serve`, `watch`, `refresh`, `check`, `explain`, `ledger`.
+
+A command imports what it alone needs, so that `serve` starts its processes sooner.
+"""
 
 import json
 import os
@@ -9,20 +12,15 @@ from contextlib import closing
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from feedsvc import __version__, config as configuration, xmltext
-from feedsvc.cleaning import Cleaner
 from feedsvc.config import Config
-from feedsvc.contents import Contents
-from feedsvc.diagnosis import Explainer, Ignored, check as check_articles, ignored
 from feedsvc.errors import ConfigError, FeedsvcError
-from feedsvc.health import PassNotes
 from feedsvc.index import journal
 from feedsvc.model import Changes, Problem, Refresh
-from feedsvc.passes import Passes
 from feedsvc.progressbar import progress_bar
 from feedsvc.schedule import trigger
 from feedsvc.serve import (
@@ -34,6 +32,9 @@ from feedsvc.serve import (
     utc_now,
     watch as run_watcher,
 )
+
+if TYPE_CHECKING:
+    from feedsvc.diagnosis import Ignored
 
 _PROBLEMS, _CONFIG = 1, 2  # exit codes
 _MOST_WAITS = 5  # for files that are being written
@@ -122,6 +123,9 @@ def refresh(config_file: Path | None, as_json: bool, accept_empty: bool) -> None
 
     It waits for files that may still be being written.
     """
+    from feedsvc.health import PassNotes  # noqa: PLC0415 - see above
+    from feedsvc.passes import Passes  # noqa: PLC0415 - see above
+
     config = _load(config_file)
     with closing(open_index(config, owner=True)) as index:
         notes = PassNotes(config, index, utc_now, watched=False)
@@ -148,6 +152,8 @@ def check(config_file: Path | None, as_json: bool) -> None:
 
     Exits with 0 when all is well, 1 when articles have problems, 2 when the configuration has.
     """
+    from feedsvc.diagnosis import check as check_articles, ignored  # noqa: PLC0415 - see above
+
     config = _load(config_file)
     trigger(config.articles.rescan, config.site.timezone)  # raises ConfigError
     with progress_bar() as progress:
@@ -185,6 +191,10 @@ def explain(config_file: Path | None, file: str) -> None:
 
     FILE is a path, or the article's path inside the articles directory.
     """
+    from feedsvc.cleaning import Cleaner  # noqa: PLC0415 - see above
+    from feedsvc.contents import Contents  # noqa: PLC0415 - see above
+    from feedsvc.diagnosis import Explainer  # noqa: PLC0415 - see above
+
     config = _load(config_file)
     with closing(open_index(config)) as index, closing(Cleaner()) as cleaner:
         explainer = Explainer(config, index, Contents(config, index, cleaner))
@@ -251,7 +261,7 @@ def _problems_by_cure(problems: Sequence[Problem]) -> str:
     return "\n".join(lines) or "no problems"
 
 
-def _ignored_by_extension(reason: str, groups: Sequence[Ignored]) -> Iterator[str]:
+def _ignored_by_extension(reason: str, groups: "Sequence[Ignored]") -> Iterator[str]:
     """Yield lines about the files that are no articles by their names."""
     if groups:
         yield f"ignored, because {reason}: {sum(group.files for group in groups)}"

@@ -10,10 +10,8 @@ import hashlib
 import logging
 import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, suppress
 from datetime import UTC, datetime, tzinfo
-from typing import Any
 
 from feedsvc import articles, feeds, identity, plaindata, xmltext
 from feedsvc.children import Child, limit_memory, limit_time, work
@@ -30,9 +28,7 @@ File = tuple[str, Signature]
 _MODULE = __name__  # a child runs its `main`
 
 PART = 200  # articles in memory at a time, in each process
-_GUESSES = 2000  # at a time
-# From so many files on, more than one child gets them.
-_MANY, _MANY_GUESSES = 2000, 20_000
+_MANY = 2000  # files; more than one child gets so many
 # The median article takes a millisecond, the longest that is allowed some 300.
 _CPU_SECONDS = 5  # for one file
 _SECONDS = 20.0  # for one file, in case its disk does not answer
@@ -49,6 +45,7 @@ class Reading:
         settings = config.articles
         self.directory = Directory(settings.directory, settings.include, settings.links)
         self._children: list[Child] = []
+        self._prepared: Child | None = None  # a child that does not have the configuration yet
 
     def rest(self) -> None:
         """End the child processes except the first, which waits for the next file."""
@@ -57,6 +54,8 @@ class Reading:
 
     def close(self) -> None:
         """End all child processes; the next file starts another."""
+        if self._prepared is not None:
+            self._start().kill()
         while self._children:
             self._children.pop().kill()
 
@@ -119,7 +118,7 @@ class Reading:
 
     def all(self, files: Sequence[File]) -> Generator[list[Outcome], None, None]:
         """Read these articles and yield their outcomes, in parts, in this order."""
-        with closing(self._parts(_READ, files, PART, shared=len(files) >= _MANY)) as parts:
+        with closing(self._parts(files)) as parts:
             for answers in parts:
                 outcomes = [outcome for outcome in answers if outcome is not None]
                 for outcome in outcomes:
@@ -127,14 +126,21 @@ class Reading:
                         logger.error("%s could not be read\n%s", outcome.source, outcome.trace)
                 yield outcomes
 
-    def newest_first(self, files: Sequence[File]) -> list[File]:
-        """Return these files by their probable dates, the newest first."""
-        parts = self._parts(_GUESS, files, _GUESSES, shared=len(files) >= _MANY_GUESSES)
-        guesses = [guess for part in parts for guess in part]
-        order = sorted(range(len(files)), key=lambda n: (-guesses[n], files[n][0]))
-        return [files[n] for n in order]
+    def newest_first(
+        self, files: Sequence[File], progress: Callable[[], None] = lambda: None
+    ) -> list[File]:
+        """Return these files by their probable dates, the newest first.
 
-    def guess_date(self, source: str, signature: Signature) -> int:
+        This process reads their first bytes, which takes a tenth of the time of reading them; it
+        calls `progress` for each file.
+        """
+        guesses: dict[str, int] = {}
+        for source, signature in files:
+            progress()
+            guesses[source] = self._guess_date(source, signature)
+        return sorted(files, key=lambda file: (-guesses[file[0]], file[0]))
+
+    def _guess_date(self, source: str, signature: Signature) -> int:
         """Return when an article was probably published, in seconds since 1970."""
         try:
             guess = articles.guess_date(self.directory.read(source, articles.ENOUGH))
@@ -143,15 +149,13 @@ class Reading:
         # An article without a date is published when its file was written.
         return signature.mtime_ns // 10**9 if guess is None else int(guess.timestamp())
 
-    def _parts(
-        self, task: "_Task", files: Sequence[File], size: int, *, shared: bool
-    ) -> Generator[list[Any], None, None]:
-        parts = [files[start : start + size] for start in range(0, len(files), size)]
+    def _parts(self, files: Sequence[File]) -> Generator[list[Outcome | None], None, None]:
+        parts = [files[start : start + PART] for start in range(0, len(files), PART)]
         done = 0
         if self._processes and parts:
-            number = min(self._processes, len(parts)) if shared else 1
+            number = min(self._processes, len(parts)) if len(files) >= _MANY else 1
             try:
-                with closing(self._answered(task, parts, number)) as answered:
+                with closing(self._answered(parts, number)) as answered:
                     for answers in answered:
                         yield answers
                         done += 1
@@ -160,62 +164,74 @@ class Reading:
                     "reading goes on in this process: no other can be started (%r)", error
                 )
         for part in parts[done:]:
-            yield [task.do(self, *file) for file in part]
+            yield [self.read(*file) for file in part]
 
     def _answered(
-        self, task: "_Task", parts: Sequence[Sequence[File]], number: int
-    ) -> Generator[list[Any], None, None]:
-        """Have `number` children do the task. Raises OSError when a child cannot be started."""
+        self, parts: Sequence[Sequence[File]], number: int
+    ) -> Generator[list[Outcome | None], None, None]:
+        """Have `number` children read. Raises OSError when a child cannot be started."""
         for slot, part in enumerate(parts[:number]):
-            self._send(slot, task, part)
+            self._send(slot, part)
         try:
             for turn, part in enumerate(parts):
                 slot = turn % number
-                answers = [self._answer(slot, task, part, place) for place in range(len(part))]
+                answers = [self._answer(slot, part, place) for place in range(len(part))]
                 # Only now: a child and we, each sending to the other, would wait for ever.
                 if turn + number < len(parts):
-                    self._send(slot, task, parts[turn + number])
+                    self._send(slot, parts[turn + number])
                 yield answers
         except BaseException:
             self.close()  # else the children's late answers would be taken for those of other files
             raise
 
-    def _answer(self, slot: int, task: "_Task", part: Sequence[File], place: int) -> Any:
+    def _answer(self, slot: int, part: Sequence[File], place: int) -> Outcome | None:
         """Return the answer for one file of a part that a child has been sent."""
-        source, signature = part[place]
+        source = part[place][0]
         for attempt in (1, 2):
             try:
                 data = self._children[slot].receive(_SECONDS)
-                return plaindata.load(task.kind, data, source=source)
+                answer: Outcome | None = plaindata.load(Outcome | None, data, source=source)
             except (ChildError, ValueError) as error:
                 late = isinstance(error, ChildError) and error.late
                 self._restart(slot)
                 # The system may have ended the process for a reason of its own, so the file gets a
                 # second attempt, unless it took too long.
                 if attempt == 1 and not late:
-                    self._send(slot, task, part[place:])
+                    self._send(slot, part[place:])
                     continue
                 if part[place + 1 :]:
-                    self._send(slot, task, part[place + 1 :])
+                    self._send(slot, part[place + 1 :])
                 reason = error if isinstance(error, ChildError) else "gave a malformed answer"
-                return task.give_up(source, signature, f"reading it {reason}")
+                return failure(source, f"reading it {reason}")
+            return answer
         raise AssertionError(source)
 
-    def _send(self, slot: int, task: "_Task", part: Sequence[File]) -> None:
+    def _send(self, slot: int, part: Sequence[File]) -> None:
         while len(self._children) <= slot:
-            self._children.append(self._started())
+            self._children.append(self._ready(self._start()))
         try:
-            self._children[slot].send((task.name, part))
+            self._children[slot].send(part)
         except ChildError:  # it has ended since its last answer
             self._restart(slot)
-            self._children[slot].send((task.name, part))
+            self._children[slot].send(part)
 
     def _restart(self, slot: int) -> None:
         self._children[slot].kill()
-        self._children[slot] = self._started()
+        self._children[slot] = self._ready(self._start())
 
-    def _started(self) -> Child:
-        child = Child(_MODULE, _MEMORY, _CPU_SECONDS)
+    def prepare(self) -> None:
+        """Start a child, which imports its modules while this process does something else."""
+        if self._processes and not self._children and self._prepared is None:
+            with suppress(OSError):  # reading tells of it
+                self._prepared = self._start()
+
+    def _start(self) -> Child:
+        """Start a child, or return the one that was prepared."""
+        prepared, self._prepared = self._prepared, None
+        return prepared or Child(_MODULE, _MEMORY, _CPU_SECONDS)
+
+    def _ready(self, child: Child) -> Child:
+        """Return this child once it can read. Raises OSError when it cannot be started."""
         try:
             child.send(self._config)
             child.receive(_START_SECONDS)
@@ -223,16 +239,6 @@ class Reading:
             child.kill()
             raise OSError(str(error)) from error
         return child
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Task:
-    """The work of a child with each file, and the type of its answers."""
-
-    name: str
-    do: Callable[[Reading, str, Signature], Any]
-    kind: Any
-    give_up: Callable[[str, Signature, str], Any]  # with the reason, instead of an answer
 
 
 def _failed(
@@ -253,34 +259,18 @@ def failure(source: str, reason: str, trace: str | None = None) -> Outcome:
     return _failed(source, reason, cure, trace=trace)
 
 
-_READ = _Task(
-    name="read",
-    do=Reading.read,
-    kind=Outcome | None,
-    give_up=lambda source, _signature, reason: failure(source, reason),
-)
-_GUESS = _Task(
-    name="guess_date",
-    do=Reading.guess_date,
-    kind=int,
-    give_up=lambda _source, signature, _reason: signature.mtime_ns // 10**9,
-)
-_TASKS = {task.name: task for task in (_READ, _GUESS)}
-
-
 def main(descriptor: int, memory: int, cpu_seconds: int) -> None:
     """Read the files that come in through a socket; the configuration comes first."""
     reading: list[Reading] = []
 
-    def answers(job: Config | tuple[str, Sequence[File]]) -> Iterator[bytes]:
+    def answers(job: Config | Sequence[File]) -> Iterator[bytes]:
         if isinstance(job, Config):
             reading.append(Reading(job))
             yield b"ready"
             return
-        name, files = job
-        for file in files:
+        for file in job:
             limit_time(cpu_seconds)
-            yield plaindata.dump(_TASKS[name].do(reading[0], *file))
+            yield plaindata.dump(reading[0].read(*file))
 
     limit_memory(memory)
     work(descriptor, answers, niceness=10)

@@ -132,6 +132,9 @@ def test_readyz_reports_a_killed_watcher(tmp_path: Path, articles: Path) -> None
         finally:
             os.kill(service.process.pid, signal.SIGCONT)
         until(lambda: service.readiness()["ready"], "another watches")
+        # A main thread that has not run since then would not get the signal to stop.
+        state = ["ps", "-o", "stat=", "-p", str(service.process.pid)]
+        until(lambda: subprocess.check_output(state)[:1] == b"S", "the main thread waits")
 
 
 def test_a_service_killed_during_a_pass_leaves_no_process(tmp_path: Path, articles: Path) -> None:

@@ -41,6 +41,12 @@ class FeedTable:
         selected = self._database.rows(select(schema.feeds).where(schema.feeds.c.slug == slug))
         return _feed_state(selected[0]) if selected else None
 
+    def with_articles(self, number: int) -> set[str]:
+        """Return the slugs of the feeds with at least so many articles, held ones among them."""
+        slug = schema.memberships.c.slug
+        query = select(slug).group_by(slug).having(func.count() >= number)
+        return {row.slug for row in self._database.rows(query)}
+
     def of_terms(self) -> tuple[tuple[FeedState, int], ...]:
         """Return the feeds of terms that articles name now, each with its number of articles."""
         feeds, memberships = schema.feeds.c, schema.memberships.c

@@ -32,14 +32,22 @@ class Entries:
         self._index = index
         self._contents = contents
         site = config.site
-        self._categories = {category.slug: category for category in config.categories}
-        self._categories[feeds.ALL] = feeds.everything(site.title, site.description)
+        everything = feeds.everything(site.title, site.description)
+        self._categories = {
+            category.slug: category for category in (everything, *config.categories)
+        }
         self._lengths = MediaLengths(site.base_url, config.articles.directory)
         self._last: tuple[tuple[str, str], Feed] | None = None
 
     def configured(self) -> list[str]:
-        """Return the slugs of the feeds that exist even without articles, `all` last."""
-        return list(self._categories)
+        """Return the slugs of the feeds that exist even without articles, `all` first.
+
+        While the oldest articles are still to be read, leave out feeds that may lack some of them.
+        """
+        if self._index.meta.is_whole():
+            return list(self._categories)
+        full = self._index.feeds.with_articles(self._config.feeds.limit)
+        return [slug for slug in self._categories if slug in full]
 
     def built(self, slug: str, state: FeedState | None) -> Feed:
         """Build a feed, or return the last one: its other formats are mostly rendered next."""

@@ -19,7 +19,7 @@ from feedsvc.errors import StateDamagedError
 from feedsvc.index import PARTIAL, READY, Generation, Index
 from feedsvc.model import Changes, Progress, Refresh
 from feedsvc.policies import needs_image_key, policies
-from feedsvc.reading import File, Reading
+from feedsvc.reading import Reading
 from feedsvc.refresh import stages
 from feedsvc.refresh.backlog import Backlog
 from feedsvc.refresh.fingerprints import Fingerprints
@@ -123,9 +123,11 @@ class Refresher:
         # those that the first pass of another process left.
         if self._interrupted or (incomplete and not self._backlog.has_files):
             paths = None
+        if first:
+            self._reading.prepare()
         gathered = self._gatherer.gather(now, paths, first=first, accept_empty=accept_empty)
         self._passes += 1
-        self._fill_backlog(gathered, by_date=first or incomplete)
+        self._fill_backlog(gathered, by_date=first or incomplete, urgent=bool(paths))
         many = len(self._backlog) > stages.STAGE
         due, next_due = self._index.articles.due(now)
         this_pass = Pass(
@@ -177,9 +179,11 @@ class Refresher:
             with self._index.writing() as writer:
                 writer.feeds.move_changes(second, _FAR_AHEAD)
 
-    def _fill_backlog(self, gathered: Gathered, *, by_date: bool) -> None:
+    def _fill_backlog(self, gathered: Gathered, *, by_date: bool, urgent: bool) -> None:
         """Put the files that have changed into the backlog, in the order in which to read them."""
         changes = diff(gathered.known, gathered.found)
+        if not urgent and self._backlog.is_of(changes, gathered.found, gathered.within):
+            return  # in the order of before
         # Files that the ledger names come first, because a new file may be a copy of one of them.
         # Modified files come last: a new file may have the old text of a modified one, and an entry
         # stays with its text.
@@ -191,8 +195,13 @@ class Refresher:
             for sources in (known, new, changes.modified)
         ]
         if len(changes.added) + len(changes.modified) > stages.STAGE:
-            newest_first = self._reading.newest_first if by_date else _last_written_first
-            groups = [newest_first(files) for files in groups]
+            note_alive = self._index.database.progress.note_alive
+            groups = [
+                self._reading.newest_first(files, note_alive)
+                if by_date
+                else sorted(files, key=lambda file: (-file[1].mtime_ns, file[0]))
+                for files in groups
+            ]
         files = [file for group in groups for file in group]
         if gathered.within is None:
             self._backlog.replace(files, changes)
@@ -205,10 +214,6 @@ class Refresher:
         if self._counted is None or self._counted[0] != generation:
             self._counted = generation, self._index.articles.count()
         return self._counted[1]
-
-
-def _last_written_first(files: Sequence[File]) -> list[File]:
-    return sorted(files, key=lambda file: (-file[1].mtime_ns, file[0]))
 
 
 def _joined(changes: Sequence[Changes]) -> Changes:

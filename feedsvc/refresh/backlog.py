@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice, takewhile
 
 from feedsvc.changes import part
-from feedsvc.model import Changes, Signature
+from feedsvc.model import UNREAD, Changes, Signature
 from feedsvc.reading import File
 
 
@@ -56,6 +56,17 @@ class Backlog:
         self._clear()
         self._add(dict(files), changes)
 
+    def is_of(
+        self, changes: Changes, found: Mapping[str, Signature], within: Sequence[str] | None
+    ) -> bool:
+        """Tell whether it holds just these changes, which were `found` at and below some places."""
+        waiting = {source: sign for queue in self._queues for source, sign in queue.items()}
+        gone = dict.fromkeys(self._removed | self._deleted, UNREAD)
+        if within is not None:
+            waiting, gone = part(waiting, within), part(gone, within)
+        changed = {source: found[source] for source in (*changes.added, *changes.modified)}
+        return waiting == changed and gone.keys() == set(changes.removed)
+
     def put_first(
         self,
         files: Sequence[File],
@@ -100,11 +111,6 @@ class Backlog:
         self._urgent.difference_update(sources)
         self.read += len(files)
         return files
-
-    def give_back(self, files: Sequence[File]) -> None:
-        """Put back files that were taken and not read."""
-        self.read -= len(files)
-        self._files = {**dict(files), **self._files}
 
     def set_aside(self, files: Iterable[File], *, costly: bool) -> None:
         """Put back files whose cleaning is slow, or which seem to be edited in place."""

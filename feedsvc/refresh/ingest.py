@@ -1,7 +1,6 @@
 """Ingest: articles that were read go into the index, with their ids, dates, feeds and problems."""
 
 import posixpath
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
@@ -23,8 +22,7 @@ class Ingest:
     """Publishes the articles of files, within the transactions of one pass.
 
     `edited` are the ids of entries whose bytes changed: their copies may be other entries now.
-    `members` counts the articles that each feed was given. `unsettled` are the files that the next
-    pass reads again even if they do not change.
+    `unsettled` are the files that the next pass reads again even if they do not change.
     """
 
     def __init__(self, config: Config, now: datetime, look_ahead: LookAhead) -> None:
@@ -40,7 +38,6 @@ class Ingest:
             content.depends_on_folder(footer, "html") for footer in footers if footer
         )
         self.edited: set[str] = set()
-        self.members: Counter[str] = Counter()
         self.unsettled: set[str] = set()
 
     def take(
@@ -151,9 +148,6 @@ class Ingest:
             for file in files
         )
         writer.write_articles(published)
-        for article, slugs in published:
-            if article.held_until is None:
-                self.members.update(slugs.keys())
         writer.write_identities(
             owner for source, owner in assigned.items() if owner.source == source
         )

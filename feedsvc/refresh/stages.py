@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
-from feedsvc import feeds, identity, sitelanguage
+from feedsvc import identity, sitelanguage
 from feedsvc.cleaning import is_costly
 from feedsvc.config import Config
 from feedsvc.contents import IMAGE_KEY, Contents
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 STAGE = 1000  # files in a stage, which are read in about a second
 CLEANING_SECONDS = 1.0  # of a pass; new articles must not wait for longer
-_MOST_AT_FIRST = 10_000  # files in the first stage of a first pass, if a feed is not full before
+FIRST_STAGE = 200  # of a first pass over more files, so that the first feeds are there soon
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,10 +84,7 @@ class Stages:
         self._reading_ahead.close()
 
     def make(self, this_pass: Pass, *, one_stage: bool, first: bool) -> None:
-        """Make all stages; or `one_stage`, and stages of costly articles for a second.
-
-        The first stage of a first pass ends when each configured feed is full.
-        """
+        """Make all stages; or `one_stage`, and stages of costly articles for a second."""
         until = time.monotonic() + CLEANING_SECONDS
         try:
             while not this_pass.begun or self._backlog.has_work:
@@ -97,15 +94,17 @@ class Stages:
                 if costly:
                     self._publish_costly(this_pass)
                 else:
-                    self._publish_next(this_pass, until_full=first and this_pass.partial)
+                    self._publish_next(
+                        this_pass, FIRST_STAGE if first and this_pass.partial else STAGE
+                    )
                     first = False
         finally:
             self._reading.rest()
             self._reading_ahead.close()
 
-    def _publish_next(self, this_pass: Pass, *, until_full: bool) -> None:
-        """Read the first files of the backlog and publish their articles."""
-        files = self._backlog.take(_MOST_AT_FIRST if until_full else STAGE)
+    def _publish_next(self, this_pass: Pass, number: int) -> None:
+        """Read the first files of the backlog, so many, and publish their articles."""
+        files = self._backlog.take(number)
         signatures = dict(files)
         removed = self._backlog.take_removed()
         read = 0
@@ -119,22 +118,16 @@ class Stages:
                 if self._backlog.has_more:
                     edited |= this_pass.ingest.edited_in_place(writer, part) - costly
                 others += [o for o in part if o.source not in costly and o.source not in edited]
-                if until_full:
-                    self._publish(writer, this_pass, others, signatures)
-                    others.clear()
                 read = min(len(files), read + PART)
                 if this_pass.progress:
                     left = len(files) - read
                     this_pass.progress(self._backlog.read - left, self._backlog.total)
-                if until_full and read < len(files) and self._is_full(this_pass):
-                    break
             # All at once, because a file may have the old text of another one.
             self._publish(writer, this_pass, others, signatures)
-            self._backlog.give_back(files[read:])
             self._backlog.set_aside((file for file in files if file[0] in costly), costly=True)
             self._backlog.set_aside((file for file in files if file[0] in edited), costly=False)
         skipped = costly | edited | this_pass.ingest.unsettled
-        published = [file for file in files[:read] if file[0] not in skipped]
+        published = [file for file in files if file[0] not in skipped]
         this_pass.changes.append(self._backlog.changes(published, removed))
 
     def _publish_costly(self, this_pass: Pass) -> None:
@@ -256,11 +249,6 @@ class Stages:
         signatures = self._gatherer.elsewhere(sources, this_pass.gathered)
         for part in self._reading.all(sorted(signatures.items())):
             self._publish(writer, this_pass, part, signatures)
-
-    def _is_full(self, this_pass: Pass) -> bool:
-        slugs = (feeds.ALL, *(category.slug for category in self._config.categories))
-        limit = self._config.feeds.limit
-        return all(this_pass.ingest.members[slug] >= limit for slug in slugs)
 
     def look_ahead(self, sources: Collection[str]) -> dict[str, identity.ReadFile | None]:
         """Read those of these files that have changed and are not in the index yet.

@@ -18,7 +18,7 @@ from feedsvc.config import Config
 from feedsvc.schedule import trigger
 from feedsvc.serve.endpoint import Endpoint, ServeError
 from feedsvc.serve.state import States, available_cores, log_to_stderr, open_index, utc_now
-from feedsvc.serve.watcher import WatcherProcess
+from feedsvc.serve.watcherprocess import WatcherProcess
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -69,14 +69,21 @@ def serve(
     On SIGHUP, `reread` returns the configuration that takes the place of `config`. Raises
     ServeError where the endpoint cannot be used, StateError, and ConfigError for a bad schedule.
     """
-    from feedsvc.serve.server import run  # noqa: PLC0415 - `feedsvc watch` does not need granian
-
+    endpoint.check()
     trigger(config.articles.rescan, config.site.timezone)  # raises before anything runs
     with ExitStack() as until_stopped:
         states = States(until_stopped)
+        config = states.usable(config)
+        watcher = WatcherProcess(config)
+        watcher.start()
+        until_stopped.callback(watcher.stop)
+        # The watcher's process imports its modules meanwhile.
+        from feedsvc.serve.server import run  # noqa: PLC0415 - `feedsvc watch` does not need it
+
         run(
-            states.usable(config),
+            config,
             endpoint,
+            watcher,
             workers=workers,
             reload=lambda: states.reread(config, reread),
         )

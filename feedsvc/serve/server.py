@@ -1,6 +1,6 @@
 """The web server: granian, which starts, restarts, replaces and stops the web workers.
 
-Each worker is a process with the whole application. The hooks of the server start and stop the
+Each worker is a process with the whole application. The hooks of the server replace and stop the
 watcher's process.
 """
 
@@ -8,7 +8,6 @@ import logging
 import multiprocessing
 import os
 import resource
-import socket
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -22,7 +21,7 @@ from granian.log import LogLevels
 from feedsvc.config import Config
 from feedsvc.serve.endpoint import Endpoint, ServeError
 from feedsvc.serve.state import log_to_stderr, open_index, utc_now
-from feedsvc.serve.watcher import WatcherProcess
+from feedsvc.serve.watcherprocess import WatcherProcess
 from feedsvc.web import SLOW_REQUESTS, build_app
 
 if TYPE_CHECKING:
@@ -55,15 +54,19 @@ class _Loader:
 
 
 def run(
-    config: Config, endpoint: Endpoint, *, workers: int, reload: Callable[[], Config | None]
+    config: Config,
+    endpoint: Endpoint,
+    watcher: WatcherProcess,
+    *,
+    workers: int,
+    reload: Callable[[], Config | None],
 ) -> None:
     """Serve until SIGTERM or SIGINT; on SIGHUP, use the configuration that `reload` returns.
 
     None means to go on as before. Raises ServeError.
     """
-    _check(endpoint)
     _allow_connections(_CONNECTIONS + 1000)
-    watcher, loader = WatcherProcess(config), _Loader(config)
+    loader = _Loader(config)
     try:
         server = Granian(
             "feedsvc",
@@ -99,7 +102,6 @@ def run(
             watcher.replace(new)
             logger.info("reloaded")
 
-    server.on_startup(watcher.start)
     server.on_reload(reloaded)
     server.on_shutdown(watcher.stop)
     logger.info("serving %s on %s", config.articles.directory, endpoint)
@@ -108,28 +110,6 @@ def run(
     except (ConfigurationError, PidFileError) as error:
         raise ServeError("the service cannot start; the log says why") from error
     logger.info("stopped")
-
-
-def _check(endpoint: Endpoint) -> None:
-    """Raise ServeError where the endpoint cannot be used.
-
-    granian does not notice another program at the port, because its workers share their ports.
-    """
-    if (endpoint.certificate is None) != (endpoint.key is None):
-        raise ServeError("HTTPS needs both --certificate and --key")
-    if endpoint.uds is not None:
-        return
-    family = socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
-    try:
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((endpoint.host, endpoint.port))
-            probe.listen()
-    except OSError as error:
-        raise ServeError(
-            f"cannot listen at {endpoint.host}:{endpoint.port}: {error.strerror};"
-            " choose another --host or --port"
-        ) from error
 
 
 def _allow_connections(number: int) -> None:

@@ -512,7 +512,7 @@ class InStages(History):
     def __init__(self) -> None:
         self.small = ExitStack()
         for module, name, size in (
-            (stages, "STAGE", 1), (stages, "_MOST_AT_FIRST", 1),
+            (stages, "STAGE", 1), (stages, "FIRST_STAGE", 1),
             (reading, "PART", 1), (stages, "PART", 1),
         ):  # fmt: skip
             self.small.enter_context(mock.patch.object(module, name, size))
