@@ -89,7 +89,7 @@ class Index:
         with self.database.transaction() as connection:
             writer = Writer(connection)
             yield writer
-            schema.move_generation(connection)
+            schema.move_edition(connection)
             if self.ledger.journal is not None:
                 self.ledger.journal.append(writer.identified.values())
 

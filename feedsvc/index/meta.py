@@ -34,6 +34,10 @@ class MetaTable:
         """Tell whether all articles have been read once."""
         return self.get(PARTIAL) != "yes"
 
+    def edition(self) -> str:
+        """Return a number that differs after a refresh has changed articles or contents."""
+        return self.get(schema.EDITION) or "0"
+
     def all(self) -> dict[str, str]:
         """Return all values by key."""
         return {row.key: row.value for row in self._database.rows(select(schema.meta))}

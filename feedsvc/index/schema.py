@@ -26,6 +26,8 @@ from feedsvc.errors import StateDamagedError, StateError
 
 GENERATION = "generation"
 """The key in `meta` of a number that moves with every change of feeds or documents."""
+EDITION = "edition"
+"""The key in `meta` of a number that moves whenever a refresh has changed articles or contents."""
 
 
 def _table(name: str, columns: str, *typed: ColumnClause[Any]) -> TableClause:
@@ -136,9 +138,19 @@ def read_meta(key: str) -> Select[str]:
 
 def move_generation(connection: Connection) -> None:
     """Tell every process that feeds or documents have changed."""
-    number = int(connection.execute(read_meta(GENERATION)).scalar() or 0) + 1
-    connection.execute(meta.delete().where(meta.c.key == GENERATION))
-    connection.execute(meta.insert().values(key=GENERATION, value=str(number)))
+    _count_up(connection, GENERATION)
+
+
+def move_edition(connection: Connection) -> None:
+    """Tell every process that articles, and so perhaps all pages, have changed."""
+    _count_up(connection, GENERATION)
+    _count_up(connection, EDITION)
+
+
+def _count_up(connection: Connection, key: str) -> None:
+    number = int(connection.execute(read_meta(key)).scalar() or 0) + 1
+    connection.execute(meta.delete().where(meta.c.key == key))
+    connection.execute(meta.insert().values(key=key, value=str(number)))
 
 
 def migrate(connection: Connection, steps: Sequence[Sequence[str]] = STEPS) -> None:

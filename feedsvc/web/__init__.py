@@ -4,11 +4,13 @@ Not inside: the choice of articles, and the cleaning of HTML. Requests may be ho
 writes anything.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from flask import Flask, Response, render_template
+from flask import Flask, Response, render_template, request
+from flask_babel import Babel
 from werkzeug.exceptions import HTTPException
 
 from feedsvc.cleaning import Cleaner
@@ -19,12 +21,14 @@ from feedsvc.health import Judge
 from feedsvc.index import Index
 from feedsvc.policies import needs_image_key
 from feedsvc.publish import Documents, Entries
-from feedsvc.web import feeds, icon, imageproxy, media, ops, pages
+from feedsvc.web import feeds, icon, imageproxy, media, ops, pages, visitor
 from feedsvc.web.boundary import Boundary
 from feedsvc.web.headers import ReadableHeaders
 from feedsvc.web.http import page_headers
-from feedsvc.web.response_cache import ResponseCache
+from feedsvc.web.pages.answering import Versions
+from feedsvc.web.response_cache import PAGE, ResponseCache
 from feedsvc.web.slow import SlowRequests
+from feedsvc.web.subpath import SubPath
 from feedsvc.web.wsgi import Header
 
 if TYPE_CHECKING:
@@ -70,7 +74,9 @@ def build_app(
         )
     )
     app.register_blueprint(ops.blueprint(index, Judge(lambda: clock().timestamp())))
-    app.register_blueprint(pages.blueprint(entries, site.timezone))
+    page_versions = Versions(index, clock, site.timezone)
+    app.register_blueprint(pages.blueprint(entries, site.timezone, page_versions))
+    Babel(app, locale_selector=lambda: visitor.visitor_of(request.environ, site.language).locale)
 
     def error_page(status: int, text: str, headers: Iterable[Header] = ()) -> Response:
         page = render_template("error.html", status=status, text=text)
@@ -96,13 +102,19 @@ def build_app(
     def http_error(error: HTTPException) -> Response:
         return error_page(error.code or 500, error.name, error.get_headers())
 
+    def versions(paths: Collection[str]) -> dict[str, str]:
+        current = documents.versions([path for path in paths if path != PAGE])
+        return {**current, PAGE: page_versions.now()} if PAGE in paths else current
+
     inner: WSGIApplication = SlowRequests(ReadableHeaders(app.wsgi_app), slow_requests)
     if cache:
         inner = ResponseCache(
             inner,
             generation=index.database.generation,
-            versions=documents.versions,
+            versions=versions,
+            variant=lambda environ: visitor.variant(environ, site.language),
             wall=lambda: clock().timestamp(),
         )
-    app.wsgi_app = Boundary(inner)  # type: ignore[method-assign, assignment]  # documented by Flask
+    path = urlsplit(site.base_url).path.rstrip("/")
+    app.wsgi_app = SubPath(Boundary(inner), path)  # type: ignore[method-assign, assignment]  # documented by Flask
     return app

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.http import (
     parse_accept_header,
+    parse_cookie,
     parse_date,
     parse_etags,
     parse_if_range_header,
@@ -20,12 +21,16 @@ if TYPE_CHECKING:
 
 # The headers that the application uses, by their names in WSGI, with werkzeug's parser of each.
 _PARSERS: dict[str, Callable[[str], object]] = {
+    "HTTP_ACCEPT": parse_accept_header,
     "HTTP_ACCEPT_ENCODING": parse_accept_header,
+    "HTTP_ACCEPT_LANGUAGE": parse_accept_header,
+    "HTTP_COOKIE": parse_cookie,
     "HTTP_IF_MATCH": parse_etags,
     "HTTP_IF_MODIFIED_SINCE": parse_date,
     "HTTP_IF_NONE_MATCH": parse_etags,
     "HTTP_IF_RANGE": parse_if_range_header,
     "HTTP_RANGE": parse_range_header,
+    "HTTP_SEC_FETCH_DEST": str,
 }
 _LONGEST_VALUE = 1000  # characters: some of these parsers take the square of the length
 _UNUSED = frozenset({"CONTENT_LENGTH", "CONTENT_TYPE"})  # no route takes a body

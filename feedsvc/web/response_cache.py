@@ -26,6 +26,8 @@ VERSION = "feedsvc.version"
 
 An answer without a version is not kept.
 """
+PAGE = "page"
+"""The version under VERSION is that of all pages if it begins with this and a space."""
 
 _OPML = "/opml.xml"
 _MOST_BYTES = 32 * 1024 * 1024
@@ -33,12 +35,12 @@ _OVERHEAD = 2000  # bytes that an answer without a body takes, about
 _MOST_IN_KEY = 600  # characters of headers: no feed reader sends longer ones
 _PAUSE = 0.1  # seconds between two looks at the generation
 
-Key = tuple[str, str, str | None, str | None, str | None]
+Key = tuple[str, str, str | None, str | None, str | None, str]
 
 
 @dataclass(frozen=True, slots=True)
 class _Response:
-    path: str
+    path: str  # PAGE for all pages
     version: str  # of the document
     status: str
     headers: list[Header]
@@ -53,7 +55,8 @@ class ResponseCache:
     """A WSGI application around `app`, whose answers it keeps.
 
     `generation` returns a value that changes after documents have changed. `versions` returns the
-    current versions of documents by path, and leaves out paths that have no document.
+    current versions of documents by path, and leaves out paths that have no document; the version
+    of all pages is at the path PAGE. `variant` tells on what else of a request the answer depends.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class ResponseCache:
         *,
         generation: Callable[[], object],
         versions: Callable[[Collection[str]], Mapping[str, str]],
+        variant: Callable[["WSGIEnvironment"], str] = lambda _: "",
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         most_bytes: int = _MOST_BYTES,
@@ -69,6 +73,7 @@ class ResponseCache:
         self._app = app
         self._generation = generation
         self._versions = versions
+        self._variant = variant
         self._clock, self._wall = clock, wall
         self._most_bytes = most_bytes
         self._lock = threading.Lock()  # of the four below
@@ -82,7 +87,7 @@ class ResponseCache:
     def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         """Answer a request."""
         self._drop_outdated()
-        key = _key(environ)
+        key = _key(environ, self._variant(environ))
         with self._lock:
             response = self._responses.get(key)
             if response is not None:
@@ -104,7 +109,8 @@ class ResponseCache:
         with closing(ClosingIterator(pieces)) as body_pieces:
             body = b"".join(body_pieces)
         if sum(len(part or "") for part in key) <= _MOST_IN_KEY:
-            response = _Response(_path(environ), version, started.status, started.headers, body)
+            path = PAGE if version.startswith(f"{PAGE} ") else _path(environ)
+            response = _Response(path, version, started.status, started.headers, body)
             with self._lock:
                 if seen == self._seen:  # else the document may have been replaced meanwhile
                     self._add(key, response)
@@ -186,7 +192,7 @@ def _text(path: str) -> str:
     return path.encode("latin-1").decode("utf-8", "replace")
 
 
-def _key(environ: "WSGIEnvironment") -> Key:
+def _key(environ: "WSGIEnvironment", variant: str) -> Key:
     """Return the parts of a request on which an answer depends."""
     return (
         environ["REQUEST_METHOD"],
@@ -194,4 +200,5 @@ def _key(environ: "WSGIEnvironment") -> Key:
         environ.get("HTTP_IF_NONE_MATCH"),
         environ.get("HTTP_IF_MODIFIED_SINCE"),
         environ.get("HTTP_ACCEPT_ENCODING"),
+        variant,
     )

@@ -3,35 +3,28 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response
 from markupsafe import Markup
 
 from feedsvc.formats import FORMATS
 from feedsvc.model import SafeHTML
 from feedsvc.publish import Entries
-from feedsvc.web.http import page_headers
+from feedsvc.web.pages.answering import Answering, Versions
 
 
-def blueprint(entries: Entries, zone: ZoneInfo) -> Blueprint:
+def blueprint(entries: Entries, zone: ZoneInfo, versions: Versions) -> Blueprint:
     """Return the routes of all pages."""
-    routes = Blueprint("pages", __name__, static_folder="static", static_url_path="/static")
-
-    def answer(template: str, **values: object) -> Response:
-        response = Response(
-            render_template(template, formats=FORMATS, **values), mimetype="text/html"
-        )
-        response.headers["Cache-Control"] = "no-cache"
-        response.add_etag()
-        response.make_conditional(request)
-        return page_headers(response)
+    routes = Blueprint("pages", __name__, static_folder="../static", static_url_path="/static")
+    answer = Answering(versions).page
 
     @routes.get("/")
     def index() -> Response:
-        return answer("index.html", listings=entries.listings(), language=entries.language())
+        listings, language = entries.listings(), entries.language()
+        return answer("index.html", formats=FORMATS, listings=listings, language=language)
 
     @routes.get("/feeds/<slug>")
     def feed(slug: str) -> Response:
-        return answer("feed.html", feed=entries.feed(slug))
+        return answer("feed.html", formats=FORMATS, feed=entries.feed(slug))
 
     @routes.get("/articles/<key>")
     def article(key: str) -> Response:

@@ -1,0 +1,55 @@
+"""How a page is answered: its template, language, headers, and its place in the response cache."""
+
+from collections.abc import Callable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from flask import Response, render_template, request
+from flask_babel import get_locale
+
+from feedsvc.index import Index
+from feedsvc.web.http import page_headers
+from feedsvc.web.response_cache import PAGE, VERSION
+
+
+class Versions:
+    """The version of all pages: it moves when articles change, and with the day.
+
+    A page shows what was published "today", and the activity of the last weeks.
+    """
+
+    def __init__(self, index: Index, clock: Callable[[], datetime], zone: ZoneInfo) -> None:
+        self._index = index
+        self._clock = clock
+        self._zone = zone
+
+    def now(self) -> str:
+        """Return the version of the pages as they are now. Raises StateError."""
+        day = self._clock().astimezone(self._zone).date()
+        return f"{PAGE} {self._index.meta.edition()} {day}"
+
+
+class Answering:
+    """Answers requests with pages."""
+
+    def __init__(self, versions: Versions) -> None:
+        self._versions = versions
+
+    def page(self, template: str, *, private: bool = False, **values: object) -> Response:
+        """Return the page that a template makes of these values.
+
+        A `private` one is not for shared caches, which may ignore Vary.
+        """
+        version = self._versions.now()  # before anything is read from the index
+        response = Response(
+            render_template(template, locale=str(get_locale()), **values), mimetype="text/html"
+        )
+        request.environ[VERSION] = version
+        if private:
+            response.headers["Cache-Control"] = "private, no-store"
+        else:
+            response.headers["Cache-Control"] = "no-cache"
+            response.headers["Vary"] = "Accept-Language, Cookie, Sec-Fetch-Dest, Accept"
+            response.add_etag()
+            response.make_conditional(request)
+        return page_headers(response)

@@ -1,0 +1,109 @@
+"""What a page depends on beside its address: the visitor's language, and who asks.
+
+A machine that asks for a feed gets the feed, whatever it accepts. A person who opens the feed's
+address in a browser gets a page about it.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header, parse_cookie
+
+from feedsvc.formats import FORMATS
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+LOCALES = ("en", "zh_Hans", "zh_Hant")
+"""The languages of the pages, as Babel names them."""
+PARAMETER = COOKIE = "lang"
+"""The parameter of an address, and the cookie, by which a visitor chooses a language."""
+
+_MACHINE_SUFFIXES = frozenset({*FORMATS, "xml"})
+_KEY = "feedsvc.visitor"
+_LONGEST_VALUE = 1000  # characters of a header that are read
+_TRADITIONAL = ("zh-hant", "zh-tw", "zh-hk", "zh-mo")
+
+
+def locale_of(environ: "WSGIEnvironment", site_language: str) -> str:
+    """Return the one of LOCALES that a visitor chose, else accepts; else that of the site.
+
+    >>> locale_of({"HTTP_ACCEPT_LANGUAGE": "de, zh-TW;q=0.8, en;q=0.5"}, "zh-CN")
+    'zh_Hant'
+    >>> locale_of({"HTTP_ACCEPT_LANGUAGE": "zh-TW", "QUERY_STRING": "lang=en"}, "zh-CN")
+    'en'
+    """
+    chosen = parse_qs(environ.get("QUERY_STRING", "")[:_LONGEST_VALUE]).get(PARAMETER, [""])[-1]
+    if chosen not in LOCALES and "HTTP_COOKIE" in environ:
+        chosen = str(parse_cookie(environ["HTTP_COOKIE"][:_LONGEST_VALUE]).get(COOKIE, ""))
+    if chosen in LOCALES:
+        return str(chosen)
+    accepted = environ.get("HTTP_ACCEPT_LANGUAGE", "")
+    if len(accepted) <= _LONGEST_VALUE:
+        for language, quality in parse_accept_header(accepted, LanguageAccept):
+            if quality > 0 and (locale := _nearest(language)):
+                return locale
+    return _nearest(site_language) or "en"
+
+
+def is_navigation(environ: "WSGIEnvironment") -> bool:
+    """Tell whether a person opens the address in a browser.
+
+    Without Sec-Fetch headers (W3C Fetch Metadata) the Accept must begin with HTML: feed readers
+    name it further on.
+    """
+    destination = environ.get("HTTP_SEC_FETCH_DEST")
+    if destination is not None:
+        return bool(destination == "document")
+    return bool(environ.get("HTTP_ACCEPT", "").lstrip().lower().startswith("text/html"))
+
+
+def is_of_feed(path: str) -> bool:
+    """Tell whether a path is that of a feed or of a list of feeds, which machines read."""
+    return path == "/opml.xml" or (
+        path.startswith("/feeds/") and path.rpartition(".")[2] in _MACHINE_SUFFIXES
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """On what a page depends beside its address."""
+
+    locale: str  # one of LOCALES
+    navigates: bool
+    wants_markdown: bool
+
+
+def visitor_of(environ: "WSGIEnvironment", site_language: str) -> Visitor:
+    """Return who asks; the answer stays in the environment of the request."""
+    known: Visitor | None = environ.get(_KEY)
+    if known is None:
+        known = environ[_KEY] = Visitor(
+            locale=locale_of(environ, site_language),
+            navigates=is_navigation(environ),
+            wants_markdown="text/markdown" in environ.get("HTTP_ACCEPT", ""),
+        )
+    return known
+
+
+def variant(environ: "WSGIEnvironment", site_language: str) -> str:
+    """Return on what the answer depends beside method, path, validators and codings.
+
+    It is "" for a machine that asks for a feed: this is nearly every request.
+    """
+    path = environ["PATH_INFO"]
+    query = environ.get("QUERY_STRING", "")
+    if is_of_feed(path) and not is_navigation(environ):
+        return query if path.startswith("/feeds/search.") or "raw" in query else ""
+    visitor = visitor_of(environ, site_language)
+    return f"{visitor.locale} {visitor.navigates:d} {visitor.wants_markdown:d} {query}"
+
+
+def _nearest(language: str) -> str | None:
+    """Return the one of LOCALES for a language tag (BCP 47), None for other languages."""
+    tag = language.lower().replace("_", "-")
+    if tag == "zh" or tag.startswith("zh-"):
+        return "zh_Hant" if tag.startswith(_TRADITIONAL) else "zh_Hans"
+    return "en" if tag == "en" or tag.startswith("en-") else None
