@@ -297,16 +297,6 @@ def page(response: TestResponse) -> str:
     return response.text
 
 
-def test_the_front_page_lists_every_feed_in_three_formats(client: FlaskClient) -> None:
-    text = page(client.get("/"))
-    for slug in ("all", "news", "%E8%B4%A2%E7%BB%8F"):
-        for suffix in TYPES:
-            assert f'href="https://feeds.example.org/feeds/{slug}.{suffix}"' in text
-    assert 'rel="alternate" type="application/atom+xml"' in text
-    assert 'rel="alternate" type="application/feed+json"' in text
-    assert "https://feeds.example.org/opml.xml" in text
-
-
 def test_a_feeds_page_shows_entries_and_can_be_discovered_from(client: FlaskClient) -> None:
     text = page(client.get("/feeds/news"))
     assert "Vec&lt;T&gt; &amp; “One”" in text

@@ -4,21 +4,21 @@ from flask import Blueprint, Response
 
 from feedsvc.config import Config
 from feedsvc.formats import FORMATS
-from feedsvc.publish import Entries
+from feedsvc.publish import Entries, Overviews
+from feedsvc.web.pages import home
 from feedsvc.web.pages.answering import Answering, Versions
 from feedsvc.web.pages.look import add_look
 
 
-def blueprint(config: Config, entries: Entries, versions: Versions) -> Blueprint:
+def blueprint(
+    config: Config, entries: Entries, overviews: Overviews, versions: Versions
+) -> Blueprint:
     """Return the routes of all pages."""
     routes = Blueprint("pages", __name__, static_folder="../static", static_url_path="/static")
     add_look(routes, config.site.timezone, versions.today, config.pages.readers)
     answer = Answering(versions).page
 
-    @routes.get("/")
-    def index() -> Response:
-        listings, language = entries.listings(), entries.language()
-        return answer("index.html", formats=FORMATS, listings=listings, language=language)
+    home.add_to(routes, answer, overviews, entries, versions.today)
 
     @routes.get("/feeds/<slug>")
     def feed(slug: str) -> Response:
