@@ -105,7 +105,8 @@ def build_app(
     if cache:
         inner = ResponseCache(
             inner,
-            generation=index.database.generation,
+            # Pages show the day, so all of them are outdated at midnight.
+            generation=lambda: (index.database.generation(), page_versions.today()),
             versions=versions,
             variant=lambda environ: visitor.variant(environ, site.language),
             wall=lambda: clock().timestamp(),
