@@ -21,11 +21,13 @@ from feedsvc.health import Judge
 from feedsvc.index import Index
 from feedsvc.policies import needs_image_key
 from feedsvc.publish import Documents, Entries
-from feedsvc.web import feeds, icon, imageproxy, media, ops, pages, visitor
+from feedsvc.publish.sitemap import Sitemap
+from feedsvc.web import feeds, icon, imageproxy, media, ops, pages, sitemap, visitor
 from feedsvc.web.boundary import Boundary
 from feedsvc.web.headers import ReadableHeaders
 from feedsvc.web.http import page_headers
-from feedsvc.web.pages.answering import Versions
+from feedsvc.web.pages.answering import Answering, Versions
+from feedsvc.web.pages.preview import Preview
 from feedsvc.web.response_cache import PAGE, ResponseCache
 from feedsvc.web.slow import SlowRequests
 from feedsvc.web.subpath import SubPath
@@ -63,7 +65,10 @@ def build_app(
     documents = Documents(config, index, entries, clock)
     site = config.site
     app.jinja_env.globals["site"] = site
-    app.register_blueprint(feeds.blueprint(documents, clock, config.feeds.max_age))
+    page_versions = Versions(index, clock, site.timezone)
+    answering = Answering(page_versions)
+    preview = Preview(entries, answering).page
+    app.register_blueprint(feeds.blueprint(documents, clock, config.feeds.max_age, preview))
     app.register_blueprint(media.blueprint(config.articles, clock))
     app.register_blueprint(icon.blueprint(site))
     app.register_blueprint(
@@ -74,8 +79,10 @@ def build_app(
         )
     )
     app.register_blueprint(ops.blueprint(index, Judge(lambda: clock().timestamp())))
-    page_versions = Versions(index, clock, site.timezone)
-    app.register_blueprint(pages.blueprint(entries, site.timezone, page_versions))
+    app.register_blueprint(pages.blueprint(config, index, entries, answering, page_versions))
+    app.register_blueprint(
+        sitemap.blueprint(Sitemap(config, index, entries), site.base_url, answering)
+    )
     Babel(app, locale_selector=lambda: visitor.visitor_of(request.environ, site.language).locale)
 
     def error_page(status: int, text: str, headers: Iterable[Header] = ()) -> Response:

@@ -6,29 +6,29 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response
 from markupsafe import Markup
 
+from feedsvc.config import Config
 from feedsvc.formats import FORMATS
+from feedsvc.index import Index
 from feedsvc.model import SafeHTML
 from feedsvc.publish import Entries
+from feedsvc.web.pages import article, feed
 from feedsvc.web.pages.answering import Answering, Versions
 
 
-def blueprint(entries: Entries, zone: ZoneInfo, versions: Versions) -> Blueprint:
+def blueprint(config: Config, index: Index, entries: Entries, answering: Answering, versions: Versions) -> Blueprint:
     """Return the routes of all pages."""
     routes = Blueprint("pages", __name__, static_folder="../static", static_url_path="/static")
-    answer = Answering(versions).page
+    routes.before_request(answering.begin)
+    zone: ZoneInfo = config.site.timezone
+    answer = answering.page
 
-    @routes.get("/")
-    def index() -> Response:
+    @routes.get("/", endpoint="index")
+    def index_() -> Response:
         listings, language = entries.listings(), entries.language()
         return answer("index.html", formats=FORMATS, listings=listings, language=language)
 
-    @routes.get("/feeds/<slug>")
-    def feed(slug: str) -> Response:
-        return answer("feed.html", formats=FORMATS, feed=entries.feed(slug))
-
-    @routes.get("/articles/<key>")
-    def article(key: str) -> Response:
-        return answer("article.html", entry=entries.entry(key), language=entries.language())
+    feed.add_routes(routes, config, index, entries, answering, versions)
+    article.add_routes(routes, config, index, entries, answering)
 
     @routes.app_template_filter()
     def safe_html(html: SafeHTML) -> Markup:
