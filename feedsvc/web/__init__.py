@@ -75,7 +75,7 @@ def build_app(
     )
     app.register_blueprint(ops.blueprint(index, Judge(lambda: clock().timestamp())))
     page_versions = Versions(index, clock, site.timezone)
-    app.register_blueprint(pages.blueprint(entries, site.timezone, page_versions))
+    app.register_blueprint(pages.blueprint(config, entries, page_versions))
     Babel(app, locale_selector=lambda: visitor.visitor_of(request.environ, site.language).locale)
 
     def error_page(status: int, text: str, headers: Iterable[Header] = ()) -> Response:
