@@ -108,20 +108,19 @@ class ArticleTable:
         memberships, articles = schema.memberships.c, schema.articles.c
         second = rows.seconds(article.published)
         # In the order of a feed: newest first, ties by id.
+        order: tuple[Any, ...]
         if newer:
             order = memberships.published, memberships.id.desc()
-            range_ = memberships.published >= second
-            of_this_second = memberships.id < article.id
-            beyond = memberships.published > second
+            near = memberships.published >= second
+            beyond = or_(memberships.published > second, memberships.id < article.id)
         else:
             order = memberships.published.desc(), memberships.id
-            range_ = memberships.published <= second
-            of_this_second = memberships.id > article.id
-            beyond = memberships.published < second
+            near = memberships.published <= second
+            beyond = or_(memberships.published < second, memberships.id > article.id)
         beside = self._published(
             published_articles()
             .join(schema.memberships, memberships.source == articles.source)
-            .where(memberships.slug == slug, range_, or_(beyond, of_this_second))
+            .where(memberships.slug == slug, near, beyond)
             .order_by(*order)
             .limit(1)
         )

@@ -37,15 +37,17 @@ class Beside:
 class ArticlePage:
     """An article, and where it belongs.
 
-    `categories` are configured, `terms` are all others. `slug`, `title` and `link` are of the feed
-    that the article belongs to first: `newer` and `older` are beside it there. `original` is the
-    host of the original, None where the article has no other address than ours.
+    `categories` are configured. `crumbs` are they, or the first term where there are none; `tags`
+    are the other terms. `slug`, `title` and `link` are of the feed that the article belongs to
+    first: `newer` and `older` are beside it there. `original` is the host of the original, None
+    where the article has no other address than ours.
     """
 
     entry: Entry
     minutes: int
     categories: tuple[Topic, ...]
-    terms: tuple[Topic, ...]
+    crumbs: tuple[Topic, ...]
+    tags: tuple[Topic, ...]
     slug: str
     title: str
     link: str
@@ -80,13 +82,16 @@ class ArticlePages:
             if term is None and slug != feeds.ALL
         )
         terms = _terms(article, slugs, {topic.title.casefold() for topic in categories})
-        first = next((topic for topic in (*categories, *terms) if topic.slug), None)
+        # An article of no category is found again by its first term.
+        crumbs = categories or tuple(topic for topic in terms if topic.slug)[:1]
+        first = crumbs[0] if crumbs else None
         slug = first.slug if first and first.slug else feeds.ALL
         return ArticlePage(
             entry=entry,
             minutes=minutes(html5.text(entry.content or "")),
             categories=categories,
-            terms=terms,
+            crumbs=crumbs,
+            tags=tuple(topic for topic in terms if topic not in crumbs),
             slug=slug,
             title=first.title if first else self._site.title,
             link=feeds.address(self._site.base_url, slug),
@@ -124,8 +129,8 @@ def _terms(article: Published, slugs: dict[str, str | None], shown: set[str]) ->
 def minutes(text: str) -> int:
     """Return in about how many minutes people read a text, at least one.
 
-    >>> minutes("字" * 1200), minutes("word " * 460), minutes("字" * 400 + " word" * 230), minutes("")
-    (3, 2, 2, 1)
+    >>> minutes("字" * 1200), minutes("word " * 460), minutes("字" * 400 + " word" * 230)
+    (3, 2, 2)
     """
     characters = len(_CJK.findall(text))
     words = sum(1 for _ in _WORD.finditer(_CJK.sub(" ", text)))

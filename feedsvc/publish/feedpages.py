@@ -37,12 +37,13 @@ class Rhythm:
 class FeedPage:
     """A part of a feed, newest first.
 
-    `number` is None for the newest articles. `older` is the number of the next page, None on the
-    last one. `has_newer` tells whether there are newer articles; they are on the page `newer`, or
-    on the page without a number where that is None.
+    `title` is the feed's, without the site's. `number` is None for the newest articles. `older` is
+    the number of the next page, None on the last one. `has_newer` tells whether there are newer
+    articles; they are on the page `newer`, or on the page without a number where that is None.
     """
 
     feed: Feed
+    title: str
     number: int | None
     articles: int
     rhythm: Rhythm | None
@@ -71,6 +72,7 @@ class FeedPages:
         newer = None if number is None or end >= newest_start(articles) else number + 1
         return FeedPage(
             feed=self._feed(category, state, start, end),
+            title=category.title,
             number=number,
             articles=articles,
             rhythm=self._rhythm(category.slug, today, zone),
@@ -91,6 +93,7 @@ class FeedPages:
             self._entries.check_whole()
         return FeedPage(
             feed=self._feed(category, state, max(0, articles - SIZE), articles),
+            title=category.title,
             number=None,
             articles=articles,
             rhythm=None,

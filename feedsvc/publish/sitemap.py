@@ -46,9 +46,7 @@ class Sitemap:
 
     def _pages(self) -> Iterator[Place]:
         listings = self._entries.listings()
-        changes = {
-            state.slug: state.changed for state, _ in self._index.feeds.of_terms()
-        }
+        changes = {state.slug: state.changed for state, _ in self._index.feeds.of_terms()}
         everything = self._entries.changed(None)
         yield Place(f"{self._base_url}/", everything)
         for listing in listings:

@@ -79,7 +79,7 @@ def build_app(
         )
     )
     app.register_blueprint(ops.blueprint(index, Judge(lambda: clock().timestamp())))
-    app.register_blueprint(pages.blueprint(config, index, entries, answering, page_versions))
+    app.register_blueprint(pages.blueprint(config, index, entries, answering))
     app.register_blueprint(
         sitemap.blueprint(Sitemap(config, index, entries), site.base_url, answering)
     )

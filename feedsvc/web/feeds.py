@@ -38,7 +38,10 @@ def blueprint(
         return send(request, document, max_age=max_age, now=now)
 
     def show_source(path: str) -> Response:
-        document = documents.document(unicodedata.normalize("NFC", path))
+        canonical = unicodedata.normalize("NFC", path)
+        document = documents.document(canonical)
+        if canonical == path:
+            request.environ[VERSION] = document.version
         text = source.indented(document.body, document.media_type)
         response = Response(text, mimetype="text/plain")
         response.headers["Cache-Control"] = "no-cache"

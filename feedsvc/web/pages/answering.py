@@ -40,6 +40,10 @@ class Answering:
     def __init__(self, versions: Versions) -> None:
         self._versions = versions
 
+    def today(self) -> date:
+        """Return the day in the site's zone."""
+        return self._versions.today()
+
     def begin(self) -> None:
         """Note the version of the pages before anything else is read from the index.
 

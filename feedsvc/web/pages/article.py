@@ -6,7 +6,6 @@ from flask import Blueprint, Response, request
 
 from feedsvc.config import Config
 from feedsvc.content.tomarkdown import markdown_of
-from feedsvc.formats import FORMATS
 from feedsvc.index import Index
 from feedsvc.model import Entry
 from feedsvc.publish import Entries
@@ -35,7 +34,6 @@ def add_routes(
             entry=page.entry,
             own_address=own_address(key),
             language=page.entry.language or entries.language(),
-            formats=FORMATS,
         )
 
     @routes.get("/articles/<key>.md")

@@ -10,23 +10,17 @@ from flask_babel import get_locale, ngettext
 
 from feedsvc.config import Config
 from feedsvc.errors import NotFoundError
-from feedsvc.formats import FORMATS
 from feedsvc.index import Index
 from feedsvc.publish import Entries
 from feedsvc.publish.feedpages import FeedPage, FeedPages, Rhythm
-from feedsvc.web.pages.answering import Answering, Versions
+from feedsvc.web.pages.answering import Answering
 
 _PAGE = "page"
 _MOST_DIGITS = 9
 
 
 def add_routes(
-    routes: Blueprint,
-    config: Config,
-    index: Index,
-    entries: Entries,
-    answering: Answering,
-    versions: Versions,
+    routes: Blueprint, config: Config, index: Index, entries: Entries, answering: Answering
 ) -> None:
     """Add the route of the pages of feeds."""
     feed_pages = FeedPages(config, index, entries)
@@ -35,13 +29,13 @@ def add_routes(
     @routes.get("/feeds/<slug>")
     def feed(slug: str) -> Response:
         slug = unicodedata.normalize("NFC", slug)
-        page = feed_pages.page(slug, _number(), versions.today(), zone)
+        page = feed_pages.page(slug, _number(), answering.today(), zone)
         days = [entry.published.astimezone(zone).date() for entry in page.feed.entries]
         return answering.page(
             "feed.html",
             page=page,
             feed=page.feed,
-            formats=FORMATS,
+            language=page.feed.language,
             rhythm=rhythm_words(page.rhythm) if page.rhythm else None,
             dates=interval(days[-1], days[0]) if days else None,
             **_links(page),
@@ -58,7 +52,7 @@ def _number() -> int | None:
     return int(text)
 
 
-def _links(page: FeedPage) -> dict[str, str | None]:
+def _links(page: FeedPage) -> dict[str, Any]:
     """Return the addresses of a page of a feed and of the pages beside it."""
 
     def link(number: int | None, *, absolute: bool = False) -> str:

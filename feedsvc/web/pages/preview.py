@@ -33,5 +33,5 @@ class Preview:
             entries=feed.entries[:SHOWN],
             suffix=suffix,
             format=FORMATS[suffix],
-            formats=FORMATS,
+            language=feed.language,
         )
