@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request
 from feedsvc.config import Config
 from feedsvc.content.tomarkdown import markdown_of
 from feedsvc.index import Index
-from feedsvc.model import Entry
+from feedsvc.model import Entry, SafeHTML
 from feedsvc.publish import Entries
 from feedsvc.publish.articlepages import ArticlePages
 from feedsvc.web.pages.answering import Answering
@@ -57,7 +57,7 @@ def as_markdown(entry: Entry) -> str:
     }
     # A string of JSON is one of YAML 1.2 (5.7) too.
     lines = (f"{name}: {_quoted(value)}" for name, value in front_matter.items() if value)
-    text = markdown_of(entry.content or "").strip()
+    text = markdown_of(entry.content or SafeHTML("")).strip()
     return "\n".join(["---", *lines, "---", "", text, ""])
 
 
