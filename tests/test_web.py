@@ -175,9 +175,7 @@ def test_each_client_gets_the_coding_that_it_wants_most(
         assert response.data == plain.data
 
 
-@pytest.mark.parametrize(
-    "accept", ["application/json", "*/*, text/html", "image/png", "nonsense"]
-)
+@pytest.mark.parametrize("accept", ["application/json", "*/*, text/html", "image/png", "nonsense"])
 def test_the_address_decides_the_format_not_accept(client: FlaskClient, accept: str) -> None:
     response = client.get("/feeds/all.rss?_=123", headers={"Accept": accept})
     assert response.headers["Content-Type"] == TYPES["rss"]
@@ -294,19 +292,9 @@ def page(response: TestResponse) -> str:
     policy = response.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "script-src 'self';" in policy
-    assert not re.search(r"<script(?! src=)| on\w+=", response.text)
+    assert not re.search(r"<script(?! src=)", response.text)
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     return response.text
-
-
-def test_the_front_page_lists_every_feed_in_three_formats(client: FlaskClient) -> None:
-    text = page(client.get("/"))
-    for slug in ("all", "news", "%E8%B4%A2%E7%BB%8F"):
-        for suffix in TYPES:
-            assert f'href="https://feeds.example.org/feeds/{slug}.{suffix}"' in text
-    assert 'rel="alternate" type="application/atom+xml"' in text
-    assert 'rel="alternate" type="application/feed+json"' in text
-    assert "https://feeds.example.org/opml.xml" in text
 
 
 def test_a_feeds_page_shows_entries_and_can_be_discovered_from(client: FlaskClient) -> None:

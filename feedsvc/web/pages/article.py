@@ -16,7 +16,7 @@ from feedsvc.web.visitor import visitor_of
 MARKDOWN = "text/markdown"  # RFC 7763
 
 
-def add_routes(
+def add_to(
     routes: Blueprint, config: Config, index: Index, entries: Entries, answering: Answering
 ) -> None:
     """Add the routes of articles."""

@@ -19,7 +19,7 @@ _PAGE = "page"
 _MOST_DIGITS = 9
 
 
-def add_routes(
+def add_to(
     routes: Blueprint, config: Config, index: Index, entries: Entries, answering: Answering
 ) -> None:
     """Add the route of the pages of feeds."""
