@@ -2,6 +2,9 @@
 
     entries    index ──► clean ──► build ──► entries, feeds
     documents  feeds ──► render, compress ──► documents
+    feedpages  all articles of a feed, by pages
+    articlepages  one article, its feeds, and the articles beside it
+    sitemap    the addresses that search engines are to know
 
 The watcher publishes after each pass. A web worker answers with published documents, and makes a
 document that was never made. Not inside: files, ids, and requests.
