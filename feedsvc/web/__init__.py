@@ -7,7 +7,6 @@ writes anything.
 from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 from flask_babel import Babel
@@ -25,6 +24,7 @@ from feedsvc.publish.sitemap import Sitemap
 from feedsvc.web import feeds, icon, imageproxy, media, ops, pages, sitemap, visitor
 from feedsvc.web.boundary import Boundary
 from feedsvc.web.headers import ReadableHeaders
+from feedsvc.web.hostaddress import HostAddress, host_address
 from feedsvc.web.pages.answering import Answering, Versions
 from feedsvc.web.pages.errors import ErrorPages
 from feedsvc.web.pages.preview import Preview
@@ -33,7 +33,7 @@ from feedsvc.web.slow import SlowRequests
 from feedsvc.web.subpath import SubPath
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 __all__ = ["SLOW_REQUESTS", "build_app"]
 
@@ -108,15 +108,35 @@ def build_app(
         current = documents.versions([path for path in paths if path != PAGE])
         return {**current, PAGE: page_versions.now()} if PAGE in paths else current
 
+    def variant(environ: "WSGIEnvironment") -> str:
+        known = visitor.variant(environ, site.language)
+        return f"{host_address(environ)} {known}" if known and not site.has_base_url else known
+
     inner: WSGIApplication = SlowRequests(ReadableHeaders(app.wsgi_app), slow_requests)
+    if not site.has_base_url:
+        inner = HostAddress(inner, site.base_url)
     if cache:
         inner = ResponseCache(
             inner,
             generation=index.database.generation,
             versions=versions,
-            variant=lambda environ: visitor.variant(environ, site.language),
+            variant=variant,
             wall=lambda: clock().timestamp(),
         )
-    path = urlsplit(site.base_url).path.rstrip("/")
-    app.wsgi_app = SubPath(Boundary(inner), path)  # type: ignore[method-assign, assignment]  # documented by Flask
+    inner = Boundary(inner)
+    if site.has_base_url:
+        inner = SubPath(inner, site.base_url, is_address=_is_address(app))
+    app.wsgi_app = inner  # type: ignore[method-assign, assignment]  # documented by Flask
     return app
+
+
+def _is_address(app: Flask) -> Callable[[str], bool]:
+    """Return a function that tells whether a path, as WSGI gives it, is an address of `app`."""
+    adapter = app.url_map.bind("")
+
+    def is_address(path: str) -> bool:
+        return path == "/healthz" or adapter.test(
+            path.encode("latin-1", "replace").decode("utf-8", "replace"), method="GET"
+        )
+
+    return is_address
