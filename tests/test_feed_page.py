@@ -11,7 +11,7 @@ from sites import Open, Site
 
 from feedsvc.index import PARTIAL
 from feedsvc.publish import feedpages
-from feedsvc.publish.feedpages import Rhythm, bounds, newest_start, rhythm
+from feedsvc.publish.feedpages import Rhythm, bounds, newest_start, rhythm_of
 from feedsvc.web.pages.feed import interval
 
 ENGLISH = {"Accept-Language": "en"}
@@ -236,7 +236,7 @@ def test_the_number_and_the_rhythm_of_articles_are_said(
 def test_the_rhythm_is_in_the_shortest_period_with_an_article(
     articles: int, days: int, expected: Rhythm | None
 ) -> None:
-    assert rhythm(articles, days) == expected
+    assert rhythm_of(articles, days) == expected
 
 
 def test_pages_join_without_a_gap() -> None:
