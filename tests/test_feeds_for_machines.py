@@ -139,7 +139,8 @@ def test_a_feed_has_exactly_these_headers(client: FlaskClient, reader: str) -> N
     for path in PATHS:
         status, headers, body = answer(client, path, READERS[reader])
         coding = headers.pop("Content-Encoding", None)
-        assert (coding is not None) == ("Accept-Encoding" in READERS[reader])
+        is_large = path != "/opml.xml"  # that list would only grow
+        assert (coding is not None) == (is_large and "Accept-Encoding" in READERS[reader])
         tag = headers.pop("ETag")
         assert tag.startswith('"')
         assert tag.endswith('"' if coding is None else f'-{coding}"')
@@ -163,11 +164,12 @@ def test_a_conditional_request_is_answered_alike_for_every_reader(
     for path in PATHS:
         _, full, body = answer(client, path, READERS[reader])
         tag = full["ETag"]
+        plain = tag.strip('"').partition("-")[0]
         repeated = {name: full[name] for name in ("ETag", "Last-Modified", "Cache-Control", "Vary")}
         for validators in (
             {"If-None-Match": tag},
             {"If-None-Match": f"W/{tag}"},
-            {"If-None-Match": f'"x", {tag[:-1]};gzip"'},
+            {"If-None-Match": f'"x", "{plain};gzip"'},
             {"If-Modified-Since": full["Last-Modified"]},
             {"If-None-Match": tag, "If-Modified-Since": "Thu, 01 Jan 1970 00:00:00 GMT"},
         ):
