@@ -47,7 +47,7 @@ def test_the_configuration_beside_the_readme_has_every_key() -> None:
     config = configuration.load(ROOT / "config.yaml")
     assert [category.slug for category in config.categories] == ["finance", "ai", "science", "life"]
     assert config.articles.rescan == timedelta(seconds=60)
-    for section in ("site", "articles", "feeds", "content", "image_proxy", "state"):
+    for section in ("site", "articles", "feeds", "content", "image_proxy", "status", "state"):
         for key in getattr(config, section).__slots__:
             assert re.search(rf"^  {key}: ", text, re.MULTILINE), f"{section}.{key} is not in it"
 

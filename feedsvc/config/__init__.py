@@ -20,10 +20,13 @@ from feedsvc.model import Category, Cleaning, Links
 
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/)([^?]+)(\?.*)?")
 
-__all__ = ["Articles", "Config", "Feeds", "ImageProxy", "Site", "State", "find", "load", "parse"]
+_SHORTEST_TOKEN = 16
+
+__all__ = ["Articles", "Config", "Feeds", "ImageProxy", "Site", "State", "Status", "find", "load", "parse"]
 
 EntryContent = Literal["full", "summary"]
 Future = Literal["hold", "publish"]
+Access = Literal["public", "token", "off"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +105,18 @@ class State:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """`status:` who may see the status page; None for no `token`.
+
+    `public` shows everybody numbers but no problem, because problems name files. Who has the token
+    sees everything. `token` shows nothing without it, and `off` nothing to anybody.
+    """
+
+    access: Access = "public"
+    token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The whole configuration."""
 
@@ -111,6 +126,7 @@ class Config:
     content: Cleaning = field(default_factory=Cleaning)
     categories: tuple[Category, ...] = ()
     image_proxy: ImageProxy = field(default_factory=ImageProxy)
+    status: Status = field(default_factory=Status)
     state: State = field(default_factory=State)
 
 
@@ -195,6 +211,7 @@ def parse(
         content=Cleaning(**cleaning.overrides(content)),
         categories=_categories(top),
         image_proxy=_image_proxy(top.section("image_proxy"), folder),
+        status=_status(top.section("status")),
         state=State(url=_state_url(state.line("url", default.state.url), folder)),
     )
     top.finish()
@@ -235,6 +252,18 @@ def _image_proxy(section: Reader, folder: Path) -> ImageProxy:
         timeout=section.duration("timeout", default.timeout, most=timedelta(minutes=10)),
         referers=tuple(referers),
     )
+
+
+def _status(section: Reader) -> Status:
+    access = section.choice("access", Status().access, get_args(Access))
+    token = section.line("token", "") or None
+    if token is not None and (len(token) < _SHORTEST_TOKEN or not token.isascii() or " " in token):
+        # The reason is logged, so it must not repeat the token.
+        reason = f"expected {_SHORTEST_TOKEN} or more letters and digits (ASCII), without spaces"
+        section.refuse(("token",), reason)
+    if access == "token" and token is None and not section.names("token"):
+        section.refuse(("access",), "token needs a status.token")
+    return Status(access=access, token=token)
 
 
 def _state_url(url: str, folder: Path) -> str:

@@ -22,6 +22,7 @@ from feedsvc.index.journal import Journal
 from feedsvc.index.ledger import LedgerTable
 from feedsvc.index.meta import PARTIAL, READY, MetaTable
 from feedsvc.index.problems import ProblemTable
+from feedsvc.index.requests import Counts, RequestTable
 from feedsvc.index.writer import Writer
 from feedsvc.model import Identity
 
@@ -32,6 +33,7 @@ __all__ = [
     "PARTIAL",
     "READY",
     "Content",
+    "Counts",
     "FeedState",
     "Generation",
     "Index",
@@ -57,6 +59,7 @@ class Index:
         self.feeds = FeedTable(database)
         self.contents = ContentTable(database)
         self.documents = DocumentTable(database)
+        self.requests = RequestTable(database)
         file = database.file
         self.ledger = LedgerTable(database, Journal(journal_of(file)) if file else None)
 
