@@ -16,13 +16,26 @@ from feedsvc import xmltext
 from feedsvc.config import cleaning, document
 from feedsvc.config.reader import Reader
 from feedsvc.errors import ConfigError, Mistake
+from feedsvc.feedreaders import OFFERED, READERS
 from feedsvc.model import Category, Cleaning, Links
 
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/)([^?]+)(\?.*)?")
 
 _SHORTEST_TOKEN = 16
 
-__all__ = ["Articles", "Config", "Feeds", "ImageProxy", "Site", "State", "Status", "find", "load", "parse"]
+__all__ = [
+    "Articles",
+    "Config",
+    "Feeds",
+    "ImageProxy",
+    "Pages",
+    "Site",
+    "State",
+    "Status",
+    "find",
+    "load",
+    "parse",
+]
 
 EntryContent = Literal["full", "summary"]
 Future = Literal["hold", "publish"]
@@ -83,6 +96,13 @@ class Feeds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pages:
+    """`pages:` the pages for people; `readers` are names of `feedreaders.READERS`, in order."""
+
+    readers: tuple[str, ...] = OFFERED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageProxy:
     """`image_proxy:` our own proxy, for images whose route in `content.images` is `proxy`.
 
@@ -125,6 +145,7 @@ class Config:
     feeds: Feeds = field(default_factory=Feeds)
     content: Cleaning = field(default_factory=Cleaning)
     categories: tuple[Category, ...] = ()
+    pages: Pages = field(default_factory=Pages)
     image_proxy: ImageProxy = field(default_factory=ImageProxy)
     status: Status = field(default_factory=Status)
     state: State = field(default_factory=State)
@@ -210,6 +231,7 @@ def parse(
         ),
         content=Cleaning(**cleaning.overrides(content)),
         categories=_categories(top),
+        pages=_pages(top.section("pages")),
         image_proxy=_image_proxy(top.section("image_proxy"), folder),
         status=_status(top.section("status")),
         state=State(url=_state_url(state.line("url", default.state.url), folder)),
@@ -235,6 +257,16 @@ def _categories(top: Reader) -> tuple[Category, ...]:
             )
         )
     return tuple(categories)
+
+
+def _pages(section: Reader) -> Pages:
+    readers = section.lines("readers", Pages().readers)
+    for n, name in enumerate(readers):
+        if name not in READERS:
+            section.refuse(
+                ("readers", n), f"{name} is not known; the known readers are {', '.join(READERS)}"
+            )
+    return Pages(readers=tuple(dict.fromkeys(name for name in readers if name in READERS)))
 
 
 def _image_proxy(section: Reader, folder: Path) -> ImageProxy:

@@ -9,5 +9,6 @@ document that was never made. Not inside: files, ids, and requests.
 
 from feedsvc.publish.documents import Documents
 from feedsvc.publish.entries import Entries, Listing
+from feedsvc.publish.overview import CategorySummary, Overview, Overviews
 
-__all__ = ["Documents", "Entries", "Listing"]
+__all__ = ["CategorySummary", "Documents", "Entries", "Listing", "Overview", "Overviews"]

@@ -4,12 +4,12 @@ Not inside: the choice of articles, and the cleaning of HTML. Requests may be ho
 writes anything.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, request
 from flask_babel import Babel
 from werkzeug.exceptions import HTTPException
 
@@ -20,16 +20,15 @@ from feedsvc.errors import GoneError, NotFoundError, NotReadyError, StateError
 from feedsvc.health import Judge
 from feedsvc.index import Index
 from feedsvc.policies import needs_image_key
-from feedsvc.publish import Documents, Entries
+from feedsvc.publish import Documents, Entries, Overviews
 from feedsvc.web import feeds, icon, imageproxy, media, ops, pages, visitor
 from feedsvc.web.boundary import Boundary
 from feedsvc.web.headers import ReadableHeaders
-from feedsvc.web.http import page_headers
 from feedsvc.web.pages.answering import Versions
+from feedsvc.web.pages.errors import ErrorPages
 from feedsvc.web.response_cache import PAGE, ResponseCache
 from feedsvc.web.slow import SlowRequests
 from feedsvc.web.subpath import SubPath
-from feedsvc.web.wsgi import Header
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -74,33 +73,29 @@ def build_app(
         )
     )
     app.register_blueprint(ops.blueprint(index, Judge(lambda: clock().timestamp())))
+    overviews = Overviews(config, index, entries)
     page_versions = Versions(index, clock, site.timezone)
-    app.register_blueprint(pages.blueprint(entries, site.timezone, page_versions))
+    app.register_blueprint(pages.blueprint(config, entries, overviews, page_versions))
     Babel(app, locale_selector=lambda: visitor.visitor_of(request.environ, site.language).locale)
 
-    def error_page(status: int, text: str, headers: Iterable[Header] = ()) -> Response:
-        page = render_template("error.html", status=status, text=text)
-        response = Response(page, status, mimetype="text/html")
-        response.headers["Cache-Control"] = "no-store"
-        response.headers.update(headers)
-        return page_headers(response)
+    error_pages = ErrorPages(index, overviews, page_versions.today)
 
     @app.errorhandler(NotFoundError)
     def not_found(error: NotFoundError) -> Response:
-        return error_page(410 if isinstance(error, GoneError) else 404, str(error))
+        return error_pages.gone() if isinstance(error, GoneError) else error_pages.missing()
 
     @app.errorhandler(NotReadyError)
-    def not_ready(error: NotReadyError) -> Response:
-        return error_page(503, str(error), [("Retry-After", "5")])
+    def not_ready(_: NotReadyError) -> Response:
+        return error_pages.not_ready()
 
     @app.errorhandler(StateError)
     def no_state(error: StateError) -> Response:
         app.logger.error("%s", error)
-        return error_page(503, "The service cannot read its state just now.")
+        return error_pages.no_state()
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
-        return error_page(error.code or 500, error.name, error.get_headers())
+        return error_pages.failure(error.code or 500, error.name, error.get_headers())
 
     def versions(paths: Collection[str]) -> dict[str, str]:
         current = documents.versions([path for path in paths if path != PAGE])

@@ -1,26 +1,24 @@
 """Pages for people: the list of feeds, a feed, an article."""
 
-from datetime import datetime
-from zoneinfo import ZoneInfo
-
 from flask import Blueprint, Response
-from markupsafe import Markup
 
+from feedsvc.config import Config
 from feedsvc.formats import FORMATS
-from feedsvc.model import SafeHTML
-from feedsvc.publish import Entries
+from feedsvc.publish import Entries, Overviews
+from feedsvc.web.pages import home
 from feedsvc.web.pages.answering import Answering, Versions
+from feedsvc.web.pages.look import add_look
 
 
-def blueprint(entries: Entries, zone: ZoneInfo, versions: Versions) -> Blueprint:
+def blueprint(
+    config: Config, entries: Entries, overviews: Overviews, versions: Versions
+) -> Blueprint:
     """Return the routes of all pages."""
     routes = Blueprint("pages", __name__, static_folder="../static", static_url_path="/static")
+    add_look(routes, config.site.timezone, versions.today, config.pages.readers)
     answer = Answering(versions).page
 
-    @routes.get("/")
-    def index() -> Response:
-        listings, language = entries.listings(), entries.language()
-        return answer("index.html", formats=FORMATS, listings=listings, language=language)
+    home.add_to(routes, answer, overviews, entries, versions.today)
 
     @routes.get("/feeds/<slug>")
     def feed(slug: str) -> Response:
@@ -29,14 +27,5 @@ def blueprint(entries: Entries, zone: ZoneInfo, versions: Versions) -> Blueprint
     @routes.get("/articles/<key>")
     def article(key: str) -> Response:
         return answer("article.html", entry=entries.entry(key), language=entries.language())
-
-    @routes.app_template_filter()
-    def safe_html(html: SafeHTML) -> Markup:
-        """Leave the sanitiser's HTML as it is; templates escape everything else."""
-        return Markup(html)  # noqa: S704 - the type SafeHTML says that it is safe
-
-    @routes.app_template_filter()
-    def local(moment: datetime) -> str:
-        return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
     return routes

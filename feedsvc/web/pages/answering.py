@@ -1,7 +1,7 @@
 """How a page is answered: its template, language, headers, and its place in the response cache."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from flask import Response, render_template, request
@@ -25,8 +25,11 @@ class Versions:
 
     def now(self) -> str:
         """Return the version of the pages as they are now. Raises StateError."""
-        day = self._clock().astimezone(self._zone).date()
-        return f"{PAGE} {self._index.meta.edition()} {day}"
+        return f"{PAGE} {self._index.meta.edition()} {self.today()}"
+
+    def today(self) -> date:
+        """Return the day in the site's zone."""
+        return self._clock().astimezone(self._zone).date()
 
 
 class Answering:
