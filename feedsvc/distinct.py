@@ -1,10 +1,10 @@
 """About how many different texts were seen, without keeping any of them: HyperLogLog.
 
-A digest of a text, made with a secret key, chooses one of 2048 registers and how far that register
-rises at least. From all registers follows about how many different digests there were (Flajolet,
-Fusy, Gandouet, Meunier: "HyperLogLog", 2007): the error is about 2 %, less for small numbers. Nobody
-can read a text from the registers, and after the key is gone nobody can tell whether it was seen.
-Pure.
+A digest of a text, made with a secret key, chooses one of 2048 registers, and how high it must be
+at least. From the heights of all registers follows about how many different digests there were
+(Flajolet, Fusy, Gandouet, Meunier: "HyperLogLog", 2007): the error is about 2 %, less for small
+numbers. Nobody can read a text from the registers, and when the key is gone nobody can tell whether
+a text was seen. Pure.
 """
 
 import math
@@ -50,8 +50,8 @@ class Distinct:
         >>> counter.count()
         2
         """
-        estimate = _ALPHA * SIZE**2 / sum(2.0**-rank for rank in self._registers)
+        estimate: float = _ALPHA * SIZE**2 / sum(0.5**rank for rank in self._registers)
         zeros = self._registers.count(0)
         if estimate <= 2.5 * SIZE and zeros:
             estimate = SIZE * math.log(SIZE / zeros)  # the paper: "small range correction"
-        return round(estimate)
+        return int(estimate + 0.5)

@@ -1,4 +1,4 @@
-"""How many requests there were on each day, how many subscribers services named, and how many clients.
+"""How many requests each day had, how many subscribers services named, and how many clients.
 
 They are counts, not records of requests: the tables hold no address, no User-Agent and no time but
 the day. No page or feed depends on them, so the generation does not move.
@@ -134,7 +134,7 @@ def _add_requests(connection: Connection, counts: Counts) -> None:
         named.add(name)
         changed.add(name)
         sums[name, status] = sums.get((name, status), 0) + number
-    _replace(connection, table, day, changed, "status", sums)
+    _replace(connection, table, day, changed, sums)
 
 
 def _add_subscribers(connection: Connection, counts: Counts) -> None:
@@ -149,9 +149,9 @@ def _add_subscribers(connection: Connection, counts: Counts) -> None:
         if path in named or len(named) < MOST_PATHS:
             named.add(path)
             changed.add(path)
-            number = min(max(number, largest.get((path, service), 0)), _MOST_SUBSCRIBERS)
-            largest[path, service] = number
-    _replace(connection, table, day, changed, "service", largest)
+            before = largest.get((path, service), 0)
+            largest[path, service] = max(before, min(number, _MOST_SUBSCRIBERS))
+    _replace(connection, table, day, changed, largest)
 
 
 def _replace(
@@ -159,10 +159,10 @@ def _replace(
     table: Any,
     day: str,
     paths: set[str],
-    column: str,
     numbers: Mapping[tuple[str, str], int],
 ) -> None:
     """Write the numbers of these paths in the place of those of the same day."""
+    column = "status" if table is schema.requests else "service"
     execute_for(connection, table.delete().where(table.c.day == day), table.c.path, paths)
     values = [
         {"day": day, "path": path, column: name, "number": number}

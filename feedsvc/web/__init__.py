@@ -20,10 +20,12 @@ from feedsvc.errors import GoneError, NotFoundError, NotReadyError, StateError
 from feedsvc.health import Judge
 from feedsvc.index import Index
 from feedsvc.policies import needs_image_key
-from feedsvc.publish import Documents, Entries, Overviews
+from feedsvc.publish import Documents, Entries, Overviews, Statuses
 from feedsvc.web import feeds, icon, imageproxy, media, ops, pages, visitor
 from feedsvc.web.boundary import Boundary
+from feedsvc.web.counting import RequestCounter
 from feedsvc.web.headers import ReadableHeaders
+from feedsvc.web.pages import status
 from feedsvc.web.pages.answering import Versions
 from feedsvc.web.pages.errors import ErrorPages
 from feedsvc.web.response_cache import PAGE, ResponseCache
@@ -47,11 +49,13 @@ def build_app(
     cleaner: Cleaner | None = None,
     cache: bool = True,
     slow_requests: int = SLOW_REQUESTS,
+    write_counts: bool = False,
 ) -> Flask:
     """Return the WSGI application that serves what `index` holds.
 
     With a `cache`, a request that was answered before is answered from memory, in front of Flask.
-    `slow_requests` is how many are answered at a time: fewer than the server has threads.
+    `slow_requests` is how many are answered at a time: fewer than the server has threads. With
+    `write_counts`, a thread writes once a minute how many requests there were.
     """
     app = Flask("feedsvc.web")
     app.config["MAX_CONTENT_LENGTH"] = 0  # no route takes a body
@@ -75,7 +79,10 @@ def build_app(
     app.register_blueprint(ops.blueprint(index, Judge(lambda: clock().timestamp())))
     overviews = Overviews(config, index, entries)
     page_versions = Versions(index, clock, site.timezone)
-    app.register_blueprint(pages.blueprint(config, entries, overviews, page_versions))
+    routes = pages.blueprint(config, entries, overviews, page_versions)
+    statuses = Statuses(config, index, overviews)
+    status.add_to(routes, index, statuses, config.status, clock=clock, today=page_versions.today)
+    app.register_blueprint(routes)
     Babel(app, locale_selector=lambda: visitor.visitor_of(request.environ, site.language).locale)
 
     error_pages = ErrorPages(index, overviews, page_versions.today)
@@ -110,6 +117,8 @@ def build_app(
             variant=lambda environ: visitor.variant(environ, site.language),
             wall=lambda: clock().timestamp(),
         )
+    counter = RequestCounter(index.requests, page_versions.today, background=write_counts)
+    app.extensions["feedsvc.counter"] = counter
     path = urlsplit(site.base_url).path.rstrip("/")
-    app.wsgi_app = SubPath(Boundary(inner), path)  # type: ignore[method-assign, assignment]  # documented by Flask
+    app.wsgi_app = SubPath(Boundary(inner, counter.note), path)  # type: ignore[method-assign, assignment]  # documented by Flask
     return app

@@ -2,8 +2,8 @@
 
 What is counted: answers by feed and class of status, the subscribers that reading services name in
 their User-Agent, and about how many other clients asked for feeds today. Neither addresses nor
-User-Agents are kept. A request that is like one before it costs one step in a dict and one look into
-a set.
+User-Agents are kept. A request that is like one before it costs one addition in a dict and one look
+into a set.
 
 Everything in a request may be hostile: a path is counted by name only where a feed was sent, and a
 service by the name that it has here.
@@ -231,4 +231,6 @@ def _by_feed(numbers: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], in
 
 def _feed(path: str) -> str:
     """Return the path of a feed as text (PEP 3333, "Unicode Issues"), written in one way."""
-    return unicodedata.normalize("NFC", path.encode("latin-1", "replace").decode("utf-8", "replace"))
+    return unicodedata.normalize(
+        "NFC", path.encode("latin-1", "replace").decode("utf-8", "replace")
+    )
