@@ -23,6 +23,7 @@ from feedsvc.index.ledger import LedgerTable
 from feedsvc.index.meta import PARTIAL, READY, MetaTable
 from feedsvc.index.overview import OverviewTable
 from feedsvc.index.problems import ProblemTable
+from feedsvc.index.requests import Counts, RequestTable
 from feedsvc.index.writer import Writer
 from feedsvc.model import Identity
 
@@ -33,6 +34,7 @@ __all__ = [
     "PARTIAL",
     "READY",
     "Content",
+    "Counts",
     "FeedState",
     "Generation",
     "Index",
@@ -59,6 +61,7 @@ class Index:
         self.overview = OverviewTable(database)
         self.contents = ContentTable(database)
         self.documents = DocumentTable(database)
+        self.requests = RequestTable(database)
         file = database.file
         self.ledger = LedgerTable(database, Journal(journal_of(file)) if file else None)
 

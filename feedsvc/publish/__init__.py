@@ -13,5 +13,14 @@ document that was never made. Not inside: files, ids, and requests.
 from feedsvc.publish.documents import Documents
 from feedsvc.publish.entries import Entries, Listing
 from feedsvc.publish.overview import CategorySummary, Overview, Overviews
+from feedsvc.publish.status import Statuses
 
-__all__ = ["CategorySummary", "Documents", "Entries", "Listing", "Overview", "Overviews"]
+__all__ = [
+    "CategorySummary",
+    "Documents",
+    "Entries",
+    "Listing",
+    "Overview",
+    "Overviews",
+    "Statuses",
+]
