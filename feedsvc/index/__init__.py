@@ -22,6 +22,7 @@ from feedsvc.index.journal import Journal
 from feedsvc.index.ledger import LedgerTable
 from feedsvc.index.meta import PARTIAL, READY, MetaTable
 from feedsvc.index.problems import ProblemTable
+from feedsvc.index.search import KEY as SEARCH, Period, SearchTable
 from feedsvc.index.writer import Writer
 from feedsvc.model import Identity
 
@@ -31,10 +32,12 @@ __all__ = [
     "NEVER",
     "PARTIAL",
     "READY",
+    "SEARCH",
     "Content",
     "FeedState",
     "Generation",
     "Index",
+    "Period",
     "Writer",
     "file_of",
     "is_of_state",
@@ -57,6 +60,7 @@ class Index:
         self.feeds = FeedTable(database)
         self.contents = ContentTable(database)
         self.documents = DocumentTable(database)
+        self.search = SearchTable(database)
         file = database.file
         self.ledger = LedgerTable(database, Journal(journal_of(file)) if file else None)
 

@@ -2,6 +2,7 @@
 
     entries    index ──► clean ──► build ──► entries, feeds
     documents  feeds ──► render, compress ──► documents
+    searching  a query ──► find ──► results, and the feed of a search
 
 The watcher publishes after each pass. A web worker answers with published documents, and makes a
 document that was never made. Not inside: files, ids, and requests.
@@ -9,5 +10,6 @@ document that was never made. Not inside: files, ids, and requests.
 
 from feedsvc.publish.documents import Documents
 from feedsvc.publish.entries import Entries, Listing
+from feedsvc.publish.searching import Results, Searching
 
-__all__ = ["Documents", "Entries", "Listing"]
+__all__ = ["Documents", "Entries", "Listing", "Results", "Searching"]
