@@ -1,4 +1,5 @@
 # Two commands on a fresh machine with Python 3.11 or newer: `make serve` and `make test`.
+# `make serve PORT=8090` listens at another port.
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 .PHONY: serve test lint bench format constraints clean
 
 serve: $(VENV)/installed
-	$(BIN)/feedsvc serve
+	$(BIN)/feedsvc serve $(if $(PORT),--port $(PORT))
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4

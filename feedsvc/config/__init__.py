@@ -16,11 +16,23 @@ from feedsvc import xmltext
 from feedsvc.config import cleaning, document
 from feedsvc.config.reader import Reader
 from feedsvc.errors import ConfigError, Mistake
+from feedsvc.feedreaders import OFFERED, READERS
 from feedsvc.model import Category, Cleaning, Links
 
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/)([^?]+)(\?.*)?")
 
-__all__ = ["Articles", "Config", "Feeds", "ImageProxy", "Site", "State", "find", "load", "parse"]
+__all__ = [
+    "Articles",
+    "Config",
+    "Feeds",
+    "ImageProxy",
+    "Pages",
+    "Site",
+    "State",
+    "find",
+    "load",
+    "parse",
+]
 
 EntryContent = Literal["full", "summary"]
 Future = Literal["hold", "publish"]
@@ -30,6 +42,7 @@ Future = Literal["hold", "publish"]
 class Site:
     """`site:` the publication's name and address.
 
+    `base_url` is left out unless `has_base_url`; then it is the address at which `serve` listens.
     `language` is "" if it is guessed from the articles. `icon` is an address, a file, or None for
     the icon of feedsvc.
     """
@@ -38,6 +51,7 @@ class Site:
     title: str = "feedsvc"
     description: str = ""
     base_url: str = "http://127.0.0.1:8080"  # no slash at its end
+    has_base_url: bool = False
     language: str = ""
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     icon: str | Path | None = None
@@ -80,6 +94,13 @@ class Feeds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pages:
+    """`pages:` the pages for people; `readers` are names of `feedreaders.READERS`, in order."""
+
+    readers: tuple[str, ...] = OFFERED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageProxy:
     """`image_proxy:` our own proxy, for images whose route in `content.images` is `proxy`.
 
@@ -110,6 +131,7 @@ class Config:
     feeds: Feeds = field(default_factory=Feeds)
     content: Cleaning = field(default_factory=Cleaning)
     categories: tuple[Category, ...] = ()
+    pages: Pages = field(default_factory=Pages)
     image_proxy: ImageProxy = field(default_factory=ImageProxy)
     state: State = field(default_factory=State)
 
@@ -167,6 +189,7 @@ def parse(
             title=site.line("title", default.site.title),
             description=site.line("description", default.site.description, empty=True),
             base_url=site.base_url("base_url", default.site.base_url),
+            has_base_url=site.names("base_url"),
             language=site.language("language", default.site.language),
             timezone=site.zone("timezone") or default.site.timezone,
             icon=site.icon("icon", folder),
@@ -194,6 +217,7 @@ def parse(
         ),
         content=Cleaning(**cleaning.overrides(content)),
         categories=_categories(top),
+        pages=_pages(top.section("pages")),
         image_proxy=_image_proxy(top.section("image_proxy"), folder),
         state=State(url=_state_url(state.line("url", default.state.url), folder)),
     )
@@ -218,6 +242,16 @@ def _categories(top: Reader) -> tuple[Category, ...]:
             )
         )
     return tuple(categories)
+
+
+def _pages(section: Reader) -> Pages:
+    readers = section.lines("readers", Pages().readers)
+    for n, name in enumerate(readers):
+        if name not in READERS:
+            section.refuse(
+                ("readers", n), f"{name} is not known; the known readers are {', '.join(READERS)}"
+            )
+    return Pages(readers=tuple(dict.fromkeys(name for name in readers if name in READERS)))
 
 
 def _image_proxy(section: Reader, folder: Path) -> ImageProxy:

@@ -21,6 +21,7 @@ from feedsvc.index.feeds import LIST, LIST_OF_ALL, FeedState, FeedTable
 from feedsvc.index.journal import Journal
 from feedsvc.index.ledger import LedgerTable
 from feedsvc.index.meta import PARTIAL, READY, MetaTable
+from feedsvc.index.overview import OverviewTable
 from feedsvc.index.problems import ProblemTable
 from feedsvc.index.search import KEY as SEARCH, Period, SearchTable
 from feedsvc.index.writer import Writer
@@ -58,6 +59,7 @@ class Index:
         self.articles = ArticleTable(database)
         self.problems = ProblemTable(database)
         self.feeds = FeedTable(database)
+        self.overview = OverviewTable(database)
         self.contents = ContentTable(database)
         self.documents = DocumentTable(database)
         self.search = SearchTable(database)

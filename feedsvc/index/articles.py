@@ -74,6 +74,70 @@ class ArticleTable:
         """Return the newest articles of one feed, newest first, ties by id, without bodies."""
         return self._published(schema.newest_in_feed(published_articles(), slug, limit))
 
+    def count_in(self, slug: str, since: datetime | None = None) -> int:
+        """Return how many articles one feed has, of all dates or only `since` a moment."""
+        query = _members(slug, func.count())
+        if since is not None:
+            query = query.where(schema.memberships.c.published >= rows.seconds(since))
+        return int(self._database.scalar(query) or 0)
+
+    def part_of_feed(self, slug: str, *, start: int, end: int) -> tuple[Published, ...]:
+        """Return some articles of one feed without their bodies, newest first.
+
+        The articles of the feed are numbered from 0, the oldest first: so a number stays the same
+        when newer articles come. The part goes from `start` to before `end`.
+        """
+        memberships = schema.memberships.c
+        members = (
+            # The index `memberships_newest`, read backwards.
+            _members(slug, memberships.source)
+            .order_by(memberships.published, memberships.id.desc())
+            .offset(start)
+            .limit(end - start)
+        )
+        sources = [row.source for row in self._database.rows(members)]
+        articles = self._published(
+            published_articles().where(schema.articles.c.source.in_(sources))
+        )
+        by_source = {published.article.source: published for published in articles}
+        # An article may be withdrawn between the two queries.
+        return tuple(by_source[source] for source in reversed(sources) if source in by_source)
+
+    def beside(self, slug: str, article: Published, *, newer: bool) -> Published | None:
+        """Return the next newer or the next older article of one feed, without its body."""
+        memberships, articles = schema.memberships.c, schema.articles.c
+        second = rows.seconds(article.published)
+        # In the order of a feed: newest first, ties by id.
+        order: tuple[Any, ...]
+        if newer:
+            order = memberships.published, memberships.id.desc()
+            near = memberships.published >= second
+            beyond = or_(memberships.published > second, memberships.id < article.id)
+        else:
+            order = memberships.published.desc(), memberships.id
+            near = memberships.published <= second
+            beyond = or_(memberships.published < second, memberships.id > article.id)
+        beside = self._published(
+            published_articles()
+            .join(schema.memberships, memberships.source == articles.source)
+            .where(memberships.slug == slug, near, beyond)
+            .order_by(*order)
+            .limit(1)
+        )
+        return beside[0] if beside else None
+
+    def without_original(self, limit: int) -> list[tuple[str, datetime]]:
+        """Return the keys of the newest articles that name no original, and when they changed."""
+        articles, ledger = schema.articles.c, schema.ledger.c
+        query = (
+            select(ledger.key, articles.updated)
+            .join(schema.ledger, schema.IS_SHOWN)
+            .where(ledger.link.is_(None))
+            .order_by(articles.published.desc(), articles.id)
+            .limit(limit)
+        )
+        return [(row.key, rows.moment(row.updated)) for row in self._database.rows(query)]
+
     def all_published(self, size: int) -> Iterator[tuple[Published, ...]]:
         """Yield every published article without its body, in batches of `size`."""
         source = schema.articles.c.source
@@ -117,4 +181,20 @@ def published_articles() -> Any:
     """Return the query for the articles that feeds may show, without their bodies."""
     return select(schema.articles, schema.ledger.c.key, literal("").label("body")).join(
         schema.ledger, schema.IS_SHOWN
+    )
+
+
+def _members(slug: str, *columns: Any) -> Any:
+    """Return the query for columns of the memberships that one feed may show."""
+    memberships, ledger = schema.memberships.c, schema.ledger.c
+    held = select(schema.articles.c.source).where(schema.articles.c.held_until.is_not(None))
+    return (
+        select(*columns)
+        .select_from(schema.memberships)
+        # As IS_CANONICAL, without a look at each article.
+        .join(
+            schema.ledger,
+            and_(ledger.id == memberships.id, ledger.source == memberships.source),
+        )
+        .where(memberships.slug == slug, memberships.source.not_in(held))
     )

@@ -69,9 +69,19 @@ class Results:
         return max(1, -(-self.total // PAGE))
 
     @property
+    def canonical_parameter(self) -> str:
+        """The query of the addresses of this search's feed."""
+        return parameter(self.query)
+
+    @property
     def is_cut(self) -> bool:
         """Whether there may be more results than are counted."""
         return self.total >= MOST
+
+
+def parameter(query: Query) -> str:
+    """Return the end of the addresses of a search's page and feed."""
+    return "?" + urlencode({"q": query.text})
 
 
 class Searching:
@@ -91,6 +101,11 @@ class Searching:
             for name in (category.title, category.slug)
         }
         self._making = threading.Lock()
+        self.link = feeds.address(config.site.base_url, feeds.SEARCH)
+
+    def is_available(self) -> bool:
+        """Tell whether the database can search."""
+        return self._index.search.is_available()
 
     def results(self, text: str, *, by_relevance: bool, page: int) -> Results:
         """Return a page of the results of a query, the newest or the best first.
@@ -157,12 +172,13 @@ class Searching:
             limit=limits.limit,
             icon=site.icon_address,
         )
-        parameter = "?" + urlencode({"q": query.text})
-        return replace(made, query=parameter, page=f"{site.base_url}/search{parameter}")
+        return replace(
+            made, query=parameter(query), page=f"{site.base_url}/search{parameter(query)}"
+        )
 
     def _check_available(self) -> None:
         self._entries.check_ready()
-        if not self._index.search.is_available():
+        if not self.is_available():
             raise NotFoundError("There is no search here: it needs a state in SQLite.")
 
     def _find(self, query: Query, most: int) -> list[str]:

@@ -4,12 +4,11 @@ Not inside: the choice of articles, and the cleaning of HTML. Requests may be ho
 writes anything.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, request
 from flask_babel import Babel
 from werkzeug.exceptions import HTTPException
 
@@ -20,19 +19,31 @@ from feedsvc.errors import GoneError, NotFoundError, NotReadyError, StateError
 from feedsvc.health import Judge
 from feedsvc.index import Index
 from feedsvc.policies import needs_image_key
-from feedsvc.publish import Documents, Entries
-from feedsvc.web import feeds, icon, imageproxy, media, ops, pages, visitor
+from feedsvc.publish import Documents, Entries, Overviews, Searching
+from feedsvc.publish.sitemap import Sitemap
+from feedsvc.web import (
+    feeds,
+    icon,
+    imageproxy,
+    media,
+    ops,
+    pages,
+    searchfeeds,
+    sitemap,
+    visitor,
+)
 from feedsvc.web.boundary import Boundary
 from feedsvc.web.headers import ReadableHeaders
-from feedsvc.web.http import page_headers
-from feedsvc.web.pages.answering import Versions
+from feedsvc.web.hostaddress import HostAddress, host_address
+from feedsvc.web.pages.answering import Answering, Versions
+from feedsvc.web.pages.errors import ErrorPages
+from feedsvc.web.pages.preview import Preview
 from feedsvc.web.response_cache import PAGE, ResponseCache
 from feedsvc.web.slow import SlowRequests
 from feedsvc.web.subpath import SubPath
-from feedsvc.web.wsgi import Header
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 __all__ = ["SLOW_REQUESTS", "build_app"]
 
@@ -63,7 +74,10 @@ def build_app(
     documents = Documents(config, index, entries, clock)
     site = config.site
     app.jinja_env.globals["site"] = site
-    app.register_blueprint(feeds.blueprint(documents, clock, config.feeds.max_age))
+    page_versions = Versions(index, clock, site.timezone)
+    answering = Answering(page_versions)
+    preview = Preview(entries, answering).page
+    app.register_blueprint(feeds.blueprint(documents, clock, config.feeds.max_age, preview))
     app.register_blueprint(media.blueprint(config.articles, clock))
     app.register_blueprint(icon.blueprint(site))
     app.register_blueprint(
@@ -74,47 +88,71 @@ def build_app(
         )
     )
     app.register_blueprint(ops.blueprint(index, Judge(lambda: clock().timestamp())))
-    page_versions = Versions(index, clock, site.timezone)
-    app.register_blueprint(pages.blueprint(entries, site.timezone, page_versions))
+    overviews = Overviews(config, index, entries)
+    searching = Searching(config, index, entries, documents)
+    app.register_blueprint(
+        pages.blueprint(config, index, entries, overviews, answering, searching=searching)
+    )
+    app.register_blueprint(
+        searchfeeds.blueprint(searching, clock, config.feeds.max_age, page_versions.now)
+    )
+    app.register_blueprint(
+        sitemap.blueprint(Sitemap(config, index, entries), site.base_url, answering)
+    )
     Babel(app, locale_selector=lambda: visitor.visitor_of(request.environ, site.language).locale)
 
-    def error_page(status: int, text: str, headers: Iterable[Header] = ()) -> Response:
-        page = render_template("error.html", status=status, text=text)
-        response = Response(page, status, mimetype="text/html")
-        response.headers["Cache-Control"] = "no-store"
-        response.headers.update(headers)
-        return page_headers(response)
+    error_pages = ErrorPages(index, overviews, page_versions.today)
 
     @app.errorhandler(NotFoundError)
     def not_found(error: NotFoundError) -> Response:
-        return error_page(410 if isinstance(error, GoneError) else 404, str(error))
+        return error_pages.gone() if isinstance(error, GoneError) else error_pages.missing()
 
     @app.errorhandler(NotReadyError)
-    def not_ready(error: NotReadyError) -> Response:
-        return error_page(503, str(error), [("Retry-After", "5")])
+    def not_ready(_: NotReadyError) -> Response:
+        return error_pages.not_ready()
 
     @app.errorhandler(StateError)
     def no_state(error: StateError) -> Response:
         app.logger.error("%s", error)
-        return error_page(503, "The service cannot read its state just now.")
+        return error_pages.no_state()
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
-        return error_page(error.code or 500, error.name, error.get_headers())
+        return error_pages.failure(error.code or 500, error.name, error.get_headers())
 
     def versions(paths: Collection[str]) -> dict[str, str]:
         current = documents.versions([path for path in paths if path != PAGE])
         return {**current, PAGE: page_versions.now()} if PAGE in paths else current
 
+    def variant(environ: "WSGIEnvironment") -> str:
+        known = visitor.variant(environ, site.language)
+        return f"{host_address(environ)} {known}" if known and not site.has_base_url else known
+
     inner: WSGIApplication = SlowRequests(ReadableHeaders(app.wsgi_app), slow_requests)
+    if not site.has_base_url:
+        inner = HostAddress(inner, site.base_url)
     if cache:
         inner = ResponseCache(
             inner,
             generation=index.database.generation,
             versions=versions,
-            variant=lambda environ: visitor.variant(environ, site.language),
+            variant=variant,
             wall=lambda: clock().timestamp(),
         )
-    path = urlsplit(site.base_url).path.rstrip("/")
-    app.wsgi_app = SubPath(Boundary(inner), path)  # type: ignore[method-assign, assignment]  # documented by Flask
+    inner = Boundary(inner)
+    if site.has_base_url:
+        inner = SubPath(inner, site.base_url, is_address=_is_address(app))
+    app.wsgi_app = inner  # type: ignore[method-assign, assignment]  # documented by Flask
     return app
+
+
+def _is_address(app: Flask) -> Callable[[str], bool]:
+    """Return a function that tells whether a path, as WSGI gives it, is an address of `app`."""
+    adapter = app.url_map.bind("")
+
+    def is_address(path: str) -> bool:
+        return path == "/healthz" or adapter.test(
+            path.encode("latin-1", "replace").decode("utf-8", "replace"), method="GET"
+        )
+
+    return is_address

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 # Cleaned HTML may hold frames (players) and style attributes (alignment).
 _CONTENT_SECURITY_POLICY = (
     "default-src 'none'; img-src http: https: data:; media-src http: https:; frame-src https:;"
-    " style-src 'self'; style-src-attr 'unsafe-inline'; base-uri 'none'; form-action 'none';"
+    " style-src 'self'; style-src-attr 'unsafe-inline'; script-src 'self'; base-uri 'none';"
+    " form-action 'self';"
     " frame-ancestors 'none'"
 )
 # Compressing proxies and servers add such a suffix to an entity tag.
@@ -75,7 +76,7 @@ def for_other_sites(response: Response) -> Response:
 
 
 def page_headers(response: Response) -> Response:
-    """Add the headers that forbid scripts, forms and framing."""
+    """Add the headers that forbid scripts in articles, forms to other hosts, and framing."""
     response.headers["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["X-Content-Type-Options"] = "nosniff"

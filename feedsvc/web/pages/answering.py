@@ -1,7 +1,7 @@
 """How a page is answered: its template, language, headers, and its place in the response cache."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from flask import Response, render_template, request
@@ -10,6 +10,8 @@ from flask_babel import get_locale
 from feedsvc.index import Index
 from feedsvc.web.http import page_headers
 from feedsvc.web.response_cache import PAGE, VERSION
+
+_BEGUN = "feedsvc.version_of_pages"  # the version of all pages when the request came
 
 
 class Versions:
@@ -25,8 +27,11 @@ class Versions:
 
     def now(self) -> str:
         """Return the version of the pages as they are now. Raises StateError."""
-        day = self._clock().astimezone(self._zone).date()
-        return f"{PAGE} {self._index.meta.edition()} {day}"
+        return f"{PAGE} {self._index.meta.edition()} {self.today()}"
+
+    def today(self) -> date:
+        """Return the day in the site's zone."""
+        return self._clock().astimezone(self._zone).date()
 
 
 class Answering:
@@ -35,16 +40,30 @@ class Answering:
     def __init__(self, versions: Versions) -> None:
         self._versions = versions
 
+    def today(self) -> date:
+        """Return the day in the site's zone."""
+        return self._versions.today()
+
+    def begin(self) -> None:
+        """Note the version of the pages before anything else is read from the index.
+
+        Else articles might change between what a page shows and the version that it is kept under.
+        """
+        if request.endpoint != "pages.static":
+            request.environ[_BEGUN] = self._versions.now()
+
     def page(self, template: str, *, private: bool = False, **values: object) -> Response:
         """Return the page that a template makes of these values.
 
         A `private` one is not for shared caches, which may ignore Vary.
         """
-        version = self._versions.now()  # before anything is read from the index
-        response = Response(
-            render_template(template, locale=str(get_locale()), **values), mimetype="text/html"
-        )
-        request.environ[VERSION] = version
+        text = render_template(template, locale=str(get_locale()), **values)
+        return self.text(text, "text/html", private=private)
+
+    def text(self, text: str, media_type: str, *, private: bool = False) -> Response:
+        """Return a text with the headers of pages; the response cache keeps it as it keeps them."""
+        response = Response(text, mimetype=media_type)
+        request.environ[VERSION] = request.environ[_BEGUN]
         if private:
             response.headers["Cache-Control"] = "private, no-store"
         else:

@@ -1,0 +1,93 @@
+"""What a page about all feeds shows: how many articles each feed has, and when they came."""
+
+from collections import Counter
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import distinct, func, literal, select
+
+from feedsvc.index import rows, schema
+from feedsvc.index.articles import published_articles
+from feedsvc.index.database import Database
+from feedsvc.model import Article, Published
+
+_WEEK = int(timedelta(days=7).total_seconds())
+
+
+class OverviewTable:
+    """Counts over the feeds of one database; articles that are held back do not count."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def counts(self) -> dict[str, int]:
+        """Return how many articles each feed has, by slug, the largest feeds first."""
+        member = schema.memberships.c
+        copies = (
+            select(schema.articles.c.id)
+            .group_by(schema.articles.c.id)
+            .having(func.count() > 1)
+            .subquery()
+        )
+        everything = select(member.slug, func.count().label("number")).group_by(member.slug)
+        # Copies of an article, and held articles, are few: they are counted apart, because to join
+        # every article with the ledger, or to count ids alone, takes several times as long.
+        surplus = (
+            select(member.slug, (func.count() - func.count(distinct(member.id))).label("number"))
+            .where(member.id.in_(select(copies.c.id)))
+            .group_by(member.slug)
+        )
+        with self._database.reading() as connection:
+            counts = Counter({row.slug: row.number for row in connection.execute(everything)})
+            for query in (surplus, self._held()):
+                counts.subtract({row.slug: row.number for row in connection.execute(query)})
+        return {slug: number for slug, number in counts.most_common() if number > 0}
+
+    def terms(self) -> dict[str, str]:
+        """Return the term of each feed of a term, by slug, also of those without articles now."""
+        feeds = schema.feeds.c
+        query = select(feeds.slug, feeds.term).where(feeds.term.is_not(None))
+        return {row.slug: row.term for row in self._database.rows(query)}
+
+    def weeks(self, slugs: Collection[str], end: datetime, number: int) -> dict[str, list[int]]:
+        """Return how many articles came in each of so many weeks before `end`, the oldest first."""
+        member = schema.memberships.c
+        last = rows.seconds(end)
+        first = last - number * _WEEK
+        week = ((member.published - literal(first)) // _WEEK).label("week")
+        query = (
+            select(member.slug, week, func.count(distinct(member.id)).label("number"))
+            .where(member.slug.in_(slugs), member.published >= first, member.published < last)
+            .group_by(member.slug, week)
+        )
+        counts = {slug: [0] * number for slug in slugs}
+        for row in self._database.rows(query):
+            counts[row.slug][int(row.week)] = row.number
+        return counts
+
+    def newest(self, slug: str, limit: int, *, after: int = 0) -> tuple[Published, ...]:
+        """Return the newest articles of one feed, without the first ones and without bodies."""
+        query = schema.newest_in_feed(published_articles(), slug, limit).offset(after)
+        return tuple(map(rows.published, self._database.rows(query)))
+
+    def terms_of_articles(self, slug: str, limit: int) -> list[tuple[str, ...]]:
+        """Return the terms of each of the newest articles of one feed, as the articles name them.
+
+        Articles without a term are left out.
+        """
+        query = schema.newest_in_feed(select(schema.articles.c.facts), slug, limit)
+        articles: list[Article] = [
+            rows.article("", row.facts, "") for row in self._database.rows(query)
+        ]
+        return [article.terms for article in articles if article.terms]
+
+    def _held(self) -> Any:
+        member, articles = schema.memberships.c, schema.articles.c
+        return (
+            select(member.slug, func.count(distinct(member.id)).label("number"))
+            .join(schema.articles, articles.source == member.source)
+            .join(schema.ledger, schema.IS_CANONICAL)
+            .where(articles.held_until.is_not(None))
+            .group_by(member.slug)
+        )

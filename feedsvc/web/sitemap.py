@@ -1,0 +1,46 @@
+"""What search engines read: `/robots.txt` (RFC 9309) and `/sitemap.xml` (sitemaps.org, 0.9)."""
+
+from xml.sax.saxutils import escape
+
+from flask import Blueprint, Response, request, url_for
+
+from feedsvc.publish.sitemap import Sitemap
+from feedsvc.web.pages.answering import Answering
+
+
+def blueprint(sitemap: Sitemap, base_url: str, answering: Answering) -> Blueprint:
+    """Return the routes for search engines."""
+    routes = Blueprint("sitemap", __name__)
+    routes.before_request(answering.begin)
+
+    @routes.get("/robots.txt")
+    def robots() -> Response:
+        # Behind a proxy at a path, the proxy's own file names these paths.
+        root = request.script_root
+        lines = (
+            "User-agent: *",
+            f"Disallow: {root}/search",
+            f"Disallow: {root}/feeds/search.",
+            f"Disallow: {root}/*?raw=",
+            f"Disallow: {root}/*&raw=",
+            f"Allow: {url_for('pages.index')}",
+            "",
+            f"Sitemap: {base_url}/sitemap.xml",
+        )
+        return answering.text("\n".join(lines) + "\n", "text/plain")
+
+    @routes.get("/sitemap.xml")
+    def all_pages() -> Response:
+        addresses = "".join(
+            f"<url><loc>{escape(place.address)}</loc>"
+            f"<lastmod>{place.changed.date().isoformat()}</lastmod></url>\n"
+            for place in sitemap.places()
+        )
+        return answering.text(
+            '<?xml version="1.0" encoding="UTF-8"?>\n'
+            '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
+            f"{addresses}</urlset>\n",
+            "application/xml",
+        )
+
+    return routes
