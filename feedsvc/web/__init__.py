@@ -19,9 +19,19 @@ from feedsvc.errors import GoneError, NotFoundError, NotReadyError, StateError
 from feedsvc.health import Judge
 from feedsvc.index import Index
 from feedsvc.policies import needs_image_key
-from feedsvc.publish import Documents, Entries, Overviews, Statuses
+from feedsvc.publish import Documents, Entries, Overviews, Searching, Statuses
 from feedsvc.publish.sitemap import Sitemap
-from feedsvc.web import feeds, icon, imageproxy, media, ops, pages, sitemap, visitor
+from feedsvc.web import (
+    feeds,
+    icon,
+    imageproxy,
+    media,
+    ops,
+    pages,
+    searchfeeds,
+    sitemap,
+    visitor,
+)
 from feedsvc.web.boundary import Boundary
 from feedsvc.web.counting import RequestCounter
 from feedsvc.web.headers import ReadableHeaders
@@ -83,10 +93,14 @@ def build_app(
     )
     app.register_blueprint(ops.blueprint(index, Judge(lambda: clock().timestamp())))
     overviews = Overviews(config, index, entries)
-    routes = pages.blueprint(config, index, entries, overviews, answering)
+    searching = Searching(config, index, entries, documents)
+    routes = pages.blueprint(config, index, entries, overviews, answering, searching=searching)
     statuses = Statuses(config, index, overviews)
     status.add_to(routes, index, statuses, config.status, clock=clock, today=page_versions.today)
     app.register_blueprint(routes)
+    app.register_blueprint(
+        searchfeeds.blueprint(searching, clock, config.feeds.max_age, page_versions.now)
+    )
     app.register_blueprint(
         sitemap.blueprint(Sitemap(config, index, entries), site.base_url, answering)
     )
