@@ -233,9 +233,9 @@ class Entry:
 class Feed:
     """One category's entries, newest first, in no format yet.
 
-    `link` is the feed's page; its address in a format is `link` + "." + the format's name.
-    `language` is "" where it is not known. `updated` is when the feed last changed. `icon` is the
-    address of the site's icon.
+    `link` is the feed's page, unless that has an address of its own, `page`; `query` belongs to the
+    addresses of the feed of a search. `language` is "" where it is not known. `updated` is when the
+    feed last changed. `icon` is the address of the site's icon.
     """
 
     slug: str
@@ -248,6 +248,12 @@ class Feed:
     updated: datetime
     entries: tuple[Entry, ...] = ()
     icon: str | None = None
+    page: str | None = None
+    query: str = ""
+
+    def address(self, format: str) -> str:
+        """Return the address of the feed in one format."""
+        return f"{self.link}.{format}{self.query}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
