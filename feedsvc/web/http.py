@@ -8,6 +8,7 @@ from flask import Request, Response, request
 from werkzeug.datastructures import Headers
 from werkzeug.http import http_date
 
+from feedsvc.formats import source
 from feedsvc.model import Document
 
 if TYPE_CHECKING:
@@ -43,6 +44,16 @@ def send(request: Request, document: Document, *, max_age: timedelta, now: datet
     response.headers["Vary"] = "Accept-Encoding"
     response.headers["X-Content-Type-Options"] = "nosniff"
     return response
+
+
+def send_source(request: Request, document: Document) -> Response:
+    """Answer with the source of a feed, indented, for people who want to look at it."""
+    text = source.indented(document.body, document.media_type)
+    response = Response(text, mimetype="text/plain")
+    response.headers["Cache-Control"] = "no-cache"
+    response.add_etag()
+    response.make_conditional(request)
+    return page_headers(response)
 
 
 class _NotModified(Response):
