@@ -29,7 +29,8 @@ _HYPHENS = re.compile(r"(?=.*-)(?=.*\|)[ \t>*+:|0-9.)-]+")
 _LINE = re.compile(r"\r\n?|\n")
 _MOST_CELLS_GIVEN = 10_000
 
-_EXTENDED = re.compile(r"==|https?://|www\.|\[[ xX]\]|\[\[", re.IGNORECASE)
+_EXTENDED = re.compile(r"==|https?://|www\.|\[[ xX]\]|\[\[[^\[\]\n]{1,1000}\]\]", re.IGNORECASE)
+_PARTS_TEXT = "\n!&*<[\\]_`|~"
 _MOST_EVENTS = 50_000
 _LONGEST_LINK = 2000
 # A bare link ends before white space and `<` (GFM, 6.9), and before what ends it in Chinese.
@@ -117,6 +118,13 @@ def cells_given(markdown: str) -> int:
         elif widest:
             given += max(0, widest - line.count("|"))
     return given
+
+
+def events(markdown: str) -> int:
+    """Return the most events that are read from this text before it is converted."""
+    if not _EXTENDED.search(markdown):
+        return 0
+    return min(2 * sum(map(markdown.count, _PARTS_TEXT)), _MOST_EVENTS)
 
 
 def _extended(markdown: str, options: pyromark.Options) -> str:
