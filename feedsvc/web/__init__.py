@@ -104,6 +104,12 @@ def build_app(
     def http_error(error: HTTPException) -> Response:
         return error_pages.failure(error.code or 500, error.name, error.get_headers())
 
+    @app.after_request
+    def say_what_it_is(response: Response) -> Response:
+        """Forbid browsers to guess another media type."""
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        return response
+
     def versions(paths: Collection[str]) -> dict[str, str]:
         current = documents.versions([path for path in paths if path != PAGE])
         return {**current, PAGE: page_versions.now()} if PAGE in paths else current
