@@ -239,6 +239,8 @@ class Reader:
             )
         if slug == "all":
             return self._wrong(key, "is taken by the feed of all articles", slug)
+        if slug == "search":
+            return self._wrong(key, "is taken by the feeds of searches", slug)
         if slug in taken:
             return self._wrong(key, f"{slug} is taken by another category", slug)
         return slug

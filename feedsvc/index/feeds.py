@@ -14,6 +14,8 @@ from feedsvc.index.lookup import execute_for, replace_rows
 LIST, LIST_OF_ALL = "", "?"
 """The slugs of two lists of feeds: without and with the feeds of terms. No feed can have them."""
 
+_FAR_AHEAD = 24 * 3600  # seconds
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedState:
@@ -40,6 +42,12 @@ class FeedTable:
         """Return the state of one feed, None where there has never been such a feed."""
         selected = self._database.rows(select(schema.feeds).where(schema.feeds.c.slug == slug))
         return _feed_state(selected[0]) if selected else None
+
+    def states(self, slugs: Iterable[str]) -> dict[str, FeedState]:
+        """Return the states of those of these feeds that have one, by slug."""
+        with self._database.reading() as connection:
+            selected = execute_for(connection, select(schema.feeds), schema.feeds.c.slug, slugs)
+        return {row.slug: _feed_state(row) for row in selected}
 
     def with_articles(self, number: int) -> set[str]:
         """Return the slugs of the feeds with at least so many articles, held ones among them."""
@@ -122,6 +130,16 @@ class FeedWriter:
                 changed = max(changed, before.changed + 1)
             values.append(_state(slug, before.term if before else None, fingerprint, changed))
         replace_rows(self._connection, schema.feeds, "slug", values)
+        self._note_change(now)
+
+    def _note_change(self, now: datetime) -> None:
+        """Remember when articles last changed; it always moves on, like the feeds' own times."""
+        second = rows.seconds(now + timedelta(seconds=1 if now.microsecond else 0))
+        before = int(self._connection.execute(schema.read_meta(schema.CHANGED)).scalar() or 0)
+        # A far later time was written while the clock was ahead.
+        changed = max(second, before + 1) if before <= second + _FAR_AHEAD else second
+        values = [{"key": schema.CHANGED, "value": str(changed)}]
+        replace_rows(self._connection, schema.meta, "key", values)
 
     def move_changes(self, to: datetime, seconds: int) -> None:
         """Let feeds that say they changed more than so many seconds after `to` say `to` instead."""

@@ -2,6 +2,7 @@
 
     entries    index ──► clean ──► build ──► entries, feeds
     documents  feeds ──► render, compress ──► documents
+    searching  a query ──► find ──► results, and the feed of a search
     feedpages  all articles of a feed, by pages
     articlepages  one article, its feeds, and the articles beside it
     sitemap    the addresses that search engines are to know
@@ -13,5 +14,17 @@ document that was never made. Not inside: files, ids, and requests.
 from feedsvc.publish.documents import Documents
 from feedsvc.publish.entries import Entries, Listing
 from feedsvc.publish.overview import CategorySummary, Overview, Overviews
+from feedsvc.publish.searching import Results, Searching
+from feedsvc.publish.status import Statuses
 
-__all__ = ["CategorySummary", "Documents", "Entries", "Listing", "Overview", "Overviews"]
+__all__ = [
+    "CategorySummary",
+    "Documents",
+    "Entries",
+    "Listing",
+    "Overview",
+    "Overviews",
+    "Results",
+    "Searching",
+    "Statuses",
+]

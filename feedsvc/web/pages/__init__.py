@@ -1,17 +1,23 @@
-"""Pages for people: home, a feed, an article."""
+"""Pages for people: home, a feed, an article, a search."""
 
 from flask import Blueprint
 
 from feedsvc.config import Config
 from feedsvc.index import Index
-from feedsvc.publish import Entries, Overviews
-from feedsvc.web.pages import article, feed, home
+from feedsvc.publish import Entries, Overviews, Searching
+from feedsvc.web.pages import article, feed, home, search
 from feedsvc.web.pages.answering import Answering
 from feedsvc.web.pages.look import add_look
 
 
 def blueprint(
-    config: Config, index: Index, entries: Entries, overviews: Overviews, answering: Answering
+    config: Config,
+    index: Index,
+    entries: Entries,
+    overviews: Overviews,
+    answering: Answering,
+    *,
+    searching: Searching,
 ) -> Blueprint:
     """Return the routes of all pages."""
     routes = Blueprint("pages", __name__, static_folder="../static", static_url_path="/static")
@@ -20,4 +26,5 @@ def blueprint(
     home.add_to(routes, answering.page, overviews, entries, answering.today)
     feed.add_to(routes, config, index, entries, answering)
     article.add_to(routes, config, index, entries, answering)
+    search.add_to(routes, searching, answering)
     return routes
