@@ -36,6 +36,7 @@ from feedsvc.web.boundary import Boundary
 from feedsvc.web.counting import RequestCounter
 from feedsvc.web.headers import ReadableHeaders
 from feedsvc.web.hostaddress import HostAddress, host_address
+from feedsvc.web.http import forbid_guessing
 from feedsvc.web.pages import status
 from feedsvc.web.pages.answering import Answering, Versions
 from feedsvc.web.pages.errors import ErrorPages
@@ -104,6 +105,7 @@ def build_app(
     app.register_blueprint(
         sitemap.blueprint(Sitemap(config, index, entries), site.base_url, answering)
     )
+    app.after_request(forbid_guessing)
     Babel(app, locale_selector=lambda: visitor.visitor_of(request.environ, site.language).locale)
 
     error_pages = ErrorPages(index, overviews, page_versions.today)
@@ -124,12 +126,6 @@ def build_app(
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Response:
         return error_pages.failure(error.code or 500, error.name, error.get_headers())
-
-    @app.after_request
-    def say_what_it_is(response: Response) -> Response:
-        """Forbid browsers to guess another media type."""
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        return response
 
     def versions(paths: Collection[str]) -> dict[str, str]:
         current = documents.versions([path for path in paths if path != PAGE])

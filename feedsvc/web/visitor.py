@@ -22,9 +22,9 @@ PARAMETER = COOKIE = "lang"
 """The parameter of an address, and the cookie, by which a visitor chooses a language."""
 
 _MACHINE_SUFFIXES = frozenset({*FORMATS, "xml"})
-_MARKDOWN = "text/markdown"
+_HTML, _MARKDOWN = "text/html", "text/markdown"
 _SOURCE = "raw=1"
-_KEY = "feedsvc.visitor"
+_KEY, _NAVIGATES = "feedsvc.visitor", "feedsvc.navigates"  # in the environment of a request
 _LONGEST_VALUE = 1000  # characters of a header that are read
 _TRADITIONAL = ("zh-hant", "zh-tw", "zh-hk", "zh-mo")
 
@@ -54,12 +54,19 @@ def is_navigation(environ: "WSGIEnvironment") -> bool:
     """Tell whether a person opens the address in a browser.
 
     Without Sec-Fetch headers (W3C Fetch Metadata) the Accept must begin with HTML: feed readers
-    name it further on.
+    name it further on. The answer stays in the environment of the request: the response cache asks
+    before `ReadableHeaders` takes headers away, and the application must not decide otherwise.
     """
-    destination = environ.get("HTTP_SEC_FETCH_DEST")
-    if destination is not None:
-        return bool(destination == "document")
-    return bool(environ.get("HTTP_ACCEPT", "").lstrip().lower().startswith("text/html"))
+    known: bool | None = environ.get(_NAVIGATES)
+    if known is None:
+        destination = environ.get("HTTP_SEC_FETCH_DEST")
+        if destination is not None:
+            known = bool(destination == "document")
+        else:
+            accept = environ.get("HTTP_ACCEPT", "")
+            known = accept[:_LONGEST_VALUE].lstrip()[: len(_HTML)].lower() == _HTML
+        environ[_NAVIGATES] = known
+    return known
 
 
 def asks_for_source(environ: "WSGIEnvironment") -> bool:
@@ -80,7 +87,7 @@ def wants_markdown(environ: "WSGIEnvironment") -> bool:
     if _MARKDOWN not in accept or len(accept) > _LONGEST_VALUE:
         return False
     accepted = parse_accept_header(accept, MIMEAccept)
-    return 0 < accepted[_MARKDOWN] >= accepted["text/html"]
+    return 0 < accepted[_MARKDOWN] >= accepted[_HTML]
 
 
 def is_of_feed(path: str) -> bool:
