@@ -133,7 +133,7 @@ def build_app(
 
     def variant(environ: "WSGIEnvironment") -> str:
         known = visitor.variant(environ, site.language)
-        return f"{host_address(environ)} {known}" if known and not site.has_base_url else known
+        return known if site.has_base_url or not known else f"{host_address(environ)} {known}"
 
     inner: WSGIApplication = SlowRequests(ReadableHeaders(app.wsgi_app), slow_requests)
     if not site.has_base_url:
