@@ -21,6 +21,7 @@ from benchmarks import (
     drops,
     hot,
     machine,
+    pages,
     passes,
     report,
     scale,
@@ -62,6 +63,12 @@ MEASUREMENTS = {
             name="zipf-busy",
             title="The same while feedsvc reads as many articles again for the first time",
             run=zipf.busy,
+            programs=("wrk",),
+        ),
+        Measurement(
+            name="pages",
+            title="Pages for people, from memory under load and made anew, one worker",
+            run=pages.pages,
             programs=("wrk",),
         ),
         Measurement(

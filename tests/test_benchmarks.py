@@ -23,6 +23,7 @@ TINY = [
     pytest.param("hot-304", f"{SIZES} --seconds 0.2 --rounds 1", marks=wrk),
     pytest.param("zipf", f"{SIZES} --feeds 20 --seconds 0.2 --rounds 1", marks=wrk),
     pytest.param("zipf-busy", f"{SIZES} --more 30 --feeds 20 --seconds 0.2", marks=wrk),
+    pytest.param("pages", f"{SIZES} --seconds 0.2 --misses 3", marks=wrk),
     pytest.param("first-start", f"{SIZES} --runs 1"),
     pytest.param("first-start-100k", f"{SIZES} --runs 1"),
     pytest.param("restart", f"{SIZES} --runs 1"),

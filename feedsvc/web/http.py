@@ -86,6 +86,12 @@ def for_other_sites(response: Response) -> Response:
     return response
 
 
+def forbid_guessing(response: Response) -> Response:
+    """Tell browsers to take an answer for what it says it is, never for a page or a script."""
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    return response
+
+
 def page_headers(response: Response) -> Response:
     """Add the headers that forbid scripts in articles, forms to other hosts, and framing."""
     response.headers["Content-Security-Policy"] = _CONTENT_SECURITY_POLICY
