@@ -24,6 +24,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "HTTP_ACCEPT": parse_accept_header,
     "HTTP_ACCEPT_ENCODING": parse_accept_header,
     "HTTP_ACCEPT_LANGUAGE": parse_accept_header,
+    "HTTP_AUTHORIZATION": str,
     "HTTP_COOKIE": parse_cookie,
     "HTTP_IF_MATCH": parse_etags,
     "HTTP_IF_MODIFIED_SINCE": parse_date,
@@ -31,6 +32,8 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "HTTP_IF_RANGE": parse_if_range_header,
     "HTTP_RANGE": parse_range_header,
     "HTTP_SEC_FETCH_DEST": str,
+    "HTTP_USER_AGENT": str,  # this and the next one are for `counting`
+    "HTTP_X_FORWARDED_FOR": str,
 }
 _LONGEST_VALUE = 1000  # characters: some of these parsers take the square of the length
 _UNUSED = frozenset({"CONTENT_LENGTH", "CONTENT_TYPE"})  # no route takes a body
