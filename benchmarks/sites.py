@@ -44,7 +44,8 @@ class Site:
             f"  - {{slug: c{n:02d}, terms: [{term}]}}\n" for n, term in enumerate(corpus.TERMS)
         )
         self.config.write_text(
-            "site: {title: Bench, timezone: Asia/Shanghai}\n"
+            # One address for all runs, which listen at different ports.
+            "site: {title: Bench, timezone: Asia/Shanghai, base_url: 'https://bench.example.org'}\n"
             f"articles: {{directory: '{self.articles}', rescan: {rescan}, settle: {settle}}}\n"
             f"feeds: {{limit: {self._limit}}}\n"
             f"categories:\n{categories}",

@@ -31,6 +31,7 @@ from feedsvc.serve import (
     serve as run_service,
     utc_now,
     watch as run_watcher,
+    with_base_url,
 )
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ def refresh(config_file: Path | None, as_json: bool, accept_empty: bool) -> None
 
     config = _load(config_file)
     with closing(open_index(config, owner=True)) as index:
+        config = with_base_url(config, index)
         notes = PassNotes(config, index, utc_now, watched=False)
         with (
             closing(Passes(config, index, utc_now, processes=available_cores())) as passes,
@@ -197,6 +199,7 @@ def explain(config_file: Path | None, file: str) -> None:
 
     config = _load(config_file)
     with closing(open_index(config)) as index, closing(Cleaner()) as cleaner:
+        config = with_base_url(config, index)
         explainer = Explainer(config, index, Contents(config, index, cleaner))
         for heading, lines in explainer.explain(file, utc_now()):
             click.echo(f"{heading}:")

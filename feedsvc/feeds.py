@@ -13,10 +13,13 @@ from feedsvc import mediatypes, patterns, xmltext
 from feedsvc.model import Article, Category, Enclosure, Entry, Feed, Person, Published, SafeHTML
 from feedsvc.slugs import FORMAT_SUFFIX
 
-POLICY = "1"
+POLICY = "2"
 """To be changed with each change of this module that moves articles to other feeds or slugs."""
 
 ALL = "all"
+SEARCH = "search"
+RESERVED = (ALL, SEARCH)
+"""Slugs that no category can have: `/feeds/search.atom?q=…` is the feed of a search."""
 Reason = Literal["exclude_terms", "terms", "title_matches"] | None
 """The key of a category that decided whether an article belongs to it."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,7 +40,7 @@ def slug(term: str, taken: Container[str] = ()) -> str:
     ('新浪财经－国內', 'Machine_Learning', 'a-b-c14cddc0', 'A-B-998d3ed8')
     """
     plain, digested = _slugs(term)
-    return digested if plain in {ALL, ""} or plain in taken else plain
+    return digested if plain in {*RESERVED, ""} or plain in taken else plain
 
 
 @lru_cache(maxsize=4096)

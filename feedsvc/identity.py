@@ -55,6 +55,11 @@ def feed_id(site_id: str, slug: str) -> str:
     return _urn(site_id, "feed", slug)
 
 
+def search_id(site_id: str, query: str) -> str:
+    """Return the permanent id of the feed of a search, whose `query` is in its canonical form."""
+    return _urn(site_id, "search", query)
+
+
 def key(id: str) -> str:
     """Return the name of an entry in our own addresses: 20 hexadecimal digits."""
     return hashlib.sha256(id.encode()).hexdigest()[:20]

@@ -233,9 +233,9 @@ class Entry:
 class Feed:
     """One category's entries, newest first, in no format yet.
 
-    `link` is the feed's page; its address in a format is `link` + "." + the format's name.
-    `language` is "" where it is not known. `updated` is when the feed last changed. `icon` is the
-    address of the site's icon.
+    `link` is the feed's page, unless that has an address of its own, `page`; `query` belongs to the
+    addresses of the feed of a search. `language` is "" where it is not known. `updated` is when the
+    feed last changed. `icon` is the address of the site's icon.
     """
 
     slug: str
@@ -248,6 +248,12 @@ class Feed:
     updated: datetime
     entries: tuple[Entry, ...] = ()
     icon: str | None = None
+    page: str | None = None
+    query: str = ""
+
+    def address(self, format: str) -> str:
+        """Return the address of the feed in one format."""
+        return f"{self.link}.{format}{self.query}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,12 +268,25 @@ class ImageRoute:
     via: str
 
 
+SUMMARY_SKIP = (
+    "{title}$",
+    r"原标题\s*[：:]\s*{title}",
+    r"原标题\s*[：:].{1,100}$",
+    r"(?i)(?:by\s+|文\s*[/／|｜]\s*|(?:作者|记者|撰文|文)\s*[：:]?\s*)?{author}$",
+    r"\S{0,12}记者(?:\s*[：:/／|｜]\s*|\s)[^，。！？；,!?;]{1,30}$",
+    r"(?:作者|撰文|来源|文)\s*[：:/／|｜]\s*[^，。！？；,!?;]{1,30}$",
+)
+"""By default, summaries begin after the title, the original title, and bylines."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cleaning:
     """How the HTML of articles is repaired, for the site or for a category.
 
     `remove` and `unwrap` are CSS selectors; `replace` pairs patterns (RE2) with replacements.
-    `footer` is HTML in which `{link}`, `{title}` and `{site}` stand for the article's.
+    `footer` is HTML in which `{link}`, `{title}` and `{site}` stand for the article's. What the
+    patterns `summary_skip` match at the beginning of a text is left out of summaries; `{title}` and
+    `{author}` in them stand for the article's.
     """
 
     referrerpolicy: ReferrerPolicy = "no-referrer"
@@ -284,6 +303,7 @@ class Cleaning:
     lead_image: Literal["keep", "prepend"] = "keep"
     footer: str = ""
     summary_length: int = 200
+    summary_skip: tuple[str, ...] = SUMMARY_SKIP
     remove: tuple[str, ...] = ()
     unwrap: tuple[str, ...] = ()
     replace: tuple[tuple[str, str], ...] = ()

@@ -11,6 +11,7 @@ from conftest import ROOT
 from feedsvc import config as configuration
 from feedsvc.config import Config
 from feedsvc.errors import ConfigError
+from feedsvc.model import Cleaning
 
 CASES = Path(__file__).parent / "cases" / "config-refused"
 
@@ -47,8 +48,9 @@ def test_the_configuration_beside_the_readme_has_every_key() -> None:
     config = configuration.load(ROOT / "config.yaml")
     assert [category.slug for category in config.categories] == ["finance", "ai", "science", "life"]
     assert config.articles.rescan == timedelta(seconds=60)
+    assert config.content.summary_skip == Cleaning().summary_skip
     for section in ("site", "articles", "feeds", "content", "image_proxy", "status", "state"):
-        for key in getattr(config, section).__slots__:
+        for key in set(getattr(config, section).__slots__) - {"has_base_url"}:
             assert re.search(rf"^  {key}: ", text, re.MULTILINE), f"{section}.{key} is not in it"
 
 
@@ -73,6 +75,19 @@ def test_a_duration_is_parsed(text: str, span: int) -> None:
 def test_a_rescan_may_be_a_cron_expression() -> None:
     config = configuration.parse({"articles": {"rescan": "*/5 8-20 * * mon-fri"}})
     assert config.articles.rescan == "*/5 8-20 * * mon-fri"
+
+
+def test_a_base_url_that_clients_would_change_is_refused() -> None:
+    for path in ("//feeds", "/a//b", "/a/../b", "/./a", "/a/.."):
+        with pytest.raises(ConfigError, match=r"site.base_url: .* without // and"):
+            configuration.parse({"site": {"base_url": f"https://x.example.org{path}"}})
+
+
+def test_the_configuration_tells_whether_base_url_is_left_out() -> None:
+    for section in ({}, {"base_url": None}):
+        site = configuration.parse({"site": section}).site
+        assert (site.base_url, site.has_base_url) == ("http://127.0.0.1:8080", False)
+    assert configuration.parse({"site": {"base_url": "https://x.example.org"}}).site.has_base_url
 
 
 def test_a_slash_at_the_end_of_the_base_url_is_dropped() -> None:

@@ -77,10 +77,7 @@ NOT_SHOWN = {
 }
 NOT_SHOWN_IN = {
     ("rss", "updated"): "RSS knows no date of change of an item",
-    ("page", "updated"): "the page shows when it was published",
     ("page", "id"): "it is for programs",
-    ("page", "lead_image"): "the page shows the images of the text",
-    ("page", "summary"): "the page shows the whole text",
 }
 
 

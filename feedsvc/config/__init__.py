@@ -46,6 +46,7 @@ Access = Literal["public", "token", "off"]
 class Site:
     """`site:` the publication's name and address.
 
+    `base_url` is left out unless `has_base_url`; then it is the address at which `serve` listens.
     `language` is "" if it is guessed from the articles. `icon` is an address, a file, or None for
     the icon of feedsvc.
     """
@@ -54,6 +55,7 @@ class Site:
     title: str = "feedsvc"
     description: str = ""
     base_url: str = "http://127.0.0.1:8080"  # no slash at its end
+    has_base_url: bool = False
     language: str = ""
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     icon: str | Path | None = None
@@ -204,6 +206,7 @@ def parse(
             title=site.line("title", default.site.title),
             description=site.line("description", default.site.description, empty=True),
             base_url=site.base_url("base_url", default.site.base_url),
+            has_base_url=site.names("base_url"),
             language=site.language("language", default.site.language),
             timezone=site.zone("timezone") or default.site.timezone,
             icon=site.icon("icon", folder),

@@ -175,6 +175,12 @@ class Reader:
             return self._wrong(
                 key, f"expected an address such as https://feeds.example.org, got {value}", default
             )
+        path = parts.path.rstrip("/")
+        # Clients and proxies change such addresses: https://x.org/a/../b, https://x.org//b.
+        if not {"", ".", ".."}.isdisjoint(path.split("/")[1:]):
+            return self._wrong(
+                key, f"expected an address without // and .. in its path, got {value}", default
+            )
         return address.rstrip("/")
 
     def icon(self, key: str, folder: pathlib.Path) -> str | pathlib.Path | None:
@@ -233,6 +239,8 @@ class Reader:
             )
         if slug == "all":
             return self._wrong(key, "is taken by the feed of all articles", slug)
+        if slug == "search":
+            return self._wrong(key, "is taken by the feeds of searches", slug)
         if slug in taken:
             return self._wrong(key, f"{slug} is taken by another category", slug)
         return slug

@@ -1,10 +1,45 @@
-"""The beginning of a text, as a summary."""
+"""Plain text of HTML, and the beginning of a text as a summary."""
 
 import re
 
-from feedsvc import xmltext
+from feedsvc import html5, xmltext
+from feedsvc.content import vocabulary
+from feedsvc.html5 import Element, Text, children
+from feedsvc.model import SafeHTML
 
 _SENTENCE_END = re.compile(r"[。！？!?…]+[”’」』）)\"']*|(?<!\.)\.+[”’\"')]*(?=\s)")
+_LINES = vocabulary.BLOCKS | {"br", "details", "summary"}
+
+
+def plain(html: SafeHTML) -> str:
+    """Return the text of cleaned HTML, for search and for readers of text: a line for each block.
+
+    >>> plain(SafeHTML("<p>a</p><p><ruby>瑞利<rt>Ruìlì</rt></ruby> b</p>"))
+    'a\\n瑞利（Ruìlì） b'
+    """
+    parts: list[str] = []
+    stack = [children(html5.parse(html))]
+    ends = [""]
+    while stack:
+        for node in stack[-1]:
+            if isinstance(node, Text):
+                parts.append(node.data)
+            elif isinstance(node, Element):
+                line = "\n" if node.tag in _LINES else "\t" if node.tag in {"td", "th"} else ""
+                start, end = (line, line) if line or node.tag != "rt" else _around(node)
+                parts.append(start)
+                stack.append(children(node))
+                ends.append(end)
+                break
+        else:
+            stack.pop()
+            parts.append(ends.pop())
+    lines = (" ".join(line.split()) for line in "".join(parts).splitlines())
+    return "\n".join(line for line in lines if line)
+
+
+def _around(rt: Element) -> tuple[str, str]:
+    return ("", "") if html5.has_parentheses(rt) else ("（", "）")
 
 
 def cut(text: str, length: int) -> str:

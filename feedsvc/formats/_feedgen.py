@@ -53,14 +53,14 @@ def generator(feed: Feed, format: str, media_type: str) -> FeedGenerator:
     made.generator(GENERATOR)
     made.docs("https://www.rssboard.org/rss-specification")
     made.author({"name": feed.author.name, "uri": feed.author.uri})
-    made.link(href=f"{feed.link}.{format}", rel="self", type=media_type)
+    made.link(href=feed.address(format), rel="self", type=media_type)
     # The last link added becomes RSS's <link>.
-    made.link(href=feed.link, rel="alternate", type="text/html")
+    made.link(href=feed.page or feed.link, rel="alternate", type="text/html")
     if feed.icon:
         made.icon(feed.icon)
         # This makes Atom's `logo` as well. RSS 2.0, "<image>": title and link "should have the same
         # value as the channel's".
-        made.image(url=feed.icon, title=feed.title, link=feed.link)
+        made.image(url=feed.icon, title=feed.title, link=feed.page or feed.link)
     for entry in feed.entries:
         _add_entry(made, plaintext.of_entry(entry))
     return made

@@ -15,8 +15,8 @@ def render(feed: Feed) -> bytes:
     document = _filled(
         version="https://jsonfeed.org/version/1.1",
         title=feed.title,
-        home_page_url=feed.link,
-        feed_url=f"{feed.link}.json",
+        home_page_url=feed.page or feed.link,
+        feed_url=feed.address("json"),
         description=feed.subtitle,
         icon=feed.icon,
         favicon=feed.icon,

@@ -24,6 +24,7 @@ from feedsvc.index.meta import PARTIAL, READY, MetaTable
 from feedsvc.index.overview import OverviewTable
 from feedsvc.index.problems import ProblemTable
 from feedsvc.index.requests import Counts, RequestTable
+from feedsvc.index.search import KEY as SEARCH, Period, SearchTable
 from feedsvc.index.writer import Writer
 from feedsvc.model import Identity
 
@@ -33,11 +34,13 @@ __all__ = [
     "NEVER",
     "PARTIAL",
     "READY",
+    "SEARCH",
     "Content",
     "Counts",
     "FeedState",
     "Generation",
     "Index",
+    "Period",
     "Writer",
     "file_of",
     "is_of_state",
@@ -62,6 +65,7 @@ class Index:
         self.contents = ContentTable(database)
         self.documents = DocumentTable(database)
         self.requests = RequestTable(database)
+        self.search = SearchTable(database)
         file = database.file
         self.ledger = LedgerTable(database, Journal(journal_of(file)) if file else None)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, literal, or_, select
+from sqlalchemy import and_, func, literal, or_, select, union
 
 from feedsvc.index import rows, schema
 from feedsvc.index.database import Database
@@ -74,6 +74,69 @@ class ArticleTable:
         """Return the newest articles of one feed, newest first, ties by id, without bodies."""
         return self._published(schema.newest_in_feed(published_articles(), slug, limit))
 
+    def count_in(self, slug: str, since: datetime | None = None) -> int:
+        """Return how many articles one feed has, of all dates or only `since` a moment."""
+        query = _members(slug, func.count())
+        if since is not None:
+            query = query.where(schema.memberships.c.published >= rows.seconds(since))
+        return int(self._database.scalar(query) or 0)
+
+    def part_of_feed(self, slug: str, *, start: int, end: int) -> tuple[Published, ...]:
+        """Return some articles of one feed without their bodies, newest first.
+
+        The articles of the feed are numbered from 0, the oldest first: so a number stays the same
+        when newer articles come. The part goes from `start` to before `end`.
+        """
+        memberships = schema.memberships.c
+        members = (
+            # The index `memberships_newest`, read backwards.
+            _members(slug, memberships.source)
+            .order_by(memberships.published, memberships.id.desc())
+            .offset(start)
+            .limit(end - start)
+        )
+        sources = [row.source for row in self._database.rows(members)]
+        articles = self._published(
+            published_articles().where(schema.articles.c.source.in_(sources))
+        )
+        by_source = {published.article.source: published for published in articles}
+        # An article may be withdrawn between the two queries.
+        return tuple(by_source[source] for source in reversed(sources) if source in by_source)
+
+    def beside(self, slug: str, article: Published, *, newer: bool) -> Published | None:
+        """Return the next newer or the next older article of one feed, without its body."""
+        memberships, articles = schema.memberships.c, schema.articles.c
+        second = rows.seconds(article.published)
+        # In the order of a feed: newest first, ties by id.
+        order: tuple[Any, ...]
+        if newer:
+            order = memberships.published, memberships.id.desc()
+            near = memberships.published >= second
+            beyond = or_(memberships.published > second, memberships.id < article.id)
+        else:
+            order = memberships.published.desc(), memberships.id
+            near = memberships.published <= second
+            beyond = or_(memberships.published < second, memberships.id > article.id)
+        beside = self._published(
+            published_articles()
+            .join(schema.memberships, memberships.source == articles.source)
+            .where(memberships.slug == slug, near, beyond)
+            .order_by(*order)
+            .limit(1)
+        )
+        return beside[0] if beside else None
+
+    def without_original(self, slug: str, limit: int) -> list[tuple[str, datetime]]:
+        """Return the keys and dates of change of a feed's newest articles without an original."""
+        ledger = schema.ledger.c
+        query = (
+            select(ledger.key, schema.articles.c.updated)
+            .join(schema.ledger, schema.IS_SHOWN)
+            .where(ledger.link.is_(None))
+        )
+        newest = schema.newest_in_feed(query, slug, limit)
+        return [(row.key, rows.moment(row.updated)) for row in self._database.rows(newest)]
+
     def all_published(self, size: int) -> Iterator[tuple[Published, ...]]:
         """Yield every published article without its body, in batches of `size`."""
         source = schema.articles.c.source
@@ -117,4 +180,26 @@ def published_articles() -> Any:
     """Return the query for the articles that feeds may show, without their bodies."""
     return select(schema.articles, schema.ledger.c.key, literal("").label("body")).join(
         schema.ledger, schema.IS_SHOWN
+    )
+
+
+def _members(slug: str, *columns: Any) -> Any:
+    """Return the query for columns of the memberships that one feed may show."""
+    memberships, articles, ledger = schema.memberships.c, schema.articles.c, schema.ledger.c
+    # To look up each article takes many times as long as to walk over the index of a feed. Only an
+    # article with copies, or one that is held, may not be shown, and these are few.
+    doubtful = union(
+        select(articles.id).group_by(articles.id).having(func.count() > 1),
+        select(articles.id).where(articles.held_until.is_not(None)),
+    )
+    shown = (
+        select(articles.source)
+        .join(schema.ledger, schema.IS_SHOWN)
+        .where(ledger.id == memberships.id, articles.source == memberships.source)
+        .exists()
+    )
+    return (
+        select(*columns)
+        .select_from(schema.memberships)
+        .where(memberships.slug == slug, or_(memberships.id.not_in(doubtful), shown))
     )

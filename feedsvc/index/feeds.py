@@ -14,6 +14,8 @@ from feedsvc.index.lookup import execute_for, replace_rows
 LIST, LIST_OF_ALL = "", "?"
 """The slugs of two lists of feeds: without and with the feeds of terms. No feed can have them."""
 
+_FAR_AHEAD = 24 * 3600  # seconds
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedState:
@@ -128,6 +130,16 @@ class FeedWriter:
                 changed = max(changed, before.changed + 1)
             values.append(_state(slug, before.term if before else None, fingerprint, changed))
         replace_rows(self._connection, schema.feeds, "slug", values)
+        self._note_change(now)
+
+    def _note_change(self, now: datetime) -> None:
+        """Remember when articles last changed; it always moves on, like the feeds' own times."""
+        second = rows.seconds(now + timedelta(seconds=1 if now.microsecond else 0))
+        before = int(self._connection.execute(schema.read_meta(schema.CHANGED)).scalar() or 0)
+        # A far later time was written while the clock was ahead.
+        changed = max(second, before + 1) if before <= second + _FAR_AHEAD else second
+        values = [{"key": schema.CHANGED, "value": str(changed)}]
+        replace_rows(self._connection, schema.meta, "key", values)
 
     def move_changes(self, to: datetime, seconds: int) -> None:
         """Let feeds that say they changed more than so many seconds after `to` say `to` instead."""

@@ -1,8 +1,10 @@
 """Single values by key. A key that only one module uses is defined there."""
 
+from datetime import datetime
+
 from sqlalchemy import select
 
-from feedsvc.index import schema
+from feedsvc.index import rows, schema
 from feedsvc.index.database import Database
 from feedsvc.index.lookup import replace_rows
 
@@ -37,6 +39,10 @@ class MetaTable:
     def edition(self) -> str:
         """Return a number that differs after a refresh has changed articles or contents."""
         return self.get(schema.EDITION) or "0"
+
+    def changed(self) -> datetime:
+        """Return the second in which a refresh last changed articles or contents."""
+        return rows.moment(int(self.get(schema.CHANGED) or 0))
 
     def all(self) -> dict[str, str]:
         """Return all values by key."""

@@ -28,6 +28,8 @@ GENERATION = "generation"
 """The key in `meta` of a number that moves with every change of feeds or documents."""
 EDITION = "edition"
 """The key in `meta` of a number that moves whenever a refresh has changed articles or contents."""
+CHANGED = "changed"
+"""The key in `meta` of the second in which a refresh last changed articles or contents."""
 
 
 def _table(name: str, columns: str, *typed: ColumnClause[Any]) -> TableClause:
@@ -69,6 +71,10 @@ documents = _table(
     column("coded", LargeBinary),
 )
 
+# The articles in the full-text index `search`, which SQLite alone has. `docid` is their row in it,
+# in the order of their dates: see `search.docid`. `version` is the article's.
+searched = _table("searched", "docid source version")
+
 # Every id that was ever given, with what is needed to give it again.
 ledger = _table("ledger", "id key source file_digest seen_digest first_seen updated link")
 
@@ -87,6 +93,8 @@ IS_CANONICAL = and_(ledger.c.id == articles.c.id, ledger.c.source == articles.c.
 """Joins each entry with its canonical file alone; copies have the same id."""
 
 IS_SHOWN = and_(IS_CANONICAL, articles.c.held_until.is_(None))
+
+_FULL_TEXT = "CREATE VIRTUAL TABLE "
 
 STEPS: Sequence[Sequence[str]] = (
     (
@@ -133,6 +141,14 @@ STEPS: Sequence[Sequence[str]] = (
         " number BIGINT NOT NULL, PRIMARY KEY (day, path, service))",
         "CREATE TABLE clients (day TEXT PRIMARY KEY, key TEXT NOT NULL, number BIGINT NOT NULL,"
         " registers {blob} NOT NULL)",
+    ),
+    (
+        "CREATE TABLE searched (docid BIGINT PRIMARY KEY, source TEXT NOT NULL,"
+        " version TEXT NOT NULL)",
+        "CREATE UNIQUE INDEX searched_source ON searched (source)",
+        # Without the texts themselves, which are in `bodies`: it can be made anew from there.
+        _FULL_TEXT + "search USING fts5(title, body, author, content='',"
+        " tokenize='unicode61 remove_diacritics 2')",
     ),
 )
 _UNRELEASED = 6
@@ -196,9 +212,18 @@ def migrate(connection: Connection, steps: Sequence[Sequence[str]] = STEPS) -> N
                 continue
             blob = "BYTEA" if connection.dialect.name == "postgresql" else "BLOB"
             for statement in step:
-                connection.exec_driver_sql(statement.replace("{blob}", blob))
+                if not statement.startswith(_FULL_TEXT) or _has_full_text(connection):
+                    connection.exec_driver_sql(statement.replace("{blob}", blob))
             connection.execute(meta.delete().where(meta.c.key == "schema"))
             connection.execute(meta.insert().values(key="schema", value=str(number)))
+
+
+def _has_full_text(connection: Connection) -> bool:
+    """Tell whether the database is SQLite with FTS5."""
+    if connection.dialect.name != "sqlite":
+        return False
+    modules = connection.exec_driver_sql("SELECT 1 FROM pragma_module_list WHERE name = 'fts5'")
+    return modules.first() is not None
 
 
 def _version(connection: Connection) -> int:

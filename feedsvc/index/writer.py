@@ -11,6 +11,7 @@ from feedsvc.index import rows, schema
 from feedsvc.index.contents import Content, write_contents
 from feedsvc.index.feeds import FeedWriter
 from feedsvc.index.lookup import delete_rows, execute_for, identities, insert_rows, replace_rows
+from feedsvc.index.search import SearchWriter
 from feedsvc.model import UNREAD, Identity, Problem, Published, Signature
 
 InFeeds = Sequence[tuple[Published, Mapping[str, str | None]]]
@@ -23,6 +24,7 @@ class Writer:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.feeds = FeedWriter(connection)
+        self.search = SearchWriter(connection)
         self.identified: dict[str, Identity] = {}  # written to the ledger, by id
         self._touched_ids: set[str] = set()
         self._orphans: set[str] = set()  # ids whose canonical file went in this refresh
@@ -97,6 +99,7 @@ class Writer:
         ]
         insert_rows(self._connection, schema.bodies, bodies)
         self._write_memberships(articles)
+        self.search.write([published for published, _ in articles])
 
     def write_memberships(self, articles: InFeeds) -> None:
         """Put these articles into their feeds, and take them out of all others."""
@@ -126,6 +129,7 @@ class Writer:
         """Delete these articles from all tables but the ledger and the list of files."""
         sources = list(sources)
         self._forget(sources)
+        self.search.forget(sources)
         delete_rows(self._connection, schema.contents, "source", sources)
 
     def remove_files(self, sources: Sequence[str]) -> None:

@@ -2,6 +2,10 @@
 
     entries    index ──► clean ──► build ──► entries, feeds
     documents  feeds ──► render, compress ──► documents
+    searching  a query ──► find ──► results, and the feed of a search
+    feedpages  all articles of a feed, by pages
+    articlepages  one article, its feeds, and the articles beside it
+    sitemap    the addresses that search engines are to know
 
 The watcher publishes after each pass. A web worker answers with published documents, and makes a
 document that was never made. Not inside: files, ids, and requests.
@@ -10,6 +14,7 @@ document that was never made. Not inside: files, ids, and requests.
 from feedsvc.publish.documents import Documents
 from feedsvc.publish.entries import Entries, Listing
 from feedsvc.publish.overview import CategorySummary, Overview, Overviews
+from feedsvc.publish.searching import Results, Searching
 from feedsvc.publish.status import Statuses
 
 __all__ = [
@@ -19,5 +24,7 @@ __all__ = [
     "Listing",
     "Overview",
     "Overviews",
+    "Results",
+    "Searching",
     "Statuses",
 ]

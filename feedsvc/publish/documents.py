@@ -148,15 +148,15 @@ class Documents:
             format = FORMATS.get(path.rpartition(".")[2])
             if format is None or not path.startswith(_FEEDS):
                 raise NotFoundError(f"There is nothing at {path}.")
-            body = self._rendered(format, self._entries.built(slug, state))
+            body = self.rendered(format, self._entries.built(slug, state))
             media_type = format.media_type
         if state is None:
-            return _document(body, media_type, self._entries.changed(None), "")
-        document = _document(body, media_type, state.changed, state.fingerprint)
+            return as_document(body, media_type, self._entries.changed(None), "")
+        document = as_document(body, media_type, state.changed, state.fingerprint)
         self._index.documents.keep(path, slug, document, view=self._view, asked=asked)
         return document
 
-    def _rendered(self, format: Format, feed: Feed) -> bytes:
+    def rendered(self, format: Format, feed: Feed) -> bytes:
         """Render a feed; an entry that makes this fail is left out and named."""
         try:
             return format.render(feed)
@@ -219,7 +219,8 @@ def _slug(path: str) -> str:
     return path.removeprefix(_FEEDS).rpartition(".")[0]
 
 
-def _document(body: bytes, media_type: str, changed: datetime, version: str) -> Document:
+def as_document(body: bytes, media_type: str, changed: datetime, version: str) -> Document:
+    """Return a body as a document, in all its codings."""
     return Document(
         body=body,
         media_type=media_type,

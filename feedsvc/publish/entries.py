@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from feedsvc import content, contents, feeds, identity, mediatypes, sitelanguage
+from feedsvc import content, contents, feeds, identity, mediatypes, sitelanguage, xmltext
 from feedsvc.config import Config
 from feedsvc.contents import Contents
 from feedsvc.errors import GoneError, NotFoundError, NotReadyError
@@ -54,14 +54,14 @@ class Entries:
         version, last = state.fingerprint if state else "", self._last
         if version and last is not None and last[0] == (slug, version):
             return last[1]
-        feed = self._build(self._category(slug, state), state)
+        feed = self._build(self.category(slug, state), state)
         self._last = ((slug, version), feed)
         return feed
 
     def feed(self, slug: str) -> Feed:
         """Return one feed's newest entries. Raises NotFoundError and NotReadyError."""
         state = self.state(slug)
-        return self._build(self._category(slug, state), state)
+        return self._build(self.category(slug, state), state)
 
     def entry(self, key: str) -> Entry:
         """Return one entry in full.
@@ -69,6 +69,10 @@ class Entries:
         Raises NotFoundError, GoneError for one that was withdrawn, NotReadyError before the first
         pass.
         """
+        return self.entry_of(self.published(key))
+
+    def published(self, key: str) -> Published:
+        """Return the article of one key, without its body; raises what `entry` raises."""
         article = self._index.articles.article(key)
         if article is None:
             self.check_ready()
@@ -76,10 +80,19 @@ class Entries:
                 raise GoneError("This article has been withdrawn.")
             self.check_whole()
             raise NotFoundError("There is no such article.")
+        return article
+
+    def entry_of(self, article: Published) -> Entry:
+        """Return the entry of one article in full. Raises GoneError where it has none any more."""
         entries = self.entries((article,))
         if not entries:
             raise GoneError("This article has been withdrawn.")
         return entries[0]
+
+    def title(self, article: Published) -> str:
+        """Return the title that the entry of an article has."""
+        policy = self._contents.policy(article.article, article.key)
+        return xmltext.plain(content.converted(article.article.title, policy))
 
     def entries(self, articles: tuple[Published, ...], *, full: bool = True) -> list[Entry]:
         """Return the entries of these articles; one that fails is left out and named."""
@@ -138,7 +151,8 @@ class Entries:
         if not self._index.meta.is_whole():
             raise NotReadyError("The older articles are being read for the first time.")
 
-    def _category(self, slug: str, state: FeedState | None) -> Category:
+    def category(self, slug: str, state: FeedState | None) -> Category:
+        """Return the category of a feed in this state. Raises NotFoundError and NotReadyError."""
         configured = self._categories.get(slug)
         if configured is not None:
             return configured
@@ -159,19 +173,31 @@ class Entries:
         return state.changed if state else feeds.EPOCH
 
     def _build(self, category: Category, state: FeedState | None) -> Feed:
-        site, limits = self._config.site, self._config.feeds
+        limits = self._config.feeds
         articles = self._index.articles.published(category.slug, limits.limit)
         if len(articles) < limits.limit:
             self.check_whole()
+        return self.feed_of(category, state, articles, full=limits.content == "full")
+
+    def feed_of(
+        self,
+        category: Category,
+        state: FeedState | None,
+        articles: tuple[Published, ...],
+        *,
+        full: bool,
+    ) -> Feed:
+        """Return a feed with exactly these articles, `full` or with their summaries alone."""
+        site = self._config.site
         return feeds.build(
             category,
-            self.entries(articles, full=limits.content == "full"),
+            self.entries(articles, full=full),
             id=identity.feed_id(site.id, category.slug),
             site_title=site.title,
             base_url=site.base_url,
             language=self.language(),
             updated=self.changed(state),
-            limit=limits.limit,
+            limit=len(articles),
             icon=site.icon_address,
         )
 

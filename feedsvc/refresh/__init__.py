@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
+from feedsvc import fulltext
 from feedsvc.changes import diff
 from feedsvc.config import Config
 from feedsvc.contents import IMAGE_KEY, Contents
 from feedsvc.errors import StateDamagedError
-from feedsvc.index import PARTIAL, READY, Generation, Index
+from feedsvc.index import PARTIAL, READY, SEARCH, Generation, Index
 from feedsvc.model import Changes, Progress, Refresh
 from feedsvc.policies import needs_image_key, policies
 from feedsvc.reading import Reading
@@ -150,10 +151,13 @@ class Refresher:
         more_to_clean = remembered.get("content") != self._stamp and (
             self._fingerprints.clean_again(this_pass.ingest.now, stages.CLEANING_SECONDS)
         )
+        more_to_index = remembered.get(SEARCH) != fulltext.POLICY and (
+            self._build_search(this_pass.ingest.now, stages.CLEANING_SECONDS)
+        )
         waits = [
             gathered.wait,
             (next_due - now).total_seconds() if next_due else None,
-            0.0 if more_to_clean or self._backlog.has_work else None,
+            0.0 if more_to_clean or more_to_index or self._backlog.has_work else None,
         ]
         return Refresh(
             changes=_joined(this_pass.changes),
@@ -167,6 +171,19 @@ class Refresher:
             again_in=min((wait for wait in waits if wait is not None), default=None),
             failures=tuple(this_pass.failures),
         )
+
+    def _build_search(self, now: datetime, seconds: float) -> bool:
+        """Index the articles of an older state, for so many seconds; tell whether more are left."""
+        if not self._index.search.is_available():
+            return False
+        until = time.monotonic() + seconds
+        while True:
+            with self._index.writing() as writer:
+                more = writer.search.build()
+                writer.feeds.settle({}, now)
+            self._index.database.progress.note_alive()
+            if not more or time.monotonic() >= until:
+                return more
 
     def _correct_future_changes(self, now: datetime) -> None:
         """Let feeds that changed in the far future, by a clock that was ahead, say that it was now.

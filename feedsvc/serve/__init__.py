@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from feedsvc import config as configuration
 from feedsvc.config import Config
 from feedsvc.schedule import trigger
+from feedsvc.serve.baseurl import warn_of_other_address, with_base_url
 from feedsvc.serve.endpoint import Endpoint, ServeError
 from feedsvc.serve.state import States, available_cores, log_to_stderr, open_index, utc_now
 from feedsvc.serve.watcherprocess import WatcherProcess
@@ -33,6 +34,7 @@ __all__ = [
     "serve",
     "utc_now",
     "watch",
+    "with_base_url",
 ]
 
 logger = logging.getLogger(__name__)
@@ -49,6 +51,8 @@ def create_app(config: Config | Path | str | None = None, *, watch: bool = True)
     if not isinstance(config, Config):
         config = configuration.find(Path(config) if config else None, os.environ)
     index = open_index(config)
+    config = with_base_url(config, index)
+    warn_of_other_address(config, None)
     if watch:
         trigger(config.articles.rescan, config.site.timezone)  # raises before anything runs
         watcher = WatcherProcess(config)
@@ -72,7 +76,7 @@ def serve(
     endpoint.check()
     trigger(config.articles.rescan, config.site.timezone)  # raises before anything runs
     with ExitStack() as until_stopped:
-        states = States(until_stopped)
+        states = States(until_stopped, endpoint)
         config = states.usable(config)
         watcher = WatcherProcess(config)
         watcher.start()

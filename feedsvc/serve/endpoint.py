@@ -6,6 +6,14 @@ from pathlib import Path
 
 from feedsvc.errors import FeedsvcError
 
+# The addresses at which a service listens at all addresses of its machine.
+_OF_THIS_MACHINE = {"0.0.0.0": "127.0.0.1", "::": "localhost", "": "127.0.0.1"}  # noqa: S104
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine, which no other machine can reach by this name."""
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
 
 class ServeError(FeedsvcError):
     """The service cannot start: its address, certificate or pid file cannot be used."""
@@ -30,6 +38,21 @@ class Endpoint:
     def __str__(self) -> str:
         scheme = "https" if self.certificate else "http"
         return f"{scheme}+unix:{self.uds}" if self.uds else f"{scheme}://{self.host}:{self.port}"
+
+    @property
+    def address(self) -> str | None:
+        """The address by which somebody at this machine opens the service; None for a socket."""
+        if self.uds is not None:
+            return None
+        scheme, port = ("https", 443) if self.certificate else ("http", 80)
+        host = _OF_THIS_MACHINE.get(self.host, self.host)
+        host = f"[{host}]" if ":" in host else host
+        return f"{scheme}://{host}" if self.port == port else f"{scheme}://{host}:{self.port}"
+
+    @property
+    def is_for_others(self) -> bool:
+        """Tell whether others than this machine may reach the service at `host`."""
+        return not is_loopback(self.host)
 
     def check(self) -> None:
         """Raise ServeError where this address cannot be used.

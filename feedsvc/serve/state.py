@@ -14,6 +14,8 @@ from feedsvc.config import Config, State
 from feedsvc.errors import ConfigError, StateError
 from feedsvc.index import Index, file_of, journal_of
 from feedsvc.schedule import trigger
+from feedsvc.serve.baseurl import warn_of_other_address, with_base_url
+from feedsvc.serve.endpoint import Endpoint
 
 logger = logging.getLogger(__name__)
 
@@ -47,22 +49,30 @@ class States:
     """Opens the states that configurations name, during one run of the service.
 
     A state that cannot be written is replaced by a copy, which `until_stopped` deletes; without
-    `until_stopped`, it is an error.
+    `until_stopped`, it is an error. `endpoint` is where this process serves, None if it does not.
     """
 
-    def __init__(self, until_stopped: contextlib.ExitStack | None) -> None:
+    def __init__(
+        self, until_stopped: contextlib.ExitStack | None, endpoint: Endpoint | None = None
+    ) -> None:
         self._until_stopped = until_stopped
+        self._endpoint = endpoint
         self._used: dict[str, str] = {}  # the URL in use, by the configured URL
 
     def usable(self, config: Config) -> Config:
-        """Open the state, which makes its schema; return the configuration with the URL to use.
+        """Open the state, which makes its schema; return the configuration to use.
 
-        A copy has the ids of the ledger, so that readers see the same entries. Raises StateError.
+        It has the URL of the state in use, and the `base_url` of that state. A copy has the ids of
+        the ledger, so that readers see the same entries. Raises StateError.
         """
         url = config.state.url
         if url not in self._used:  # opened once only: the watcher is its owner from then on
             self._used[url] = self._opened(config)
-        return replace(config, state=State(url=self._used[url]))
+        config = replace(config, state=State(url=self._used[url]))
+        with contextlib.closing(open_index(config)) as index:
+            config = with_base_url(config, index, self._endpoint)
+        warn_of_other_address(config, self._endpoint)
+        return config
 
     def reread(self, config: Config, read: Callable[[], Config] | None) -> Config | None:
         """Return the configuration as it is now; log why and return None if it is not valid."""

@@ -7,7 +7,6 @@ writes anything.
 from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 from flask_babel import Babel
@@ -20,20 +19,33 @@ from feedsvc.errors import GoneError, NotFoundError, NotReadyError, StateError
 from feedsvc.health import Judge
 from feedsvc.index import Index
 from feedsvc.policies import needs_image_key
-from feedsvc.publish import Documents, Entries, Overviews, Statuses
-from feedsvc.web import feeds, icon, imageproxy, media, ops, pages, visitor
+from feedsvc.publish import Documents, Entries, Overviews, Searching, Statuses
+from feedsvc.publish.sitemap import Sitemap
+from feedsvc.web import (
+    feeds,
+    icon,
+    imageproxy,
+    media,
+    ops,
+    pages,
+    searchfeeds,
+    sitemap,
+    visitor,
+)
 from feedsvc.web.boundary import Boundary
 from feedsvc.web.counting import RequestCounter
 from feedsvc.web.headers import ReadableHeaders
+from feedsvc.web.hostaddress import HostAddress, host_address
 from feedsvc.web.pages import status
-from feedsvc.web.pages.answering import Versions
+from feedsvc.web.pages.answering import Answering, Versions
 from feedsvc.web.pages.errors import ErrorPages
+from feedsvc.web.pages.preview import Preview
 from feedsvc.web.response_cache import PAGE, ResponseCache
 from feedsvc.web.slow import SlowRequests
 from feedsvc.web.subpath import SubPath
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 __all__ = ["SLOW_REQUESTS", "build_app"]
 
@@ -66,7 +78,10 @@ def build_app(
     documents = Documents(config, index, entries, clock)
     site = config.site
     app.jinja_env.globals["site"] = site
-    app.register_blueprint(feeds.blueprint(documents, clock, config.feeds.max_age))
+    page_versions = Versions(index, clock, site.timezone)
+    answering = Answering(page_versions)
+    preview = Preview(entries, answering).page
+    app.register_blueprint(feeds.blueprint(documents, clock, config.feeds.max_age, preview))
     app.register_blueprint(media.blueprint(config.articles, clock))
     app.register_blueprint(icon.blueprint(site))
     app.register_blueprint(
@@ -78,11 +93,17 @@ def build_app(
     )
     app.register_blueprint(ops.blueprint(index, Judge(lambda: clock().timestamp())))
     overviews = Overviews(config, index, entries)
-    page_versions = Versions(index, clock, site.timezone)
-    routes = pages.blueprint(config, entries, overviews, page_versions)
+    searching = Searching(config, index, entries, documents)
+    routes = pages.blueprint(config, index, entries, overviews, answering, searching=searching)
     statuses = Statuses(config, index, overviews)
     status.add_to(routes, index, statuses, config.status, clock=clock, today=page_versions.today)
     app.register_blueprint(routes)
+    app.register_blueprint(
+        searchfeeds.blueprint(searching, clock, config.feeds.max_age, page_versions.now)
+    )
+    app.register_blueprint(
+        sitemap.blueprint(Sitemap(config, index, entries), site.base_url, answering)
+    )
     Babel(app, locale_selector=lambda: visitor.visitor_of(request.environ, site.language).locale)
 
     error_pages = ErrorPages(index, overviews, page_versions.today)
@@ -108,17 +129,38 @@ def build_app(
         current = documents.versions([path for path in paths if path != PAGE])
         return {**current, PAGE: page_versions.now()} if PAGE in paths else current
 
+    def variant(environ: "WSGIEnvironment") -> str:
+        known = visitor.variant(environ, site.language)
+        return f"{host_address(environ)} {known}" if known and not site.has_base_url else known
+
     inner: WSGIApplication = SlowRequests(ReadableHeaders(app.wsgi_app), slow_requests)
+    if not site.has_base_url:
+        inner = HostAddress(inner, site.base_url)
     if cache:
         inner = ResponseCache(
             inner,
-            generation=index.database.generation,
+            # Pages show the day, so all of them are outdated at midnight.
+            generation=lambda: (index.database.generation(), page_versions.today()),
             versions=versions,
-            variant=lambda environ: visitor.variant(environ, site.language),
+            variant=variant,
             wall=lambda: clock().timestamp(),
         )
     counter = RequestCounter(index.requests, page_versions.today, background=write_counts)
     app.extensions["feedsvc.counter"] = counter
-    path = urlsplit(site.base_url).path.rstrip("/")
-    app.wsgi_app = SubPath(Boundary(inner, counter.note), path)  # type: ignore[method-assign, assignment]  # documented by Flask
+    inner = Boundary(inner, counter.note)
+    if site.has_base_url:
+        inner = SubPath(inner, site.base_url, is_address=_is_address(app))
+    app.wsgi_app = inner  # type: ignore[method-assign, assignment]  # documented by Flask
     return app
+
+
+def _is_address(app: Flask) -> Callable[[str], bool]:
+    """Return a function that tells whether a path, as WSGI gives it, is an address of `app`."""
+    adapter = app.url_map.bind("")
+
+    def is_address(path: str) -> bool:
+        return path == "/healthz" or adapter.test(
+            path.encode("latin-1", "replace").decode("utf-8", "replace"), method="GET"
+        )
+
+    return is_address

@@ -1,4 +1,8 @@
-"""Feeds, and the list of them for subscribing to all at once."""
+"""Feeds, and the list of them for subscribing to all at once.
+
+A machine gets a feed's bytes. A person who opens its address in a browser gets a page about it, and
+may ask for the source to look at.
+"""
 
 import unicodedata
 from collections.abc import Callable
@@ -6,14 +10,23 @@ from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, request
 
-from feedsvc.formats import FORMATS
+from feedsvc.formats import FORMATS, source
 from feedsvc.publish import Documents
-from feedsvc.web.http import for_other_sites, send
-from feedsvc.web.response_cache import VERSION, opml_path
+from feedsvc.web.http import for_other_sites, page_headers, send
+from feedsvc.web.response_cache import OTHER_OPML, VERSION, opml_path
+from feedsvc.web.visitor import asks_for_source, is_navigation
 
 
-def blueprint(documents: Documents, clock: Callable[[], datetime], max_age: timedelta) -> Blueprint:
-    """Return the routes of feeds and of the OPML list."""
+def blueprint(
+    documents: Documents,
+    clock: Callable[[], datetime],
+    max_age: timedelta,
+    preview: Callable[[str, str], Response],
+) -> Blueprint:
+    """Return the routes of feeds and of the OPML list.
+
+    `preview` makes the page about the feed with a slug, in the format of a suffix.
+    """
     routes = Blueprint("feeds", __name__)
     routes.after_request(for_other_sites)
 
@@ -24,11 +37,28 @@ def blueprint(documents: Documents, clock: Callable[[], datetime], max_age: time
             request.environ[VERSION] = document.version  # the response cache may keep the answer
         return send(request, document, max_age=max_age, now=now)
 
+    def show_source(path: str) -> Response:
+        canonical = unicodedata.normalize("NFC", path)
+        document = documents.document(canonical)
+        if canonical == path:
+            request.environ[VERSION] = document.version
+        text = source.indented(document.body, document.media_type)
+        response = Response(text, mimetype="text/plain")
+        response.headers["Cache-Control"] = "no-cache"
+        response.add_etag()
+        response.make_conditional(request)
+        return page_headers(response)
+
     # The suffix alone chooses the format: the Accept of many readers names formats by mistake.
     @routes.get(f"/feeds/<slug>.<any({', '.join(FORMATS)}):suffix>")
     def feed(slug: str, suffix: str) -> Response:
+        if asks_for_source(request.environ):
+            return show_source(f"/feeds/{slug}.{suffix}")
+        if is_navigation(request.environ):
+            return preview(slug, suffix)
         return answer(f"/feeds/{slug}.{suffix}")
 
+    @routes.get(OTHER_OPML)
     @routes.get("/opml.xml")
     def opml() -> Response:
         return answer(opml_path(request.query_string.decode("latin-1")))

@@ -29,6 +29,9 @@ An answer without a version is not kept.
 PAGE = "page"
 """The version under VERSION is that of all pages if it begins with this and a space."""
 
+OTHER_OPML = "/feeds/opml.xml"
+"""A second address of the list of feeds, beside the feeds."""
+
 _OPML = "/opml.xml"
 _MOST_BYTES = 32 * 1024 * 1024
 _OVERHEAD = 2000  # bytes that an answer without a body takes, about
@@ -184,7 +187,9 @@ def opml_path(query: str) -> str:
 def _path(environ: "WSGIEnvironment") -> str:
     """Return the path of a request, with the query where an answer depends on it."""
     path: str = environ["PATH_INFO"]
-    return opml_path(environ.get("QUERY_STRING", "")) if path == _OPML else path
+    if path in (_OPML, OTHER_OPML):
+        return opml_path(environ.get("QUERY_STRING", ""))
+    return path
 
 
 def _text(path: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
-from werkzeug.datastructures import LanguageAccept
+from werkzeug.datastructures import LanguageAccept, MIMEAccept
 from werkzeug.http import parse_accept_header, parse_cookie
 
 from feedsvc.formats import FORMATS
@@ -22,6 +22,8 @@ PARAMETER = COOKIE = "lang"
 """The parameter of an address, and the cookie, by which a visitor chooses a language."""
 
 _MACHINE_SUFFIXES = frozenset({*FORMATS, "xml"})
+_MARKDOWN = "text/markdown"
+_SOURCE = "raw=1"
 _KEY = "feedsvc.visitor"
 _LONGEST_VALUE = 1000  # characters of a header that are read
 _TRADITIONAL = ("zh-hant", "zh-tw", "zh-hk", "zh-mo")
@@ -60,6 +62,27 @@ def is_navigation(environ: "WSGIEnvironment") -> bool:
     return bool(environ.get("HTTP_ACCEPT", "").lstrip().lower().startswith("text/html"))
 
 
+def asks_for_source(environ: "WSGIEnvironment") -> bool:
+    """Tell whether somebody wants to look at the source of a feed: `?raw=1`."""
+    query: str = environ.get("QUERY_STRING", "")
+    return _SOURCE in query and _SOURCE in query.split("&")
+
+
+def wants_markdown(environ: "WSGIEnvironment") -> bool:
+    """Tell whether a client accepts Markdown, and prefers no HTML.
+
+    >>> wants_markdown({"HTTP_ACCEPT": "text/markdown, text/html;q=0.9, */*;q=0.8"})
+    True
+    >>> wants_markdown({"HTTP_ACCEPT": "text/html, text/markdown;q=0.5"})
+    False
+    """
+    accept = environ.get("HTTP_ACCEPT", "")
+    if _MARKDOWN not in accept or len(accept) > _LONGEST_VALUE:
+        return False
+    accepted = parse_accept_header(accept, MIMEAccept)
+    return 0 < accepted[_MARKDOWN] >= accepted["text/html"]
+
+
 def is_of_feed(path: str) -> bool:
     """Tell whether a path is that of a feed or of a list of feeds, which machines read."""
     return path == "/opml.xml" or (
@@ -83,7 +106,7 @@ def visitor_of(environ: "WSGIEnvironment", site_language: str) -> Visitor:
         known = environ[_KEY] = Visitor(
             locale=locale_of(environ, site_language),
             navigates=is_navigation(environ),
-            wants_markdown="text/markdown" in environ.get("HTTP_ACCEPT", ""),
+            wants_markdown=wants_markdown(environ),
         )
     return known
 
@@ -96,7 +119,7 @@ def variant(environ: "WSGIEnvironment", site_language: str) -> str:
     path = environ["PATH_INFO"]
     query = environ.get("QUERY_STRING", "")
     if is_of_feed(path) and not is_navigation(environ):
-        return query if path.startswith("/feeds/search.") or "raw" in query else ""
+        return query if path.startswith("/feeds/search.") or asks_for_source(environ) else ""
     visitor = visitor_of(environ, site_language)
     return f"{visitor.locale} {visitor.navigates:d} {visitor.wants_markdown:d} {query}"
 

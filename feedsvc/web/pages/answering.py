@@ -11,6 +11,8 @@ from feedsvc.index import Index
 from feedsvc.web.http import page_headers
 from feedsvc.web.response_cache import PAGE, VERSION
 
+_BEGUN = "feedsvc.version_of_pages"  # the version of all pages when the request came
+
 
 class Versions:
     """The version of all pages: it moves when articles change, and with the day.
@@ -38,16 +40,34 @@ class Answering:
     def __init__(self, versions: Versions) -> None:
         self._versions = versions
 
+    def today(self) -> date:
+        """Return the day in the site's zone."""
+        return self._versions.today()
+
+    def begin(self) -> None:
+        """Note the version of the pages before anything else is read from the index.
+
+        Else articles might change between what a page shows and the version that it is kept under.
+        """
+        if request.endpoint != "pages.static":
+            request.environ[_BEGUN] = self._versions.now()
+
+    def version(self) -> str:
+        """Return the version of the pages when the request came."""
+        return str(request.environ[_BEGUN])
+
     def page(self, template: str, *, private: bool = False, **values: object) -> Response:
         """Return the page that a template makes of these values.
 
         A `private` one is not for shared caches, which may ignore Vary.
         """
-        version = self._versions.now()  # before anything is read from the index
-        response = Response(
-            render_template(template, locale=str(get_locale()), **values), mimetype="text/html"
-        )
-        request.environ[VERSION] = version
+        text = render_template(template, locale=str(get_locale()), **values)
+        return self.text(text, "text/html", private=private)
+
+    def text(self, text: str, media_type: str, *, private: bool = False) -> Response:
+        """Return a text with the headers of pages; the response cache keeps it as it keeps them."""
+        response = Response(text, mimetype=media_type)
+        request.environ[VERSION] = self.version()
         if private:
             response.headers["Cache-Control"] = "private, no-store"
         else:

@@ -1,6 +1,7 @@
 """What the templates of all pages use: words for dates, the languages, the feed readers."""
 
 import json
+import unicodedata
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -95,6 +96,7 @@ def add_look(
         groups = groupby(entries, key=lambda entry: entry.published.astimezone(zone).date())
         return [(day, list(group)) for day, group in groups]
 
+    routes.app_template_filter("shortened")(shortened)
     routes.app_template_filter("readable")(uri_to_iri)  # half as long, for Chinese addresses
 
 
@@ -103,3 +105,20 @@ def here(**changed: str) -> str:
     kept = request.args.to_dict() if len(request.query_string) <= _LONGEST_QUERY else {}
     kept.pop("token", None)  # no page has a secret in it
     return "?" + urlencode({**kept, **changed})
+
+
+def shortened(text: str, width: int = 200) -> str:
+    """Return the beginning of a text, as much as two lines on a wide screen have.
+
+    `width` counts Latin letters, of which a Chinese character is as wide as two.
+
+    >>> shortened("seven words that are cut at a space", 20), shortened("海平面每天涨落", 8)
+    ('seven words that…', '海平面每…')
+    """
+    total = 0
+    for place, character in enumerate(text):
+        total += 1 + (unicodedata.east_asian_width(character) in "WF")
+        if total > width:
+            whole, space, _rest = text[:place].rpartition(" ")
+            return (whole if space and place - len(whole) < width / 4 else text[:place]) + "…"
+    return text

@@ -1,104 +1,95 @@
-// What pages do better with a script; without it everything works all the same.
+// What pages do better with a script; without it they work all the same.
 (() => {
-  "use strict";
-  const own = document.getElementById("pages").dataset;
-  const language = document.querySelector("header nav").lang;
-  const hosts = JSON.parse(own.hosts || "{}"); // patterns of readers that people host themselves
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
-  const stored = (name, value) => {
-    try { // a browser may forbid it
-      return value === undefined ? localStorage.getItem(name) : localStorage.setItem(name, value);
-    } catch { return null; }
-  };
-  const make = (name, properties, ...children) => {
-    const element = Object.assign(document.createElement(name), properties);
+  const make = (name, values, ...children) => {
+    const element = Object.assign(document.createElement(name), values);
     element.append(...children);
     return element;
   };
+  const words = document.getElementById("pages").dataset;
+  const hosts = JSON.parse(words.hosts || "{}"); // of self-hosted readers
+  let memory = ""; // the reader chosen last, and its host
+  try { memory = localStorage.reader || ""; } catch {} // forbidden
+  const choose = (text) => {
+    memory = text;
+    try { localStorage.reader = text; } catch {}
+  };
 
-  const live = make("p", { className: "hidden", role: "status" });
-  live.setAttribute("aria-live", "polite");
+  const live = make("p", { className: "hidden", ariaLive: "polite" });
   document.body.append(live);
-
-  for (const field of all(".address input")) field.addEventListener("focus", () => field.select());
   for (const button of all(".copy")) {
     const label = button.textContent, field = button.previousElementSibling;
     button.hidden = false;
-    button.addEventListener("click", async () => {
-      try {
-        await navigator.clipboard.writeText(field.value);
-      } catch { // without HTTPS there is no clipboard
+    field.onfocus = () => field.select();
+    button.onclick = async () => {
+      try { await navigator.clipboard.writeText(field.value); } catch { // no HTTPS
         field.select();
         if (!document.execCommand("copy")) return;
       }
-      button.textContent = live.textContent = own.copied;
+      button.textContent = live.textContent = words.copied;
       setTimeout(() => { button.textContent = label; live.textContent = ""; }, 3000);
-    });
+    };
   }
 
-  // The reader that this browser chose last comes first; only this browser knows it.
-  const offer = (list, feed) => {
-    all(".last", list).forEach((item) => {
-      item.classList.remove("last");
-      if (item.dataset.host) item.remove();
-    });
-    const [name, host] = (stored("reader") || "").split("\n");
-    let item = all("li", list).find((other) => other.firstElementChild.dataset.reader === name);
-    if (!item && host && Object.hasOwn(hosts, name)) {
-      const href = host + hosts[name].replace("{e}", encodeURIComponent(feed));
-      item = make("li", {}, make("a", { href, rel: "noopener noreferrer", textContent: name }));
-      item.dataset.host = host;
+  const putFirst = (list, feed) => {
+    const [name, host] = memory.split("\n");
+    let link = all("a", list).find((link) => link.dataset.reader === name);
+    const pattern = host && hosts[name];
+    if (!link && pattern) {
+      link = make("a", { textContent: name, rel: "noopener noreferrer" });
+      link.dataset.reader = name;
+      list.append(make("li", {}, link));
     }
-    if (!item) return;
-    item.classList.add("last");
-    list.prepend(item);
+    if (!link) return;
+    if (pattern) link.href = host + pattern.replace("{e}", encodeURIComponent(feed));
+    link.style.fontWeight = "bold";
+    list.prepend(link.parentElement);
+    return link;
   };
   for (const list of all(".readers")) {
-    const panel = list.parentElement, feed = panel.querySelector("input").value;
+    const feed = list.parentElement.querySelector("input").value;
     list.addEventListener("click", ({ target }) => {
-      if (target.dataset.reader) stored("reader", target.dataset.reader);
+      const name = target.dataset.reader;
+      if (name && memory.split("\n")[0] !== name) choose(name);
     });
-    if (own.hosts) {
-      const names = make("select", { ariaLabel: own.other });
-      names.append(...Object.keys(hosts).map((name) => make("option", { textContent: name })));
-      const host = make("input", { type: "url", required: true, ariaLabel: own.host, placeholder: "https://reader.example.org" });
-      const form = make("form", { className: "own", hidden: true }, names, host, make("button", { textContent: own.go }));
-      form.addEventListener("submit", (event) => {
-        event.preventDefault();
-        if (!/^https?:/i.test(host.value)) return;
-        stored("reader", `${names.value}\n${host.value.replace(/[/?#]*$/, "")}`);
-        offer(list, feed);
-        list.querySelector(".last a").click();
-      });
-      const other = make("button", { type: "button", textContent: own.other, ariaExpanded: "false" });
-      other.addEventListener("click", () => {
-        form.hidden = !form.hidden;
-        other.ariaExpanded = String(!form.hidden);
-        if (!form.hidden) host.focus();
-      });
-      list.append(make("li", {}, other));
-      list.after(form);
-    }
-    offer(list, feed);
+    putFirst(list, feed);
+    if (!words.hosts) continue;
+    const reader = make("select", { ariaLabel: words.other }, ...Object.keys(hosts).map((name) => new Option(name)));
+    const host = make("input", { type: "url", pattern: "https?://.+", required: true, ariaLabel: words.host, placeholder: "https://…" });
+    const form = make("form", { className: "own", hidden: true }, reader, host, make("button", { textContent: words.go }));
+    form.onsubmit = (event) => {
+      event.preventDefault();
+      choose(`${reader.value}\n${host.value.replace(/[/?#]*$/, "")}`);
+      putFirst(list, feed).click();
+    };
+    const other = make("button", { type: "button", textContent: words.other, ariaExpanded: "false" });
+    other.onclick = () => {
+      form.hidden = !form.hidden;
+      other.ariaExpanded = `${!form.hidden}`;
+      if (!form.hidden) host.focus();
+    };
+    list.append(make("li", {}, other));
+    list.after(form);
   }
 
-  // "3 minutes ago", for times of the last day.
-  const words = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+  // "3 hours ago"
+  const ago = new Intl.RelativeTimeFormat(words.language, { numeric: "auto" });
   for (const time of all("time")) {
     const minutes = Math.round((Date.parse(time.dateTime) - Date.now()) / 60000);
-    if (minutes > 0 || minutes <= -1440 || Number.isNaN(minutes)) continue;
-    time.title = time.textContent;
-    time.textContent = minutes > -60 ? words.format(minutes, "minute") : words.format(Math.round(minutes / 60), "hour");
+    if (!(minutes <= 0 && minutes > -1440)) continue;
+    time.textContent = ago.format(...(minutes > -60 ? [minutes, "minute"] : [Math.round(minutes / 60), "hour"]));
   }
 
   for (const field of all(".filter")) {
-    const items = all("li", field.parentElement);
     field.hidden = false;
-    field.addEventListener("input", () => {
+    field.oninput = () => {
       const wanted = field.value.trim().toLowerCase();
-      for (const item of items) item.hidden = !item.textContent.toLowerCase().includes(wanted);
-    });
+      for (const item of all("li", field.parentElement)) item.hidden = !item.textContent.toLowerCase().includes(wanted);
+    };
   }
-  addEventListener("error", ({ target }) => { if (target.matches?.(".thumb")) target.remove(); }, true);
-  for (const box of all(".content pre, .content table")) if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+  for (const image of all(".thumb")) {
+    image.onerror = image.remove;
+    if (image.complete && !image.naturalWidth) image.remove();
+  }
+  for (const box of all(".content :is(pre, table)")) if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
 })();

@@ -1,0 +1,62 @@
+"""The text of a body without its markup: fast and rough, for finding words.
+
+It takes a tenth of the time of parsing, and is linear in the size of the body. What comes out is
+plain text, and must be escaped like any other.
+"""
+
+import html
+import re
+
+from feedsvc import xmltext
+
+LONGEST = 500_000
+"""The characters of a body that are read; a long book has so many."""
+
+_DROPPED = re.compile(
+    r"<!--|<(script|style|template|noscript|textarea|title)(?=[\s/>])", re.IGNORECASE
+)
+_ENDS = {
+    name: re.compile(rf"</{name}\b", re.IGNORECASE)
+    for name in ("script", "style", "template", "noscript", "textarea", "title")
+} | {"": re.compile("--(?=>)")}
+_TAG = re.compile(r"</?[A-Za-z!?][^<>]*>")
+# What CommonMark makes of it is no text: the target of a link, the definition of a target, a fence
+# with its language, the beginning of a heading or quotation, marks of emphasis.
+_TARGET = re.compile(r"\]\((?:[^()\s<>]|\([^()\s<>]{0,200}\)){0,2000}(?:\s\"[^\"\n]{0,200}\")?\)")
+_OF_LINE = re.compile(
+    r"^[ \t]{0,12}(?:\[[^\]\n]{1,200}\]:[ \t].*|(?:```|~~~).*|[#>]{1,6}[ \t]|[-*+][ \t]|[|:-]+$)",
+    re.MULTILINE,
+)
+_EMPHASIS = re.compile(r"[*`]+|__+|~~+|==+|!?\[|\]")
+
+
+def plain(body: str, markup: str) -> str:
+    """Return the text of a body in one line; `markup` is html, markdown or text.
+
+    >>> plain("<p>One &amp; <!-- no --> <b>two</b></p><style>p{}</style>", "html")
+    'One & two'
+    >>> plain("# A *short* [text](https://example.org/)", "markdown")
+    'A short text'
+    """
+    body = body[:LONGEST]
+    if markup == "text":
+        return " ".join(xmltext.legal(body).split())
+    text = _without_tags(body)
+    if markup == "markdown":
+        text = _EMPHASIS.sub("", _OF_LINE.sub("", _TARGET.sub("]", text)))
+    return " ".join(xmltext.legal(html.unescape(text)).split())
+
+
+def _without_tags(body: str) -> str:
+    """Drop tags, comments, and the elements whose text nobody reads."""
+    parts: list[str] = []
+    position = 0
+    while start := _DROPPED.search(body, position):
+        parts.append(body[position : start.start()])
+        end = _ENDS[(start[1] or "").lower()].search(body, start.end())
+        # HTML, 13.2.5: what is never closed goes on to the end.
+        position = body.find(">", end.end()) + 1 if end else len(body)
+        if not position:
+            position = len(body)
+    parts.append(body[position:])
+    return _TAG.sub(" ", " ".join(parts))
