@@ -646,7 +646,9 @@ agents = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+)
 @given(
     path=st.one_of(st.sampled_from([FEED, "/feeds/all.rss", "/", "/opml.xml"]), latin),
     headers=st.fixed_dictionaries(
