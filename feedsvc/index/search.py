@@ -64,6 +64,11 @@ class SearchTable:
         """Tell whether all articles are in the index."""
         return bool(self._database.scalar(schema.read_meta(KEY)) == fulltext.POLICY)
 
+    def size(self) -> int:
+        """Return how many bytes the index takes."""
+        query = text("SELECT sum(length(block)) FROM search_data")
+        return int(self._database.scalar(query) or 0)
+
     def find(self, query: Query, period: Period, most: int) -> list[str]:
         """Return the sources of articles that a query finds, newest first, `most` at most.
 
