@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: serve test lint bench format constraints clean
+.PHONY: serve test lint bench format constraints translations clean
 
 serve: $(VENV)/installed
 	$(BIN)/feedsvc serve $(if $(PORT),--port $(PORT))
@@ -35,6 +35,15 @@ constraints:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade --editable '.[test,browser,opencc,lint]'
 	{ echo '# Made by `make constraints`.'; $(BIN)/python -m pip freeze --exclude-editable; } > constraints.txt
+
+# Collects the texts of the pages. Then translate those that are new in each messages.po, and repeat.
+translations: $(VENV)/installed
+	mkdir -p .cache
+	$(BIN)/pybabel --quiet extract --no-location --omit-header --mapping-file babel.cfg \
+	  --output-file .cache/messages.pot feedsvc
+	$(BIN)/pybabel --quiet update --no-wrap --no-fuzzy-matching --ignore-obsolete --omit-header \
+	  --input-file .cache/messages.pot --output-dir feedsvc/web/translations
+	$(BIN)/pybabel --quiet compile --directory feedsvc/web/translations
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .cache dist

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from pwd import getpwuid
+from subprocess import Popen
 
 from benchmarks.programs import MeasuringError, free_port, needed, running, until
 
@@ -69,12 +70,17 @@ def serving(
     )
     log = folder / "nginx.log"
     with running([command, "-p", str(folder), "-e", "stderr", "-c", str(config)], log) as process:
-
-        def listens() -> bool:
-            if process.poll() is not None:
-                raise MeasuringError(f"nginx ended: {log.read_text()[-2000:]}")
-            with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", port)) == 0
-
-        until(listens, "nginx listens", pause=0.02, limit=30)
+        until_it_listens(process, port, log)
         yield port
+
+
+def until_it_listens(process: Popen[bytes], port: int, log: Path) -> None:
+    """Wait until nginx listens at a port. Raises MeasuringError where it has ended."""
+
+    def listens() -> bool:
+        if process.poll() is not None:
+            raise MeasuringError(f"nginx ended: {log.read_text()[-2000:]}")
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    until(listens, "nginx listens", pause=0.02, limit=30)

@@ -134,7 +134,7 @@ def refresh(config_file: Path | None, as_json: bool, accept_empty: bool) -> None
         with (
             closing(Passes(config, index, utc_now, processes=available_cores())) as passes,
             progress_bar() as progress,
-            notes.noting() as failures,
+            notes.noting() as note,
         ):
             report = passes.make(progress, accept_empty=accept_empty)
             for _ in range(_MOST_WAITS):
@@ -142,7 +142,7 @@ def refresh(config_file: Path | None, as_json: bool, accept_empty: bool) -> None
                     break
                 time.sleep(report.again_in)
                 report = _joined(report, passes.make(progress))
-            failures.extend(report.failures)
+            note.report = report
     click.echo(_as_json(report) if as_json else _as_text(report))
 
 

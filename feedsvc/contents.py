@@ -134,6 +134,7 @@ class Contents:
             page=page,
             anchor=f"a{key[:8]}-",
             title=article.title,
+            authors=tuple(person.name for person in article.authors),
             link=article.link or page,
             site=self._config.site.title,
             lead_image=article.lead_image,

@@ -17,6 +17,7 @@ from typing import Self
 from feedsvc.config import Config
 from feedsvc.errors import FeedsvcError, StateError
 from feedsvc.index import Index
+from feedsvc.model import Refresh
 from feedsvc.schedule import seconds_until, trigger
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,8 @@ class PassRecord:
     `since` is when the last `good` pass ended or, while none was good, when the first record was
     made, in seconds since 1970. The next good pass is due `within` so many seconds after that.
     `error` is why the last pass failed, `watched` whether a watcher made it, `started` whether a
-    watcher has started since then.
+    watcher has started since then. The last good pass took `seconds`. The last pass with changes
+    ended at `changed`, 0 if there was none, and it `added`, `modified` and `removed` so many files.
     """
 
     since: float
@@ -49,6 +51,11 @@ class PassRecord:
     error: str | None = None
     watched: bool = False
     started: bool = False
+    seconds: float = 0.0
+    changed: float = 0.0
+    added: int = 0
+    modified: int = 0
+    removed: int = 0
 
     @classmethod
     def parse(cls, text: str | None) -> Self | None:
@@ -61,17 +68,47 @@ class PassRecord:
     def __str__(self) -> str:
         return json.dumps(asdict(self))
 
-    def after(self, now: float, error: str | None, within: float, *, watched: bool) -> Self:
+    def after(
+        self,
+        now: float,
+        error: str | None,
+        within: float,
+        *,
+        watched: bool,
+        report: Refresh | None = None,
+    ) -> Self:
         """Return the record after another pass, which had an `error` if it failed."""
         if error is not None:
             return replace(self, error=error, watched=watched, started=False)
-        return type(self)(since=now, within=within, good=True, watched=watched)
+        record = replace(
+            self, since=now, within=within, good=True, error=None, watched=watched, started=False
+        )
+        if report is None:
+            return record
+        record = replace(record, seconds=round(report.seconds, 3))
+        if not report.changes:
+            return record
+        changes = report.changes
+        return replace(
+            record,
+            changed=now,
+            added=len(changes.added),
+            modified=len(changes.modified),
+            removed=len(changes.removed),
+        )
 
     def after_start(self) -> Self:
         """Return the record when a watcher starts, before its first pass."""
         # The watcher before this one started too, and ended before it had made a pass.
         error = _CUT_OFF if self.started and self.error is None else self.error
         return replace(self, error=error, watched=True, started=True)
+
+
+@dataclass(slots=True)
+class PassNote:
+    """What the process that makes a pass tells about it: its `report`, when it has ended."""
+
+    report: Refresh | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,26 +140,31 @@ class PassNotes:
         self._note(lambda record, _: record.after_start())
 
     @contextmanager
-    def noting(self) -> Iterator[list[str]]:
+    def noting(self) -> Iterator[PassNote]:
         """Note how the pass in this block ended, and raise its error.
 
-        The caller adds the steps of the pass that failed to the list.
+        The caller adds the report of the pass.
         """
-        failures: list[str] = []
+        note = PassNote()
         try:
-            yield failures
+            yield note
         except FeedsvcError as error:
-            self._note_pass(str(error))
+            self._note_pass(None, str(error))
             raise
         except Exception as error:
             # /readyz shows it to everybody, so it must not contain the text of an unforeseen error.
-            self._note_pass(f"{type(error).__name__}; the log says more")
+            self._note_pass(None, f"{type(error).__name__}; the log says more")
             raise
-        self._note_pass("; ".join(failures) or None)
+        failures = note.report.failures if note.report else ()
+        self._note_pass(note.report, "; ".join(failures) or None)
 
-    def _note_pass(self, error: str | None) -> None:
+    def _note_pass(self, report: Refresh | None, error: str | None) -> None:
         now = self._clock().timestamp()
-        self._note(lambda record, within: record.after(now, error, within, watched=self._watched))
+        self._note(
+            lambda record, within: record.after(
+                now, error, within, watched=self._watched, report=report
+            )
+        )
 
     def _note(self, change: Callable[[PassRecord, float], PassRecord]) -> None:
         now = self._clock()

@@ -90,6 +90,39 @@ def text(html: str) -> str:
     return parse(html).text
 
 
+def words(node: Element) -> str:
+    """Return the text of a node as `text` does, with readings of ruby in parentheses.
+
+    >>> words(parse("<ruby>漢<rt>kan</rt></ruby><ruby>字<rp>(</rp><rt>ji</rt><rp>)</rp></ruby>"))
+    '漢（kan）字(ji)'
+    """
+    parts: list[str] = []
+    stack = [(children(node), "")]
+    while stack:
+        nodes, end = stack[-1]
+        for child in nodes:
+            if isinstance(child, Text):
+                parts.append(child.data)
+            elif isinstance(child, Element):
+                bare = child.tag == "rt" and not has_parentheses(child)
+                parts.append("（" if bare else "")
+                stack.append((children(child), "）" if bare else ""))
+                break
+        else:
+            stack.pop()
+            parts.append(end)
+    return "".join(parts)
+
+
+def has_parentheses(rt: Element) -> bool:
+    """Tell whether a reading of ruby has parentheses of its author around it.
+
+    Browsers that show ruby hide `<rp>` (HTML, 4.5.13); plain text shows it.
+    """
+    before = rt.previous_sibling
+    return isinstance(before, Element) and before.tag == "rp"
+
+
 def children(node: Element) -> Iterator[Node]:
     """Yield the children of a node, in order."""
     return iter(cast("Iterator[Node]", node))

@@ -268,12 +268,25 @@ class ImageRoute:
     via: str
 
 
+SUMMARY_SKIP = (
+    "{title}$",
+    r"原标题\s*[：:]\s*{title}",
+    r"原标题\s*[：:].{1,100}$",
+    r"(?i)(?:by\s+|文\s*[/／|｜]\s*|(?:作者|记者|撰文|文)\s*[：:]?\s*)?{author}$",
+    r"\S{0,12}记者(?:\s*[：:/／|｜]\s*|\s)[^，。！？；,!?;]{1,30}$",
+    r"(?:作者|撰文|来源|文)\s*[：:/／|｜]\s*[^，。！？；,!?;]{1,30}$",
+)
+"""By default, summaries begin after the title, the original title, and bylines."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cleaning:
     """How the HTML of articles is repaired, for the site or for a category.
 
     `remove` and `unwrap` are CSS selectors; `replace` pairs patterns (RE2) with replacements.
-    `footer` is HTML in which `{link}`, `{title}` and `{site}` stand for the article's.
+    `footer` is HTML in which `{link}`, `{title}` and `{site}` stand for the article's. What the
+    patterns `summary_skip` match at the beginning of a text is left out of summaries; `{title}` and
+    `{author}` in them stand for the article's.
     """
 
     referrerpolicy: ReferrerPolicy = "no-referrer"
@@ -290,6 +303,7 @@ class Cleaning:
     lead_image: Literal["keep", "prepend"] = "keep"
     footer: str = ""
     summary_length: int = 200
+    summary_skip: tuple[str, ...] = SUMMARY_SKIP
     remove: tuple[str, ...] = ()
     unwrap: tuple[str, ...] = ()
     replace: tuple[tuple[str, str], ...] = ()

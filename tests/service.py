@@ -45,19 +45,27 @@ class Service:
         *options: str,
         terminal: int | None = None,
         environment: Mapping[str, str] | None = None,
+        base_url: str | None = None,
+        sections: str = "",
         **keys: str,
     ) -> None:
-        """Start it; its errors go to the log, or to the descriptor `terminal`."""
+        """Start it; its errors go to the log, or to the descriptor `terminal`.
+
+        `base_url` is by default its own address; "" leaves it out of the configuration. `sections`
+        are further lines of the configuration, `keys` those of `articles`.
+        """
         self.port = port = free_port()
         self.articles = articles
         self.url = f"http://127.0.0.1:{port}"
         self.config = folder / "config.yaml"
         self._log = folder / "log.txt"
         more = "".join(f", {key}: {value}" for key, value in keys.items())
+        address = self.url if base_url is None else base_url
         self.config.write_text(
-            f"site: {{title: Live, base_url: '{self.url}'}}\n"
+            f"site: {{title: Live, base_url: {repr(address) if address else ''}}}\n"
             f"articles: {{directory: '{articles}'{more}}}\n"
-            "state: {url: 'sqlite:///state/feedsvc.db'}\n"
+            f"state: {{url: 'sqlite:///state/feedsvc.db'}}\n{sections}",
+            "utf-8",
         )
         command = [sys.executable, "-m", "feedsvc", "serve", "--config", str(self.config)]
         with self._log.open("wb") as log:
@@ -128,10 +136,19 @@ def serving(
     *options: str,
     terminal: int | None = None,
     environment: Mapping[str, str] | None = None,
+    base_url: str | None = None,
+    sections: str = "",
     **keys: str,
 ) -> Iterator[Service]:
     service = Service(
-        folder, articles, *options, terminal=terminal, environment=environment, **keys
+        folder,
+        articles,
+        *options,
+        terminal=terminal,
+        environment=environment,
+        base_url=base_url,
+        sections=sections,
+        **keys,
     )
     try:
         until(service.ready, "the service answers")

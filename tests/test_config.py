@@ -11,6 +11,7 @@ from conftest import ROOT
 from feedsvc import config as configuration
 from feedsvc.config import Config
 from feedsvc.errors import ConfigError
+from feedsvc.model import Cleaning
 
 CASES = Path(__file__).parent / "cases" / "config-refused"
 
@@ -47,7 +48,8 @@ def test_the_configuration_beside_the_readme_has_every_key() -> None:
     config = configuration.load(ROOT / "config.yaml")
     assert [category.slug for category in config.categories] == ["finance", "ai", "science", "life"]
     assert config.articles.rescan == timedelta(seconds=60)
-    for section in ("site", "articles", "feeds", "content", "image_proxy", "state"):
+    assert config.content.summary_skip == Cleaning().summary_skip
+    for section in ("site", "articles", "feeds", "content", "image_proxy", "status", "state"):
         for key in set(getattr(config, section).__slots__) - {"has_base_url"}:
             assert re.search(rf"^  {key}: ", text, re.MULTILINE), f"{section}.{key} is not in it"
 

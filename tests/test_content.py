@@ -29,6 +29,8 @@ POLICY = content.Policy(
     page="https://feeds.example.org/articles/key",
 )
 READ: dict[str, Callable[[Any], Any]] = {
+    "authors": tuple,
+    "summary_skip": tuple,
     "remove": tuple,
     "unwrap": tuple,
     "replace": lambda pairs: tuple((pattern, new) for pattern, new in pairs),

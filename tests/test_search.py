@@ -317,6 +317,16 @@ def test_nothing_found_is_said_with_what_was_searched_and_ignored(tree: Tree, si
     assert "Ignored: after:soon" in page
 
 
+def test_what_was_not_found_is_escaped(client: FlaskClient, site: Site, tree: Tree) -> None:
+    write(tree)
+    site.refresh()
+    typed = 'unknown<i>%s%(q)s after:<i> category:"<i>"'
+    page = client.get("/search", query_string={"q": typed}).text
+    assert "No article has all of this: unknown&lt;i&gt;%s%(q)s" in page
+    assert "Ignored: after:&lt;i&gt;" in page
+    assert "<i>" not in page
+
+
 def test_a_page_without_a_query_has_the_field_and_explains_filters(
     client: FlaskClient, site: Site, tree: Tree
 ) -> None:

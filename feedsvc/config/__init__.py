@@ -21,6 +21,8 @@ from feedsvc.model import Category, Cleaning, Links
 
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/)([^?]+)(\?.*)?")
 
+_SHORTEST_TOKEN = 16
+
 __all__ = [
     "Articles",
     "Config",
@@ -29,6 +31,7 @@ __all__ = [
     "Pages",
     "Site",
     "State",
+    "Status",
     "find",
     "load",
     "parse",
@@ -36,6 +39,7 @@ __all__ = [
 
 EntryContent = Literal["full", "summary"]
 Future = Literal["hold", "publish"]
+Access = Literal["public", "token", "off"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +127,18 @@ class State:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """`status:` who may see the status page; None for no `token`.
+
+    `public` shows everybody numbers but no problem, because problems name files. Who has the token
+    sees everything. `token` shows nothing without it, and `off` nothing to anybody.
+    """
+
+    access: Access = "public"
+    token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The whole configuration."""
 
@@ -133,6 +149,7 @@ class Config:
     categories: tuple[Category, ...] = ()
     pages: Pages = field(default_factory=Pages)
     image_proxy: ImageProxy = field(default_factory=ImageProxy)
+    status: Status = field(default_factory=Status)
     state: State = field(default_factory=State)
 
 
@@ -219,6 +236,7 @@ def parse(
         categories=_categories(top),
         pages=_pages(top.section("pages")),
         image_proxy=_image_proxy(top.section("image_proxy"), folder),
+        status=_status(top.section("status")),
         state=State(url=_state_url(state.line("url", default.state.url), folder)),
     )
     top.finish()
@@ -269,6 +287,18 @@ def _image_proxy(section: Reader, folder: Path) -> ImageProxy:
         timeout=section.duration("timeout", default.timeout, most=timedelta(minutes=10)),
         referers=tuple(referers),
     )
+
+
+def _status(section: Reader) -> Status:
+    access = section.choice("access", Status().access, get_args(Access))
+    token = section.line("token", "") or None
+    if token is not None and (len(token) < _SHORTEST_TOKEN or not token.isascii() or " " in token):
+        # The reason is logged, so it must not repeat the token.
+        reason = f"expected {_SHORTEST_TOKEN} or more letters and digits (ASCII), without spaces"
+        section.refuse(("token",), reason)
+    if access == "token" and token is None and not section.names("token"):
+        section.refuse(("access",), "token needs a status.token")
+    return Status(access=access, token=token)
 
 
 def _state_url(url: str, folder: Path) -> str:

@@ -25,6 +25,7 @@ def overrides(section: Reader) -> dict[str, Any]:
         "summary_length": section.number(
             "summary_length", default.summary_length, least=20, most=5000
         ),
+        "summary_skip": _skipped(section, default.summary_skip),
         "remove": _selectors(section, "remove"),
         "unwrap": _selectors(section, "unwrap"),
         "replace": _replacements(section),
@@ -50,6 +51,16 @@ def _selectors(section: Reader, key: str) -> tuple[str, ...]:
         if mistake := html5.mistake_in(selector):
             section.refuse((key, number), f"{selector} is no CSS selector: {mistake}")
     return selectors
+
+
+def _skipped(section: Reader, default: tuple[str, ...]) -> tuple[str, ...]:
+    skipped = section.lines("summary_skip", default)
+    for number, pattern in enumerate(skipped):
+        filled = pattern.replace("{title}", "(?:x)").replace("{author}", "(?:x)")
+        if mistake := patterns.mistake_in(filled, ""):
+            reason = f"{pattern} is no regular expression (RE2): {mistake}"
+            section.refuse(("summary_skip", number), reason)
+    return skipped
 
 
 def _replacements(section: Reader) -> tuple[tuple[str, str], ...]:

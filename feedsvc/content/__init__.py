@@ -8,16 +8,17 @@ Pure: no I/O, no clock. `sanitize` is the last gate: nothing edits the HTML afte
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from html import escape, unescape
+from html import escape
 from typing import Any
 
 from feedsvc import chinese, html5, xmltext
-from feedsvc.content import markdown, text
+from feedsvc.content import markdown, summary as summaries
 from feedsvc.content.addresses import image
 from feedsvc.content.cost import seconds
 from feedsvc.content.media import depends_on_folder, is_relative, playable
 from feedsvc.content.policy import Policy
 from feedsvc.content.sanitize import sanitize
+from feedsvc.content.text import plain
 from feedsvc.content.tidy import Tidier
 from feedsvc.model import Markup, SafeHTML
 
@@ -31,11 +32,12 @@ __all__ = [
     "image",
     "instead",
     "is_relative",
+    "plain",
     "playable",
     "seconds",
 ]
 
-POLICY = "6"
+POLICY = "7"
 """Raise it when the same body is cleaned to different HTML than before."""
 
 _ROUNDS = 5  # unwrapping may leave elements where no parser would put them
@@ -85,7 +87,7 @@ def _tidied(body: str, markup: Markup, policy: Policy, removed: Counter[str]) ->
             removed[f"{selector}: a rule unwraps it; its content stays"] += 1
     tidier = Tidier(policy, removed)
     tidier.write(tree)
-    summary = _summary(tidier, policy.cleaning.summary_length)
+    summary = _summary(tidier, policy)
     tidier.footer()
     return tidier.html(), summary
 
@@ -126,10 +128,12 @@ def _safe(html: str, policy: Policy) -> tuple[SafeHTML, bool]:
     return sanitize(html5.parse(f"<p>{escape(html5.text(html))}</p>")), False
 
 
-def _summary(tidier: Tidier, length: int) -> str:
+def _summary(tidier: Tidier, policy: Policy) -> str:
     if tidier.more is not None:
-        summary = text.cut(unescape(tidier.more), _LONGEST_SUMMARY)
+        summary = summaries.of(tidier.more, _LONGEST_SUMMARY, policy)
         if summary:
             return summary
+    length = policy.cleaning.summary_length
     # Four times as many characters, because references such as `&amp;` are not decoded yet.
-    return text.cut(unescape(tidier.out.beginning(4 * length)), length)
+    beginning = tidier.out.beginning(4 * length + summaries.LOOKED_AT)
+    return summaries.of(beginning, length, policy)

@@ -3,20 +3,8 @@
 import html
 import re
 
-import pyromark
-
-from feedsvc import html5
+from feedsvc import commonmark, html5
 from feedsvc.model import Markup
-
-# CommonMark 0.31 plus the two extensions that articles use everywhere. Linear in time.
-_OPTIONS = pyromark.Options.ENABLE_TABLES | pyromark.Options.ENABLE_STRIKETHROUGH
-# Each level of quotation is an element: a line of a million `>` becomes thirty times as long.
-_QUOTES = re.compile(r"(?:>[ \t]*){60,}")
-_MOST_GROWTH = 8
-# A row that lacks cells gets as many as the row of hyphens has (GFM, 4.10).
-_HYPHENS = re.compile(r"(?=.*-)(?=.*\|)[ \t>*+:|0-9.)-]+")
-_LINE = re.compile(r"\r\n?|\n")
-_MOST_CELLS_GIVEN = 10_000
 
 _BLANK_LINES = re.compile(r"\n\s*\n")
 _COMMENTS = re.compile(r"(?:\s|<!--.*?-->)*", re.DOTALL)
@@ -47,7 +35,48 @@ def parse(body: str, markup: Markup) -> html5.Element:
             isinstance(node, html5.Text) and node.data.strip() for node in html5.children(tree)
         ):
             return tree
-    return html5.parse(to_html(body, markup))
+    tree = html5.parse(to_html(body, markup))
+    if markup == "markdown":
+        _collect_footnotes(tree)
+    return tree
+
+
+def _collect_footnotes(tree: html5.Element) -> None:
+    """Make a list of the footnotes at the end, from which a link leads back to each.
+
+    pyromark leaves them where the author wrote them. The classes and ids are pyromark's.
+    """
+    definitions = tree.select("div.footnote-definition")
+    if not definitions:
+        return
+    section = html5.parse(f"<ol>{'<li></li>' * len(definitions)}</ol>").select("ol")[0]
+    ids: dict[str, str] = {}
+    items: dict[str, html5.Element] = {}
+    numbered = zip(definitions, section.select("li"), strict=True)
+    for number, (definition, item) in enumerate(numbered, start=1):
+        name = definition.attr("id") or ""
+        ids.setdefault(name, f"fn-{number}")
+        items.setdefault(name, item)
+        item.attrs["id"] = f"fn-{number}"
+        for child in list(html5.children(definition)):
+            if isinstance(child, html5.Element) and child.has_class("footnote-definition-label"):
+                child.decompose()
+            else:
+                item.append(child)
+        definition.decompose()
+    tree.append(section)
+    for link in tree.select("sup.footnote-reference > a"):
+        name = (link.attr("href") or "").removeprefix("#")
+        if name not in ids:
+            continue
+        link.attrs["href"] = f"#{ids[name]}"
+        if (noted := items.pop(name, None)) is not None:  # the way back leads to the first one
+            link.attrs["id"] = f"fnref-{ids[name].removeprefix('fn-')}"
+            back = html5.parse(f' <a href="#{link.attrs["id"]}">↩</a>')
+            last = [node for node in html5.children(noted) if isinstance(node, html5.Element)][-1:]
+            place = last[0] if last and last[0].tag == "p" else noted
+            for node in list(html5.children(back)):
+                place.append(node)
 
 
 def may_be_html(body: str) -> bool:
@@ -68,27 +97,4 @@ def to_html(body: str, markup: Markup) -> str:
         return "".join(
             f"<p>{html.escape(part).replace(chr(10), '<br>')}</p>" for part in paragraphs if part
         )
-    options = _OPTIONS
-    if cells_given(body) > _MOST_CELLS_GIVEN:
-        options = pyromark.Options.ENABLE_STRIKETHROUGH
-    converted = pyromark.html(body, options=options)
-    if len(converted) > _MOST_GROWTH * len(body) + 10_000:
-        converted = pyromark.html(_QUOTES.sub(">" * 60, body), options=options)
-    return converted
-
-
-def cells_given(body: str) -> int:
-    """Return the most cells that pyromark may add to rows that are too short.
-
-    >>> cells_given("|a|b|\\n|-|-|\\n|c|\\n\\n|d")
-    1
-    """
-    given = widest = 0
-    for line in _LINE.split(body) if "|" in body else ():
-        if _HYPHENS.fullmatch(line):
-            widest = max(widest, line.count("|"))
-        elif widest and not line.strip(" \t"):
-            widest = 0
-        elif widest:
-            given += max(0, widest - line.count("|"))
-    return given
+    return commonmark.to_html(body)

@@ -20,6 +20,7 @@ class Policy:
     page: str = ""
     anchor: str = "a-"
     title: str = ""
+    authors: tuple[str, ...] = ()
     link: str = ""
     site: str = ""
     lead_image: str | None = None

@@ -26,7 +26,7 @@ def plain(html: SafeHTML) -> str:
                 parts.append(node.data)
             elif isinstance(node, Element):
                 line = "\n" if node.tag in _LINES else "\t" if node.tag in {"td", "th"} else ""
-                start, end = parentheses(node) if node.tag == "rt" else (line, line)
+                start, end = (line, line) if line or node.tag != "rt" else _around(node)
                 parts.append(start)
                 stack.append(children(node))
                 ends.append(end)
@@ -38,15 +38,8 @@ def plain(html: SafeHTML) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def parentheses(rt: Element) -> tuple[str, str]:
-    """Return what stands around a reading in plain text, "" where `<rp>` says it.
-
-    Browsers that show ruby hide `<rp>` (HTML, 4.5.13); in plain text it is the author's own.
-    """
-    sibling = rt.previous_sibling
-    if isinstance(sibling, Element) and sibling.tag == "rp":
-        return "", ""
-    return "（", "）"
+def _around(rt: Element) -> tuple[str, str]:
+    return ("", "") if html5.has_parentheses(rt) else ("（", "）")
 
 
 def cut(text: str, length: int) -> str:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from html import escape, unescape
 
-from feedsvc import chinese, patterns, xmltext
+from feedsvc import chinese, html5, patterns, xmltext
 from feedsvc.content import addresses, allowed, elements, images, styles, vocabulary, writer
 from feedsvc.content.anchors import Anchors
 from feedsvc.content.policy import Policy
@@ -18,6 +18,8 @@ from feedsvc.content.writer import (
     END,
     MEDIA,
     QUIET,
+    READING,
+    READING_END,
     START,
     TEXT,
     UNWRAPPED,
@@ -188,8 +190,10 @@ class Tidier:
             if tag == "pre":
                 self.pre += 1
         else:
-            self.out.add(written, START)
-            kind = END
+            # Ruby without `<rp>` would be glued to its reading in plain text.
+            reading = tag == "rt" and not html5.has_parentheses(node)
+            self.out.add(written, READING if reading else START)
+            kind = READING_END if reading else END
             if tag in vocabulary.VERBATIM:
                 self.verbatim += 1
         if tag in vocabulary.QUIET:
@@ -226,13 +230,13 @@ class Tidier:
         elif kind == BLOCK:
             self.out.block(end)
         else:
-            self.out.add(end, END)
+            self.out.add(end, kind)
 
     def _repeats_title(self, mark: int) -> bool:
         if self.cleaning.first_heading != "drop" or self.out.begun:
             return False
         heading = _bare(unescape(self.out.words(mark)))
-        if heading == _bare(self.policy.title):
+        if heading == _bare(self.words(self.policy.title)):
             return True
         self.out.begun = heading != ""
         return False

@@ -39,6 +39,10 @@ _PARAGRAPHS = re.compile(r"\n[ \t]*\n")
 _SPACES = re.compile(r"[ \t\r\n\f]+")
 _TICKS = re.compile(r"`+")
 _LANGUAGE = re.compile(r"(?:language|lang)-([\w+#.-]+)")
+_REFERENCE = re.compile(r"&(?=#?[A-Za-z0-9]{1,40};)")
+_IN_TITLE = re.compile(r'[\\"&]')
+_FOOTNOTE = re.compile(r"\s*\[\^[^\[\]]+\]\s*")
+_NO_NAME = re.compile(r"[^\w-]")
 _LINE = re.compile(r"^(?=.)", re.MULTILINE)
 
 
@@ -83,13 +87,13 @@ def _with_backslashes(markup: re.Match[str]) -> str:
 
 def _target(address: str, title: str | None) -> str:
     """Return the part of a link or image that stands in parentheses."""
-    address = re.sub(r"&(?=#?[A-Za-z0-9]{1,40};)", "&amp;", address)
-    address = f"<{address}>" if re.search(r"[()\s]", address) else address
+    address = _REFERENCE.sub("&amp;", address)
+    address = f"<{address}>" if "(" in address or ")" in address else address
     return f'{address} "{_title(title)}"' if title else address
 
 
 def _title(title: str) -> str:
-    return re.sub(r'[\\"&]', r"\\\g<0>", " ".join(title.split()))
+    return _IN_TITLE.sub(r"\\\g<0>", " ".join(title.split()))
 
 
 def _is_word(char: str) -> bool:
@@ -196,7 +200,7 @@ class _Converter(MarkdownConverter):
     def convert_sub(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         plain = "_noformat" in parent_tags or not text.strip() or _PARAGRAPHS.search(text)
         # The brackets of a footnote are raised by themselves.
-        plain = plain or re.fullmatch(r"\s*\[\^[^\[\]]+\]\s*", text)
+        plain = plain or _FOOTNOTE.fullmatch(text)
         return text if plain else f"<{el.name}>{text}</{el.name}>"
 
     convert_sup = convert_sub
@@ -330,7 +334,7 @@ class _Converter(MarkdownConverter):
         item = self.ids.get(id)
         if item is None or item.name != "li" or id in self.footnotes:
             return
-        own = re.sub(r"[^\w-]", "", link.get_text())[:40] or str(len(self.footnotes) + 1)
+        own = _NO_NAME.sub("", link.get_text())[:40] or str(len(self.footnotes) + 1)
         taken = set(self.footnotes.values()) if own in self.footnotes.values() else ()
         self.footnotes[id] = f"{own}-{len(self.footnotes) + 1}" if taken else own
 

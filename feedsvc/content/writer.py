@@ -9,7 +9,9 @@ from collections.abc import Callable
 from html import escape
 
 # The kinds of items in the output.
-TEXT, QUIET, SPACE, BREAK, BLOCK, START, END, MEDIA = range(8)
+TEXT, QUIET, SPACE, BREAK, BLOCK, START, END, MEDIA, READING, READING_END = range(10)
+_WITHIN_TEXT = {READING: "（", READING_END: "）"}  # what tags are in plain text
+_BETWEEN_TEXT = {BLOCK: "\n\n", BREAK: "\n", SPACE: " "}
 
 # An open element: its end tag ("" if it is unwrapped) and the kind of that item, the item at which
 # it began, and its name ("" if it must stay even when empty).
@@ -193,15 +195,10 @@ class HTMLWriter:
         return any(item.startswith(start) for item in self._items[mark + 1 :])
 
     def words(self, start: int = 0) -> str:
-        """Return the escaped text from item `start` on, with spaces for blocks and breaks."""
-        parts = []
-        for item, kind in zip(self._items[start:], self._kinds[start:], strict=True):
-            if kind in {TEXT, QUIET}:
-                parts.append(item)
-            elif kind in {BLOCK, BREAK, SPACE}:
-                parts.append(" ")
+        """Return the escaped text from item `start` on, as `_text_of` does."""
         run = "".join(self._run)
-        return "".join([*parts, text(run if self._run_raw else self._mend(run))])
+        end = text(run if self._run_raw else self._mend(run))
+        return self._text_of({TEXT, QUIET}, start) + end
 
     def beginning(self, length: int) -> str:
         """Return the escaped text of the beginning, `length` characters or more if it has them.
@@ -209,20 +206,28 @@ class HTMLWriter:
         Headings, tables, code and captions count only if there is no other text.
         """
         self._end_run()
-        for kinds in ({TEXT}, {TEXT, QUIET}):
-            parts: list[str] = []
-            size = 0
-            for item, kind in zip(self._items, self._kinds, strict=True):
-                if kind in kinds:
-                    parts.append(item)
-                    size += len(item)
-                    if size > length:
-                        break
-                elif kind in {BLOCK, BREAK, SPACE}:
-                    parts.append(" ")
-            if size:
-                return "".join(parts)
-        return ""
+        return self._text_of({TEXT}, 0, length) or self._text_of({TEXT, QUIET}, 0, length)
+
+    def _text_of(self, kinds: set[int], start: int, length: int | None = None) -> str:
+        """Return the escaped text of these kinds: a line for each line, an empty one after a block.
+
+        Readings of ruby stand in parentheses. "" where there is no text.
+        """
+        parts: list[str] = []
+        size = 0
+        for item, kind in zip(self._items[start:], self._kinds[start:], strict=True):
+            if kind in kinds:
+                parts.append(item.replace("\n", " "))
+                size += len(item)
+                if length is not None and size > length:
+                    break
+            elif kind == READING_END and parts and parts[-1] == _WITHIN_TEXT[READING]:
+                parts.pop()
+            elif kind in _WITHIN_TEXT:
+                parts.append(_WITHIN_TEXT[kind])
+            elif kind in _BETWEEN_TEXT:
+                parts.append(_BETWEEN_TEXT[kind])
+        return "".join(parts) if size else ""
 
     def _end_line(self) -> None:
         for kind in reversed(self._kinds):

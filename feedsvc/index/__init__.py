@@ -23,6 +23,7 @@ from feedsvc.index.ledger import LedgerTable
 from feedsvc.index.meta import PARTIAL, READY, MetaTable
 from feedsvc.index.overview import OverviewTable
 from feedsvc.index.problems import ProblemTable
+from feedsvc.index.requests import Counts, RequestTable
 from feedsvc.index.search import KEY as SEARCH, Period, SearchTable
 from feedsvc.index.writer import Writer
 from feedsvc.model import Identity
@@ -35,6 +36,7 @@ __all__ = [
     "READY",
     "SEARCH",
     "Content",
+    "Counts",
     "FeedState",
     "Generation",
     "Index",
@@ -62,6 +64,7 @@ class Index:
         self.overview = OverviewTable(database)
         self.contents = ContentTable(database)
         self.documents = DocumentTable(database)
+        self.requests = RequestTable(database)
         self.search = SearchTable(database)
         file = database.file
         self.ledger = LedgerTable(database, Journal(journal_of(file)) if file else None)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, literal, or_, select
+from sqlalchemy import and_, func, literal, or_, select, union
 
 from feedsvc.index import rows, schema
 from feedsvc.index.database import Database
@@ -126,17 +126,16 @@ class ArticleTable:
         )
         return beside[0] if beside else None
 
-    def without_original(self, limit: int) -> list[tuple[str, datetime]]:
-        """Return the keys of the newest articles that name no original, and when they changed."""
-        articles, ledger = schema.articles.c, schema.ledger.c
+    def without_original(self, slug: str, limit: int) -> list[tuple[str, datetime]]:
+        """Return the keys and dates of change of a feed's newest articles without an original."""
+        ledger = schema.ledger.c
         query = (
-            select(ledger.key, articles.updated)
+            select(ledger.key, schema.articles.c.updated)
             .join(schema.ledger, schema.IS_SHOWN)
             .where(ledger.link.is_(None))
-            .order_by(articles.published.desc(), articles.id)
-            .limit(limit)
         )
-        return [(row.key, rows.moment(row.updated)) for row in self._database.rows(query)]
+        newest = schema.newest_in_feed(query, slug, limit)
+        return [(row.key, rows.moment(row.updated)) for row in self._database.rows(newest)]
 
     def all_published(self, size: int) -> Iterator[tuple[Published, ...]]:
         """Yield every published article without its body, in batches of `size`."""
@@ -186,15 +185,21 @@ def published_articles() -> Any:
 
 def _members(slug: str, *columns: Any) -> Any:
     """Return the query for columns of the memberships that one feed may show."""
-    memberships, ledger = schema.memberships.c, schema.ledger.c
-    held = select(schema.articles.c.source).where(schema.articles.c.held_until.is_not(None))
+    memberships, articles, ledger = schema.memberships.c, schema.articles.c, schema.ledger.c
+    # To look up each article takes many times as long as to walk over the index of a feed. Only an
+    # article with copies, or one that is held, may not be shown, and these are few.
+    doubtful = union(
+        select(articles.id).group_by(articles.id).having(func.count() > 1),
+        select(articles.id).where(articles.held_until.is_not(None)),
+    )
+    shown = (
+        select(articles.source)
+        .join(schema.ledger, schema.IS_SHOWN)
+        .where(ledger.id == memberships.id, articles.source == memberships.source)
+        .exists()
+    )
     return (
         select(*columns)
         .select_from(schema.memberships)
-        # As IS_CANONICAL, without a look at each article.
-        .join(
-            schema.ledger,
-            and_(ledger.id == memberships.id, ledger.source == memberships.source),
-        )
-        .where(memberships.slug == slug, memberships.source.not_in(held))
+        .where(memberships.slug == slug, or_(memberships.id.not_in(doubtful), shown))
     )

@@ -82,6 +82,14 @@ class DocumentTable:
             selected = execute_for(connection, query, table.path, paths)
         return {row.path: row.fingerprint for row in selected}
 
+    def sizes(self, paths: Iterable[str], view: str) -> dict[str, int]:
+        """Return how many bytes the smallest coding of each of these documents has."""
+        table = schema.documents.c
+        query = select(table.path, table.lengths).where(table.view == view)
+        with self._database.reading() as connection:
+            selected = execute_for(connection, query, table.path, paths)
+        return {row.path: min(json.loads(row.lengths).values()) for row in selected}
+
     def outdated(self, view: str) -> list[tuple[str, datetime]]:
         """Return the paths of documents whose feeds have changed, and the last requests for them.
 

@@ -43,6 +43,12 @@ class FeedTable:
         selected = self._database.rows(select(schema.feeds).where(schema.feeds.c.slug == slug))
         return _feed_state(selected[0]) if selected else None
 
+    def states(self, slugs: Iterable[str]) -> dict[str, FeedState]:
+        """Return the states of those of these feeds that have one, by slug."""
+        with self._database.reading() as connection:
+            selected = execute_for(connection, select(schema.feeds), schema.feeds.c.slug, slugs)
+        return {row.slug: _feed_state(row) for row in selected}
+
     def with_articles(self, number: int) -> set[str]:
         """Return the slugs of the feeds with at least so many articles, held ones among them."""
         slug = schema.memberships.c.slug

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import distinct, func, literal, select
 
@@ -12,6 +13,7 @@ from feedsvc.index.articles import published_articles
 from feedsvc.index.database import Database
 from feedsvc.model import Article, Published
 
+_QUARTER = 900  # seconds
 _WEEK = int(timedelta(days=7).total_seconds())
 
 
@@ -65,6 +67,22 @@ class OverviewTable:
         for row in self._database.rows(query):
             counts[row.slug][int(row.week)] = row.number
         return counts
+
+    def days(self, slug: str, since: datetime, zone: ZoneInfo) -> dict[date, int]:
+        """Return how many articles of a feed are dated on each day of a zone."""
+        member = schema.memberships.c
+        # All zones of today differ from UTC by whole quarters of an hour.
+        quarter = (member.published // _QUARTER).label("quarter")
+        query = (
+            select(quarter, func.count(distinct(member.id)).label("number"))
+            .where(member.slug == slug, member.published >= rows.seconds(since))
+            .group_by(quarter)
+        )
+        counts: Counter[date] = Counter()
+        for row in self._database.rows(query):
+            moment = rows.moment(int(row.quarter) * _QUARTER)
+            counts[moment.astimezone(zone).date()] += row.number
+        return dict(counts)
 
     def newest(self, slug: str, limit: int, *, after: int = 0) -> tuple[Published, ...]:
         """Return the newest articles of one feed, without the first ones and without bodies."""

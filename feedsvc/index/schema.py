@@ -81,6 +81,17 @@ searched = _table("searched", "docid source version")
 # Every id that was ever given, with what is needed to give it again.
 ledger = _table("ledger", "id key source file_digest seen_digest first_seen updated link")
 
+# How many requests for a feed were answered on a day, by class of status; the path is "" for all
+# that is no feed.
+requests = _table("requests", "day path status number")
+
+# The largest number of subscribers that a service named for a feed on a day.
+subscribers = _table("subscribers", "day path service number")
+
+# About how many clients asked for feeds on a day. `registers` are of a `Distinct` that counts with
+# the secret `key`; both are empty after the day.
+clients = _table("clients", "day key number", column("registers", LargeBinary))
+
 IS_CANONICAL = and_(ledger.c.id == articles.c.id, ledger.c.source == articles.c.source)
 """Joins each entry with its canonical file alone; copies have the same id."""
 
@@ -125,6 +136,14 @@ STEPS: Sequence[Sequence[str]] = (
         "CREATE INDEX ledger_file_digest ON ledger (file_digest)",
         "CREATE INDEX ledger_seen_digest ON ledger (seen_digest)",
         "CREATE INDEX ledger_link ON ledger (link)",
+    ),
+    (
+        "CREATE TABLE requests (day TEXT NOT NULL, path TEXT NOT NULL, status TEXT NOT NULL,"
+        " number BIGINT NOT NULL, PRIMARY KEY (day, path, status))",
+        "CREATE TABLE subscribers (day TEXT NOT NULL, path TEXT NOT NULL, service TEXT NOT NULL,"
+        " number BIGINT NOT NULL, PRIMARY KEY (day, path, service))",
+        "CREATE TABLE clients (day TEXT PRIMARY KEY, key TEXT NOT NULL, number BIGINT NOT NULL,"
+        " registers {blob} NOT NULL)",
     ),
     (
         "CREATE TABLE searched (docid BIGINT PRIMARY KEY, source TEXT NOT NULL,"

@@ -15,6 +15,7 @@ from feedsvc.publish.documents import Documents
 from feedsvc.publish.entries import Entries, Listing
 from feedsvc.publish.overview import CategorySummary, Overview, Overviews
 from feedsvc.publish.searching import Results, Searching
+from feedsvc.publish.status import Statuses
 
 __all__ = [
     "CategorySummary",
@@ -25,4 +26,5 @@ __all__ = [
     "Overviews",
     "Results",
     "Searching",
+    "Statuses",
 ]

@@ -5,6 +5,7 @@ it stays right, when newer articles come. The first page that people see has no 
 newest articles, at least as many as a numbered page where there are so many.
 """
 
+import threading
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Literal
@@ -59,6 +60,9 @@ class FeedPages:
         self._limit = config.feeds.limit
         self._index = index
         self._entries = entries
+        self._lock = threading.Lock()  # of the two below
+        self._version: tuple[str, date] | None = None
+        self._known: dict[str, tuple[int, Rhythm | None]] = {}  # by slug
 
     def page(self, slug: str, number: int | None, today: date, zone: ZoneInfo) -> FeedPage:
         """Return one page of a feed. Raises NotFoundError and NotReadyError."""
@@ -66,7 +70,7 @@ class FeedPages:
         category = self._entries.category(slug, state)
         if not self._index.meta.is_whole():
             return self._first_articles(category, state, number)
-        articles = self._index.articles.count_in(category.slug)
+        articles, rhythm = self._numbers(category.slug, today, zone)
         start, end, older = bounds(articles, number)
         # The newest page begins at the same article as a numbered page.
         newer = None if number is None or end >= newest_start(articles) else number + 1
@@ -75,7 +79,7 @@ class FeedPages:
             title=category.title,
             number=number,
             articles=articles,
-            rhythm=self._rhythm(category.slug, today, zone),
+            rhythm=rhythm,
             older=older,
             has_newer=number is not None and end < articles,
             newer=newer,
@@ -106,6 +110,24 @@ class FeedPages:
         part = self._index.articles.part_of_feed(category.slug, start=start, end=end)
         return self._entries.feed_of(category, state, part, full=False)
 
+    def _numbers(self, slug: str, today: date, zone: ZoneInfo) -> tuple[int, Rhythm | None]:
+        """Return how many articles a feed has, and how often they come.
+
+        Counted once for all pages of a feed, until articles change.
+        """
+        version = (self._index.meta.edition(), today)
+        with self._lock:
+            if version != self._version:
+                self._version = version
+                self._known.clear()
+            known = self._known.get(slug)
+        if known is None:
+            known = self._index.articles.count_in(slug), self._rhythm(slug, today, zone)
+            with self._lock:
+                if version == self._version:
+                    self._known[slug] = known
+        return known
+
     def _rhythm(self, slug: str, today: date, zone: ZoneInfo) -> Rhythm | None:
         since = datetime.combine(today - timedelta(days=_RECENT_DAYS), time(), zone)
         recent = self._index.articles.count_in(slug, since)
@@ -113,7 +135,7 @@ class FeedPages:
             return None
         oldest = self._index.articles.part_of_feed(slug, start=0, end=1)
         days = (today - oldest[0].published.astimezone(zone).date()).days if oldest else 0
-        return rhythm(recent, min(max(days, _FEWEST_DAYS), _RECENT_DAYS))
+        return rhythm_of(recent, min(max(days, _FEWEST_DAYS), _RECENT_DAYS))
 
 
 def newest_start(articles: int) -> int:
@@ -142,11 +164,11 @@ def bounds(articles: int, number: int | None) -> tuple[int, int, int | None]:
     return start, end, start // SIZE or None
 
 
-def rhythm(articles: int, days: int) -> Rhythm | None:
+def rhythm_of(articles: int, days: int) -> Rhythm | None:
     """Return in which rhythm so many articles in so many days came, None for very few.
 
-    >>> rhythm(300, 84), rhythm(84, 84).period, rhythm(20, 84).period, rhythm(1, 84)
-    (Rhythm(number=4, period='day'), 'day', 'week', None)
+    >>> rhythm_of(300, 84), rhythm_of(84, 84).period, rhythm_of(1, 84)
+    (Rhythm(number=4, period='day'), 'day', None)
     """
     periods: tuple[tuple[Period, int], ...] = (("day", 1), ("week", 7), ("month", 30))
     for period, length in periods:

@@ -39,7 +39,7 @@ class Sitemap:
         Raises NotReadyError before the first pass.
         """
         pages = list(self._pages())[:MOST]
-        articles = self._index.articles.without_original(MOST - len(pages))
+        articles = self._index.articles.without_original(feeds.ALL, MOST - len(pages))
         return pages + [
             Place(f"{self._base_url}/articles/{key}", changed) for key, changed in articles
         ]

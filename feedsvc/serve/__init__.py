@@ -58,7 +58,7 @@ def create_app(config: Config | Path | str | None = None, *, watch: bool = True)
         watcher = WatcherProcess(config)
         watcher.start()
         atexit.register(watcher.stop)
-    return build_app(config, index, utc_now)
+    return build_app(config, index, utc_now, write_counts=True)
 
 
 def serve(

@@ -48,7 +48,7 @@ class _Loader:
     def __call__(self) -> "Flask":
         log_to_stderr()
         threading.Thread(target=_end_with_parent, name="feedsvc-parent", daemon=True).start()
-        app = build_app(self.config, open_index(self.config), utc_now)
+        app = build_app(self.config, open_index(self.config), utc_now, write_counts=True)
         logger.info("worker %d answers", os.getpid())
         return app
 

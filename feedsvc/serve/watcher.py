@@ -64,11 +64,11 @@ def watch(config: Config, lock: int, stop_signal: threading.Event) -> None:
     notes = PassNotes(config, index, utc_now, watched=True)
 
     def refresh(paths: Paths | None) -> Refresh:
-        with notes.noting() as failures, showing() as progress:
+        with notes.noting() as note, showing() as progress:
             nonlocal lock
             report = passes.make(progress, paths=paths, one_stage=True)
             lock = watchlock.keep(lock_file, lock)  # the state's files may have been deleted
-            failures.extend(report.failures)
+            note.report = report
             return report
 
     watcher = Watcher(

@@ -19,7 +19,7 @@ from feedsvc.errors import GoneError, NotFoundError, NotReadyError, StateError
 from feedsvc.health import Judge
 from feedsvc.index import Index
 from feedsvc.policies import needs_image_key
-from feedsvc.publish import Documents, Entries, Overviews, Searching
+from feedsvc.publish import Documents, Entries, Overviews, Searching, Statuses
 from feedsvc.publish.sitemap import Sitemap
 from feedsvc.web import (
     feeds,
@@ -33,8 +33,10 @@ from feedsvc.web import (
     visitor,
 )
 from feedsvc.web.boundary import Boundary
+from feedsvc.web.counting import RequestCounter
 from feedsvc.web.headers import ReadableHeaders
 from feedsvc.web.hostaddress import HostAddress, host_address
+from feedsvc.web.pages import status
 from feedsvc.web.pages.answering import Answering, Versions
 from feedsvc.web.pages.errors import ErrorPages
 from feedsvc.web.pages.preview import Preview
@@ -59,11 +61,13 @@ def build_app(
     cleaner: Cleaner | None = None,
     cache: bool = True,
     slow_requests: int = SLOW_REQUESTS,
+    write_counts: bool = False,
 ) -> Flask:
     """Return the WSGI application that serves what `index` holds.
 
     With a `cache`, a request that was answered before is answered from memory, in front of Flask.
-    `slow_requests` is how many are answered at a time: fewer than the server has threads.
+    `slow_requests` is how many are answered at a time: fewer than the server has threads. With
+    `write_counts`, a thread writes once a minute how many requests there were.
     """
     app = Flask("feedsvc.web")
     app.config["MAX_CONTENT_LENGTH"] = 0  # no route takes a body
@@ -90,9 +94,10 @@ def build_app(
     app.register_blueprint(ops.blueprint(index, Judge(lambda: clock().timestamp())))
     overviews = Overviews(config, index, entries)
     searching = Searching(config, index, entries, documents)
-    app.register_blueprint(
-        pages.blueprint(config, index, entries, overviews, answering, searching=searching)
-    )
+    routes = pages.blueprint(config, index, entries, overviews, answering, searching=searching)
+    statuses = Statuses(config, index, overviews)
+    status.add_to(routes, index, statuses, config.status, clock=clock, today=page_versions.today)
+    app.register_blueprint(routes)
     app.register_blueprint(
         searchfeeds.blueprint(searching, clock, config.feeds.max_age, page_versions.now)
     )
@@ -134,12 +139,15 @@ def build_app(
     if cache:
         inner = ResponseCache(
             inner,
-            generation=index.database.generation,
+            # Pages show the day, so all of them are outdated at midnight.
+            generation=lambda: (index.database.generation(), page_versions.today()),
             versions=versions,
             variant=variant,
             wall=lambda: clock().timestamp(),
         )
-    inner = Boundary(inner)
+    counter = RequestCounter(index.requests, page_versions.today, background=write_counts)
+    app.extensions["feedsvc.counter"] = counter
+    inner = Boundary(inner, counter.note)
     if site.has_base_url:
         inner = SubPath(inner, site.base_url, is_address=_is_address(app))
     app.wsgi_app = inner  # type: ignore[method-assign, assignment]  # documented by Flask

@@ -6,7 +6,7 @@ has taken the last piece. `/healthz` is answered here, without the application.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -33,11 +33,20 @@ _METHODS = frozenset(
 )
 
 
-class Boundary:
-    """A WSGI application around `app`."""
+def _count_nothing(_environ: "WSGIEnvironment", _status: str) -> None:
+    pass
 
-    def __init__(self, app: "WSGIApplication") -> None:
+
+class Boundary:
+    """A WSGI application around `app`; `note` is called with each request and its status."""
+
+    def __init__(
+        self,
+        app: "WSGIApplication",
+        note: Callable[["WSGIEnvironment", str], None] = _count_nothing,
+    ) -> None:
         self._app = app
+        self._note = note
 
     def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         """Answer a request."""
@@ -56,7 +65,9 @@ class Boundary:
                     body = [b"".join(pieces)]
         except Exception:
             logger.exception("%s %.200r failed", method, path)
+            self._note(environ, "500")
             return answer_text(environ, start, "500 Internal Server Error")
+        self._note(environ, started.status)
         start(started.status, started.headers)
         return body
 

@@ -1,10 +1,12 @@
 """What search engines read: `/robots.txt` (RFC 9309) and `/sitemap.xml` (sitemaps.org, 0.9)."""
 
+import threading
+from collections.abc import Iterable
 from xml.sax.saxutils import escape
 
 from flask import Blueprint, Response, request, url_for
 
-from feedsvc.publish.sitemap import Sitemap
+from feedsvc.publish.sitemap import Place, Sitemap
 from feedsvc.web.pages.answering import Answering
 
 
@@ -12,6 +14,8 @@ def blueprint(sitemap: Sitemap, base_url: str, answering: Answering) -> Blueprin
     """Return the routes for search engines."""
     routes = Blueprint("sitemap", __name__)
     routes.before_request(answering.begin)
+    lock = threading.Lock()
+    last: dict[str, str] = {}  # the sitemap by the version of all pages; one at most
 
     @routes.get("/robots.txt")
     def robots() -> Response:
@@ -31,16 +35,26 @@ def blueprint(sitemap: Sitemap, base_url: str, answering: Answering) -> Blueprin
 
     @routes.get("/sitemap.xml")
     def all_pages() -> Response:
-        addresses = "".join(
-            f"<url><loc>{escape(place.address)}</loc>"
-            f"<lastmod>{place.changed.date().isoformat()}</lastmod></url>\n"
-            for place in sitemap.places()
-        )
-        return answering.text(
-            '<?xml version="1.0" encoding="UTF-8"?>\n'
-            '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
-            f"{addresses}</urlset>\n",
-            "application/xml",
-        )
+        version = answering.version()
+        with lock:  # made once, however many ask: it is long
+            if version not in last:
+                text = written(sitemap.places())
+                last.clear()
+                last[version] = text
+            return answering.text(last[version], "application/xml")
 
     return routes
+
+
+def written(places: Iterable[Place]) -> str:
+    """Return these places as a sitemap."""
+    addresses = "".join(
+        f"<url><loc>{escape(place.address)}</loc>"
+        f"<lastmod>{place.changed.date().isoformat()}</lastmod></url>\n"
+        for place in places
+    )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
+        f"{addresses}</urlset>\n"
+    )

@@ -52,6 +52,10 @@ class Answering:
         if request.endpoint != "pages.static":
             request.environ[_BEGUN] = self._versions.now()
 
+    def version(self) -> str:
+        """Return the version of the pages when the request came."""
+        return str(request.environ[_BEGUN])
+
     def page(self, template: str, *, private: bool = False, **values: object) -> Response:
         """Return the page that a template makes of these values.
 
@@ -63,7 +67,7 @@ class Answering:
     def text(self, text: str, media_type: str, *, private: bool = False) -> Response:
         """Return a text with the headers of pages; the response cache keeps it as it keeps them."""
         response = Response(text, mimetype=media_type)
-        request.environ[VERSION] = request.environ[_BEGUN]
+        request.environ[VERSION] = self.version()
         if private:
             response.headers["Cache-Control"] = "private, no-store"
         else:

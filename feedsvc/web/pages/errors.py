@@ -17,6 +17,7 @@ from feedsvc.web.visitor import is_navigation
 from feedsvc.web.wsgi import Header
 
 _NEAREST = 5
+_ALIKE = 0.5  # 财金 is half like 财经
 _LONGEST_NAME = 60
 
 
@@ -92,7 +93,7 @@ def nearest(name: str, titles: dict[str, str]) -> list[tuple[str, str]]:
     """
     slugs = {text.casefold(): slug for slug, title in titles.items() for text in (title, slug)}
     name = name.casefold()
-    close = get_close_matches(name, slugs, n=_NEAREST)
+    close = get_close_matches(name, slugs, n=_NEAREST, cutoff=_ALIKE)
     within = [text for text in slugs if len(text) > 1 and text in name]
     near = dict.fromkeys(slugs[text] for text in (*close, *within))
     return [(slug, titles[slug]) for slug in list(near)[:_NEAREST]]

@@ -103,6 +103,7 @@ def add_look(
 def here(**changed: str) -> str:
     """Return the query of this page with some parameters changed, as a relative address."""
     kept = request.args.to_dict() if len(request.query_string) <= _LONGEST_QUERY else {}
+    kept.pop("token", None)  # no page has a secret in it
     return "?" + urlencode({**kept, **changed})
 
 

@@ -8,11 +8,11 @@
   };
   const words = document.getElementById("pages").dataset;
   const hosts = JSON.parse(words.hosts || "{}"); // of self-hosted readers
-  let memory = ""; // reader chosen last, and its host; only this browser knows
-  try { memory = localStorage.reader || ""; } catch {}
+  let memory = ""; // the reader chosen last, and its host
+  try { memory = localStorage.reader || ""; } catch {} // forbidden
   const choose = (text) => {
     memory = text;
-    try { localStorage.reader = text; } catch {} // a browser may forbid it
+    try { localStorage.reader = text; } catch {}
   };
 
   const live = make("p", { className: "hidden", ariaLive: "polite" });
@@ -22,7 +22,7 @@
     button.hidden = false;
     field.onfocus = () => field.select();
     button.onclick = async () => {
-      try { await navigator.clipboard.writeText(field.value); } catch { // needs HTTPS
+      try { await navigator.clipboard.writeText(field.value); } catch { // no HTTPS
         field.select();
         if (!document.execCommand("copy")) return;
       }
@@ -34,13 +34,14 @@
   const putFirst = (list, feed) => {
     const [name, host] = memory.split("\n");
     let link = all("a", list).find((link) => link.dataset.reader === name);
-    if (!link && host && hosts[name]) {
+    const pattern = host && hosts[name];
+    if (!link && pattern) {
       link = make("a", { textContent: name, rel: "noopener noreferrer" });
       link.dataset.reader = name;
       list.append(make("li", {}, link));
     }
     if (!link) return;
-    if (host) link.href = host + hosts[name].replace("{e}", encodeURIComponent(feed));
+    if (pattern) link.href = host + pattern.replace("{e}", encodeURIComponent(feed));
     link.style.fontWeight = "bold";
     list.prepend(link.parentElement);
     return link;
@@ -71,12 +72,12 @@
     list.after(form);
   }
 
-  // "3 minutes ago"
+  // "3 hours ago"
   const ago = new Intl.RelativeTimeFormat(words.language, { numeric: "auto" });
   for (const time of all("time")) {
     const minutes = Math.round((Date.parse(time.dateTime) - Date.now()) / 60000);
     if (!(minutes <= 0 && minutes > -1440)) continue;
-    time.textContent = minutes > -60 ? ago.format(minutes, "minute") : ago.format(Math.round(minutes / 60), "hour");
+    time.textContent = ago.format(...(minutes > -60 ? [minutes, "minute"] : [Math.round(minutes / 60), "hour"]));
   }
 
   for (const field of all(".filter")) {

@@ -1,0 +1,236 @@
+"""Counts requests in memory, and hands the sums to the index about once a minute.
+
+What is counted: answers by feed and class of status, the subscribers that reading services name in
+their User-Agent, and about how many other clients asked for feeds today. Neither addresses nor
+User-Agents are kept. A request that is like one before it costs one addition in a dict and one look
+into a set.
+
+Everything in a request may be hostile: a path is counted by name only where a feed was sent, and a
+service by the name that it has here.
+"""
+
+import logging
+import re
+import threading
+import time
+import unicodedata
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import date
+from typing import TYPE_CHECKING
+
+from feedsvc.distinct import Distinct
+from feedsvc.errors import StateError
+from feedsvc.index import Counts
+from feedsvc.index.requests import OTHER, RequestTable
+from feedsvc.web.visitor import is_of_feed
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+logger = logging.getLogger(__name__)
+
+WRITE_SECONDS = 60.0
+"""The time between two writings of the sums."""
+
+_LONGEST = 300  # characters of a User-Agent and of a path
+_MOST_KINDS = 4000  # pairs of a feed and a status, or of a feed and a service, in a minute
+_MOST_SEEN = 100_000  # readers of today that are remembered, each as a number of 64 bits
+
+# By a part of the User-Agent in lower case. These services ask once for all their subscribers, and
+# say how many these are; each was seen in public logs.
+_SERVICES = {
+    "bazqux": "BazQux",
+    "bloglovin": "Bloglovin’",
+    "digg feed": "Digg Reader",
+    "dreamwidth": "Dreamwidth",
+    "feed wrangler": "Feed Wrangler",
+    "feedbin": "Feedbin",
+    "feedhq": "FeedHQ",
+    "feedly": "Feedly",
+    "inoreader": "Inoreader",
+    "livejournal": "LiveJournal",
+    "netvibes": "Netvibes",
+    "newsblur": "NewsBlur",
+    "overcast": "Overcast",
+    "playerfm": "Player FM",
+    "theoldreader": "The Old Reader",
+}
+_SUBSCRIBERS = re.compile(r"\b([0-9]{1,9}) (?:subscriber|reader)s?\b", re.IGNORECASE)
+
+
+def subscribers(agent: str) -> tuple[str, int] | None:
+    """Return the service that a User-Agent names, and its number of subscribers; None if not both.
+
+    >>> subscribers("Feedly/1.0 (+http://www.feedly.com/fetcher.html; 462 subscribers; )")
+    ('Feedly', 462)
+    >>> subscribers("newsboat/2.36") is subscribers("A reader of mine; 5000 subscribers") is None
+    True
+    """
+    number = _SUBSCRIBERS.search(agent)
+    if number is None:
+        return None
+    folded = agent.lower()
+    services = (name for part, name in _SERVICES.items() if part in folded)
+    service = next(services, None)
+    return None if service is None else (service, int(number[1]))
+
+
+class RequestCounter:
+    """Counts the requests of this process; `today` returns the day in the site's zone.
+
+    With `background`, a thread of its own writes the sums. It starts with the first request, so
+    that it is there after a fork.
+    """
+
+    def __init__(
+        self, table: RequestTable, today: Callable[[], date], *, background: bool = False
+    ) -> None:
+        self._table = table
+        self._today = today
+        self._background = background
+        # Threads change these two without a lock: at worst, a request is not counted.
+        self._numbers: dict[tuple[str, str], int] = {}  # by path and status
+        self._seen: set[int] = set()  # hashes of a path, a User-Agent and an address
+        self._lock = threading.Lock()  # of all below
+        self._day = date.min  # of all counts
+        self._subscribers: dict[tuple[str, str], int] = {}  # by path and service
+        self._clients = Distinct()
+        self._key: bytes | None = None  # by which clients are counted
+        self._key_asked = -WRITE_SECONDS  # by the monotonic clock
+        self._failed = False
+        self._thread: threading.Thread | None = None
+        self._noted = threading.Event()  # there is something to write
+
+    def note(self, environ: "WSGIEnvironment", status: str) -> None:
+        """Note that a request was answered with a status such as `200 OK`."""
+        path = environ["PATH_INFO"]
+        try:
+            self._numbers[path, status] += 1
+        except KeyError:
+            if not self._begin(path, status):
+                return
+        agent = environ.get("HTTP_USER_AGENT")
+        address = environ.get("HTTP_X_FORWARDED_FOR") or environ.get("REMOTE_ADDR")
+        reader = hash((path, agent, address))
+        if reader not in self._seen:
+            self._see(reader, path, agent or "", address or "")
+
+    def write(self) -> None:
+        """Write the sums into the index; where that fails, keep them for the next time."""
+        with self._lock:
+            self._noted.clear()
+            self._go_to_today()
+            self._ask_key()
+            numbers, self._numbers = self._numbers, {}
+            counts = Counts(
+                day=self._day,
+                requests=_by_feed(numbers),
+                subscribers=self._subscribers.copy(),
+                key=self._key,
+                clients=self._clients.registers,
+            )
+        try:
+            self._table.add(counts)
+            self._failed = False
+        except StateError as error:
+            if not self._failed:
+                logger.warning("requests are counted in memory only: %s", error)
+            self._failed = True
+            with self._lock:
+                for request, number in numbers.items():
+                    self._numbers[request] = self._numbers.get(request, 0) + number
+
+    def _begin(self, path: str, status: str) -> bool:
+        """Count the first request of its kind since the last writing; tell whether it got a feed.
+
+        Requests for anything else are counted together, so that made-up paths take no memory.
+        """
+        with self._lock:
+            self._go_to_today()
+            is_feed = (
+                status.startswith(("200", "304")) and len(path) <= _LONGEST and is_of_feed(path)
+            )
+            if not is_feed or len(self._numbers) >= _MOST_KINDS:
+                path = OTHER
+            self._numbers[path, status] = self._numbers.get((path, status), 0) + 1
+            if self._background and not self._noted.is_set():
+                self._wake_writer()
+            return is_feed
+
+    def _see(self, reader: int, path: str, agent: str, address: str) -> None:
+        """Count a reader that has not asked for this feed today."""
+        with self._lock:
+            if len(self._seen) >= _MOST_SEEN:
+                self._seen.clear()
+            self._seen.add(reader)
+            service = subscribers(agent[:_LONGEST])
+            if service is not None:
+                name = _feed(path), service[0]
+                if name in self._subscribers or len(self._subscribers) < _MOST_KINDS:
+                    self._subscribers[name] = max(service[1], self._subscribers.get(name, 0))
+                return
+            if self._key is None:
+                self._ask_key()
+            if self._key is not None:
+                # In X-Forwarded-For, the nearest proxy wrote the last address; anybody, the others.
+                nearest = address.rpartition(",")[2].strip()
+                self._clients.add(f"{nearest}\0{agent}", self._key)
+
+    def _wake_writer(self) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(
+                target=self._write_now_and_then, name="feedsvc-counts", daemon=True
+            )
+            self._thread.start()
+        self._noted.set()
+
+    def _write_now_and_then(self) -> None:
+        while self._noted.wait():
+            time.sleep(WRITE_SECONDS)
+            try:
+                self.write()
+            except Exception:
+                self._noted.clear()
+                logger.exception("requests could not be counted")
+
+    def _go_to_today(self) -> None:
+        """Begin anew on a new day; what was not written by then is lost."""
+        today = self._today()
+        if today != self._day:
+            self._day = today
+            self._seen.clear()
+            self._subscribers.clear()
+            self._set_key(None)
+            self._key_asked = -WRITE_SECONDS
+
+    def _ask_key(self) -> None:
+        """Learn today's key, once a minute at most; clients are not counted without it."""
+        now = time.monotonic()
+        if now - self._key_asked >= WRITE_SECONDS:
+            self._key_asked = now
+            with suppress(StateError):  # `write` tells of it
+                key = self._table.key(self._day)
+                if key != self._key:  # also after the state was made anew
+                    self._set_key(key)
+
+    def _set_key(self, key: bytes | None) -> None:
+        self._key = key
+        self._clients = Distinct()
+
+
+def _by_feed(numbers: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+    """Return numbers of requests by the path of the feed and the class of the status."""
+    sums: dict[tuple[str, str], int] = {}
+    for (path, status), number in numbers.items():
+        kind = "304" if status.startswith("304") else f"{status[:1]}xx"
+        key = _feed(path), kind
+        sums[key] = sums.get(key, 0) + number
+    return sums
+
+
+def _feed(path: str) -> str:
+    """Return the path of a feed as text (PEP 3333, "Unicode Issues"), written in one way."""
+    return unicodedata.normalize(
+        "NFC", path.encode("latin-1", "replace").decode("utf-8", "replace")
+    )
