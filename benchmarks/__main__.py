@@ -25,6 +25,7 @@ from benchmarks import (
     passes,
     report,
     scale,
+    searches,
     standing,
     starting,
     torture,
@@ -119,6 +120,11 @@ MEASUREMENTS = {
             name="torture",
             title="Drops and feeds while hostile files lie among the articles",
             run=torture.torture,
+        ),
+        Measurement(
+            name="search",
+            title="Searches that were never made before, one at a time, and the cost of the index",
+            run=searches.search,
         ),
         Measurement(
             name="scale",

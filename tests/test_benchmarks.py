@@ -33,6 +33,7 @@ TINY = [
     pytest.param("idle", f"{SIZES} --seconds 0.5", marks=linux),
     pytest.param("cleaning", "--size 2000 --rounds 1 --only ampersands"),
     pytest.param("torture", f"{SIZES} --drops 2 --leisure 0"),
+    pytest.param("search", f"{SIZES} --requests 8 --indexed 30"),
     pytest.param("scale", "--sizes 60 --drops-each 1 --requests 50 --passes-each 1", marks=linux),
 ]
 YARDSTICKS = {  # the program that each measurement is compared with
