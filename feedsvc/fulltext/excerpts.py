@@ -47,7 +47,7 @@ def excerpt(text: str, phrases: Sequence[str]) -> tuple[Piece, ...]:
     """Return the part of a text around the first hit, in pieces; without a hit, its beginning.
 
     >>> "".join(piece.text for piece in excerpt("Word " * 20 + "end", ["end"]))
-    '…Word Word Word Word Word Word Word end'
+    '…Word Word Word Word end'
     """
     pattern = _pattern(tuple(phrases))
     first = pattern.search(folded(text)) if pattern else None

@@ -11,6 +11,7 @@ CHARACTERS = (
 """Ranges of the characters that count as a word each: Han, kana, bopomofo, Hangul."""
 
 _RUN = re.compile(f"[{CHARACTERS}]+")
+_ACCENTED = re.compile("[\u00c0-\u2e7f\U00010000-\U0001ffff]")
 _WORD = re.compile(rf"[{CHARACTERS}]|[^\W_{CHARACTERS}]+")
 
 
@@ -48,7 +49,8 @@ def folded(text: str) -> str:
     >>> folded("Straße CAFÉ 写作")
     'straße cafe 写作'
     """
-    return text.lower() if text.isascii() else "".join(map(_folded_character, text))
+    # `lower` keeps the length of everything but a few of these letters.
+    return "".join(map(_folded_character, text)) if _ACCENTED.search(text) else text.lower()
 
 
 def _folded_character(character: str) -> str:

@@ -16,8 +16,9 @@ from feedsvc.model import Category, Document, Feed, Published
 from feedsvc.publish.documents import Documents, as_document
 from feedsvc.publish.entries import Entries
 
-MOST = 500
-"""Results that are counted and ranked, the newest; common words have many thousands."""
+MOST = 100
+"""Results that are counted and ranked, the newest: each costs a look-up, and common words have many
+thousands."""
 PAGE = 20
 """Results on a page."""
 
