@@ -6,6 +6,7 @@ valid (13.1.3, 14.2); the other headers are treated alike.
 
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from werkzeug.http import (
     parse_accept_header,
@@ -24,6 +25,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "HTTP_ACCEPT": parse_accept_header,
     "HTTP_ACCEPT_ENCODING": parse_accept_header,
     "HTTP_ACCEPT_LANGUAGE": parse_accept_header,
+    "HTTP_AUTHORIZATION": str,
     "HTTP_COOKIE": parse_cookie,
     "HTTP_IF_MATCH": parse_etags,
     "HTTP_IF_MODIFIED_SINCE": parse_date,
@@ -31,13 +33,19 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "HTTP_IF_RANGE": parse_if_range_header,
     "HTTP_RANGE": parse_range_header,
     "HTTP_SEC_FETCH_DEST": str,
+    "HTTP_USER_AGENT": str,  # this and the next one are for `counting`
+    "HTTP_X_FORWARDED_FOR": str,
 }
 _LONGEST_VALUE = 1000  # characters: some of these parsers take the square of the length
+_OF_QUERIES = "!#$%&'()*+,-./:;=?@[]_~"  # RFC 3986, 2.2
 _UNUSED = frozenset({"CONTENT_LENGTH", "CONTENT_TYPE"})  # no route takes a body
 
 
 class ReadableHeaders:
-    """A WSGI application around `app`, which sees only the headers of `_PARSERS`."""
+    """A WSGI application around `app`, which sees only the headers of `_PARSERS`.
+
+    A query that is not ASCII is percent-encoded.
+    """
 
     def __init__(self, app: "WSGIApplication") -> None:
         self._app = app
@@ -47,6 +55,9 @@ class ReadableHeaders:
         for name, value in list(environ.items()):
             if not _is_wanted(name, value):
                 del environ[name]
+        query = environ.get("QUERY_STRING", "")
+        if not query.isascii():  # RFC 3986, 2: an address is ASCII; Werkzeug fails on some others
+            environ["QUERY_STRING"] = quote(query.encode("latin-1", "replace"), safe=_OF_QUERIES)
         return self._app(environ, start)
 
 

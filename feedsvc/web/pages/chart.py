@@ -23,7 +23,7 @@ def bars(kinds: Sequence[Sequence[int]]) -> list[str]:
         path = []
         for place, number in enumerate(numbers):
             if number:
-                height = max(2, round(HEIGHT * number / most))
+                height = max(1, round(HEIGHT * number / most))
                 path.append(f"M{WIDTH * place + WIDTH // 2} {HEIGHT - floors[place]}v-{height}")
                 floors[place] += height
         paths.append("".join(path))
