@@ -145,14 +145,14 @@ def test_many_requests_for_a_feed_are_all_counted(
 def test_only_feeds_that_exist_are_counted_by_name(
     site: Site, app: Flask, client: FlaskClient
 ) -> None:
-    for path in ("/", "/feeds/none.atom", "/feeds/all", "/x.atom", "/feeds/../all.atom"):
+    for path in ("/", "", "/feeds/none.atom", "/feeds/all", "/x.atom", "/feeds/../all.atom"):
         ask(client, path)
     client.options("/feeds/made-up.atom")
     client.post(FEED)
     counter_of(app).write()
     assert site.index.requests.by_path(TODAY) == {}
     (by_status,) = site.index.requests.by_day(TODAY).values()
-    assert sum(by_status.values()) == 7
+    assert sum(by_status.values()) == 8
 
 
 def test_requests_that_fail_are_counted(
