@@ -21,9 +21,11 @@ from benchmarks import (
     drops,
     hot,
     machine,
+    pages,
     passes,
     report,
     scale,
+    searches,
     standing,
     starting,
     torture,
@@ -62,6 +64,12 @@ MEASUREMENTS = {
             name="zipf-busy",
             title="The same while feedsvc reads as many articles again for the first time",
             run=zipf.busy,
+            programs=("wrk",),
+        ),
+        Measurement(
+            name="pages",
+            title="Pages for people, from memory under load and made anew, one worker",
+            run=pages.pages,
             programs=("wrk",),
         ),
         Measurement(
@@ -112,6 +120,11 @@ MEASUREMENTS = {
             name="torture",
             title="Drops and feeds while hostile files lie among the articles",
             run=torture.torture,
+        ),
+        Measurement(
+            name="search",
+            title="Searches that were never made before, one at a time, and the cost of the index",
+            run=searches.search,
         ),
         Measurement(
             name="scale",

@@ -25,7 +25,7 @@ _HAN = (
     "月十实向声车全信重三机工物气每并别真打太新比才便夫再书部水像眼等体却加电主界门利"
     "海受听表德少克代员许先口由死安写性马光白或住难望教命花结乐色"
 )
-_LETTERS = "".join(random.Random(0).choices(_HAN, k=1 << 18))  # texts are pieces of it
+LETTERS = "".join(random.Random(0).choices(_HAN, k=1 << 18))  # texts are pieces of it
 _START = datetime(2022, 1, 1, tzinfo=UTC)
 _FOLDER = 1000  # articles
 TERMS = [f"类别{n:02d}" for n in range(CATEGORIES)]
@@ -131,5 +131,5 @@ thumbnail: '{image}'
 
 
 def _words(chance: random.Random, length: int) -> str:
-    start = int(chance.random() * (len(_LETTERS) - length))
-    return _LETTERS[start : start + length]
+    start = int(chance.random() * (len(LETTERS) - length))
+    return LETTERS[start : start + length]

@@ -78,6 +78,11 @@ def no_more_than(bound: float) -> Target:
     return Target(bound=bound, of_ratio=False)
 
 
+def no_less_than(bound: float) -> Target:
+    """Bound a figure itself from below."""
+    return Target(bound=bound, least=True, of_ratio=False)
+
+
 def from_json(value: Mapping[str, Any]) -> Result:
     """Return the result that `as_json` wrote."""
     figures = tuple(

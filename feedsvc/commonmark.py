@@ -9,7 +9,6 @@ Everything takes time linear in the size.
 
 import html
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pyromark
@@ -29,13 +28,19 @@ _HYPHENS = re.compile(r"(?=.*-)(?=.*\|)[ \t>*+:|0-9.)-]+")
 _LINE = re.compile(r"\r\n?|\n")
 _MOST_CELLS_GIVEN = 10_000
 
-_EXTENDED = re.compile(r"==|https?://|www\.|\[[ xX]\]|\[\[", re.IGNORECASE)
+_EXTENDED = re.compile(r"==|https?://|www\.|\[[ xX]\]|\[\[[^\[\]\n]{1,1000}\]\]", re.IGNORECASE)
+_PARTS_TEXT = "\n!&*<[\\]_`|~"
 _MOST_EVENTS = 50_000
 _LONGEST_LINK = 2000
+# Letters for private use mark the places of links until the HTML is written.
+_LINK, _WORDS, _END = "\ue0f0", "\ue0f1", "\ue0f2"
+_RESERVED = re.compile("[\ue0f0-\ue0f2]")
+_PLACE = re.compile("\ue0f0([0-9]{1,9})\ue0f1")
 # A bare link ends before white space and `<` (GFM, 6.9), and before what ends it in Chinese.
 _TOKEN = re.compile(
-    r"(?P<mark>(?<![\\=])==(?!=))"
-    r"|(?<!\\)(?P<image>!?)\[\[(?P<target>[^\[\]|\n]{1,500})(?:\|(?P<label>[^\[\]\n]{1,500}))?\]\]"
+    r"\\[!-/:-@\[-`{-~]"
+    r"|(?P<mark>(?<!=)==(?!=))"
+    r"|(?P<image>!?)\[\[(?P<target>[^\[\]|\n]{1,500})(?:\|(?P<label>[^\[\]\n]{1,500}))?\]\]"
     r"|(?P<link>(?<![A-Za-z0-9])https?://|(?<![A-Za-z0-9_./@:-])www\.(?=[A-Za-z0-9]))"
     r"(?P<host>[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,20}(?::[0-9]{1,5})?)"
     r"(?P<path>[/?#](?:\\[!-/:-@\[-`{-~]|[^\s<>\"`|\\\u3000-\u303f\uff01-\uff0f\uff1a-\uff20“”‘’…])*)?",
@@ -71,9 +76,14 @@ def to_html(markdown: str) -> str:
 
 
 def _to_html(markdown: str, options: pyromark.Options) -> str:
-    if _EXTENDED.search(markdown):
-        markdown = _extended(markdown, options)
-    return pyromark.html(markdown, options=options)
+    if not _EXTENDED.search(markdown) or _RESERVED.search(markdown):
+        return pyromark.html(markdown, options=options)
+    markdown, addresses = _extended(markdown, options)
+    converted = pyromark.html(markdown, options=options)
+    if not addresses:
+        return converted
+    opened = _PLACE.sub(lambda n: f'<a href="{html.escape(addresses[int(n[1])])}">', converted)
+    return opened.replace(_END, "</a>")
 
 
 def first_heading(markdown: str) -> tuple[str, str, str] | None:
@@ -119,8 +129,18 @@ def cells_given(markdown: str) -> int:
     return given
 
 
-def _extended(markdown: str, options: pyromark.Options) -> str:
-    """Write links, marks, tasks and wikilinks into Markdown in a form that pyromark knows."""
+def events(markdown: str) -> int:
+    """Return the most events that are read from this text before it is converted."""
+    if not _EXTENDED.search(markdown):
+        return 0
+    return min(2 * sum(map(markdown.count, _PARTS_TEXT)), _MOST_EVENTS)
+
+
+def _extended(markdown: str, options: pyromark.Options) -> tuple[str, list[str]]:
+    """Write marks, tasks and wikilinks into Markdown in a form that pyromark knows.
+
+    The places of bare links are marked; their addresses are returned.
+    """
     source = markdown.encode()
     finder = _Finder(source)
     events = pyromark.events_with_range(
@@ -128,7 +148,7 @@ def _extended(markdown: str, options: pyromark.Options) -> str:
     )
     for number, (event, span) in enumerate(events):
         if number > _MOST_EVENTS:
-            return markdown
+            return markdown, []
         finder.take(event, span["start"], span["end"])
     finder.end_run()
     parts: list[bytes] = []
@@ -136,7 +156,7 @@ def _extended(markdown: str, options: pyromark.Options) -> str:
     for start, end, replacement in sorted(finder.edits):
         parts += source[position:start], replacement.encode()
         position = end
-    return b"".join((*parts, source[position:])).decode()
+    return b"".join((*parts, source[position:])).decode(), finder.addresses
 
 
 class _Finder:
@@ -144,6 +164,7 @@ class _Finder:
 
     def __init__(self, source: bytes) -> None:
         self.edits: list[Edit] = []
+        self.addresses: list[str] = []
         self._source = source
         self._run = (0, 0)  # the bytes of text without other events in between
         self._marks: list[int | None] = [None]  # the open mark in each open element
@@ -190,16 +211,28 @@ class _Finder:
         if end <= start or self._closed or self._closed_tags:
             return
         text = self._source[start:end].decode()
-        read, offset = 0, start  # the same place, in characters and in bytes
-        for token in _TOKEN.finditer(text):
+        read, offset, position = 0, start, 0  # `read` and `offset` are the same place
+        while token := _TOKEN.search(text, position):
             offset += len(text[read : token.start()].encode())
-            read = token.start()
+            read, position = token.start(), token.end()
             if token["mark"]:
                 self._mark(text, read, offset)
             elif token["target"]:
                 self.edits.append((offset, offset + len(token[0].encode()), _wikilink(token)))
-            else:
-                self.edits.extend(_link(token, offset))
+            elif token["link"]:
+                # In `==https://h.example==` the link ends where the mark does.
+                within = token[0] if self._marks[-1] is None else token[0].partition("==")[0]
+                if words := _words_of_link(within):
+                    self._link(words, token["link"], offset)
+                    position = read + len(words)  # what follows may close a mark
+
+    def _link(self, words: str, start: str, offset: int) -> None:
+        """Note the place of a bare link, in letters: `*` and `_` go by what stands beside them."""
+        address = html.unescape(_ESCAPED.sub(r"\1", words))
+        self.addresses.append(f"http://{address}" if start.lower() == "www." else address)
+        end = offset + len(words.encode())
+        number = len(self.addresses) - 1
+        self.edits += [(offset, offset, f"{_LINK}{number}{_WORDS}"), (end, end, _END)]
 
     def _mark(self, text: str, index: int, offset: int) -> None:
         before, after = text[index - 1 : index], text[index + 2 : index + 3]
@@ -220,9 +253,8 @@ def _wikilink(token: re.Match[str]) -> str:
     return f"<span>{(token['label'] or target).strip()}</span>"
 
 
-def _link(token: re.Match[str], offset: int) -> Iterator[Edit]:
-    """Yield the tags around a bare link."""
-    words = token[0]
+def _words_of_link(words: str) -> str:
+    """Return a bare link without the punctuation of the sentence around it (GFM, 6.9)."""
     opened, closed = words.count("("), words.count(")")
     end = len(words)
     while end:
@@ -235,12 +267,5 @@ def _link(token: re.Match[str], offset: int) -> Iterator[Edit]:
             end -= 2
         else:
             break
-    words = words[:end]
-    if not 0 < end <= _LONGEST_LINK:
-        return
-    address = html.unescape(_ESCAPED.sub(r"\1", words))
-    if token["link"].lower() == "www.":
-        address = f"http://{address}"
-    yield offset, offset, f'<a href="{html.escape(address)}">'
-    after = offset + len(words.encode())
-    yield after, after, "</a>"
+        end -= words[end - 1 : end] == "\\"
+    return words[:end] if end <= _LONGEST_LINK else ""

@@ -104,7 +104,7 @@ def words(node: Element) -> str:
             if isinstance(child, Text):
                 parts.append(child.data)
             elif isinstance(child, Element):
-                bare = child.tag == "rt" and not has_parentheses(child)
+                bare = child.tag == "rt" and child.text.strip() and not has_parentheses(child)
                 parts.append("（" if bare else "")
                 stack.append((children(child), "）" if bare else ""))
                 break

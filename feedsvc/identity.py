@@ -31,7 +31,7 @@ from itertools import count, islice
 from types import MappingProxyType
 
 from feedsvc import weburl, xmltext
-from feedsvc.model import Article, Identity
+from feedsvc.model import Article, Identity, name_as_title
 
 _LOOKED_UP = 3  # new ids of each article that `candidates` looks up in the ledger
 _NAMESPACE = uuid.UUID("8f2c6a0e-5d0b-5c57-9d0c-3f6f0f6b6f11")
@@ -84,6 +84,18 @@ def seen_digest(article: Article) -> str:
         article.language,
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+def _digest_without_heading(article: Article) -> str | None:
+    """Return the digest that was stored before a heading could be the title, None without one.
+
+    It keeps entries from changing only because feedsvc now takes their titles from headings.
+    """
+    if not article.heading:
+        return None
+    body = f"{article.heading}{article.body}"
+    title = name_as_title(article.source)
+    return seen_digest(replace(article, title=title, heading="", body=body))
 
 
 def assign(
@@ -271,7 +283,7 @@ def _settle(file: ReadFile, id: str, before: Identity | None, now: datetime) -> 
     else:
         first_seen = before.first_seen
         updated = before.updated
-        if file.seen_digest != before.seen_digest:
+        if before.seen_digest not in {file.seen_digest, _digest_without_heading(article)}:
             # RFC 4287 4.2.15: `updated` moves with every change that the publisher considers
             # significant; here, with any that a reader can see. It never moves back.
             moments = [article.updated, mtime, now]
@@ -295,7 +307,7 @@ def taken_over(identity: Identity, article: Article, now: datetime) -> Identity:
     """Return the identity of an entry whose source is deleted and whose copy takes its place."""
     digest = seen_digest(article)
     updated = identity.updated
-    if digest != identity.seen_digest:
+    if identity.seen_digest not in {digest, _digest_without_heading(article)}:
         updated = max(now, updated + timedelta(seconds=1))
     return replace(identity, source=article.source, seen_digest=digest, updated=updated)
 

@@ -9,6 +9,7 @@ Sequences are tuples. Datetimes are aware, in UTC and in whole seconds, from the
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any, Literal, NamedTuple, NewType
 from zoneinfo import ZoneInfo
 
@@ -138,7 +139,8 @@ class Article:
     """One file, parsed. `body` is raw: it is not safe to show.
 
     `id`, `published` and `updated` are None where the front matter does not declare them. `link` is
-    the original's address. `problems` are mistakes in the file that were ignored.
+    the original's address. `heading` is the beginning of the file's text where the title was taken
+    from it; `body` is what follows. `problems` are mistakes in the file that were ignored.
     """
 
     source: str
@@ -155,7 +157,13 @@ class Article:
     summary: str | None = None
     language: str | None = None
     draft: bool = False
+    heading: str = ""
     problems: tuple[Problem, ...] = ()
+
+
+def name_as_title(source: str) -> str:
+    """Return the name of a file, as the title of an article that names none."""
+    return xmltext.line(PurePosixPath(source).stem) or "untitled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

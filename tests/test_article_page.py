@@ -51,7 +51,7 @@ def test_categories_and_terms_are_links_apart_from_the_author(money: Site) -> No
     text = page_of(money, "The title")
     crumbs = re.search(r'<nav class="crumbs".*?</nav>', text)
     by_line = re.search(r'<p class="by">.*?</p>', text)
-    terms = re.search(r'<p class="tags">.*?</p>', text)
+    terms = re.search(r'<p class="tags".*?</p>', text)
     assert crumbs
     assert by_line
     assert terms
@@ -175,6 +175,16 @@ def test_a_held_article_is_not_beside_another(site: Site, tree: Tree) -> None:
     site.refresh()
     text = page_of(site, "Now")
     assert tags(text, "next") == tags(text, "prev") == []
+
+
+def test_headings_of_the_text_are_below_the_title(site: Site, tree: Tree) -> None:
+    tree.write("1.html", "---\ntitle: T\n---\n<h1>A</h1><p>&lt;h1></p><h4 id=b>B</h4><h1>C</h1>")
+    site.refresh()
+    text = page_of(site, "T")
+    headings = re.findall(r"<h([1-6])[^>]*>([^<]*)</h([1-6])>", text)
+    assert headings == [("1", "T", "1"), ("2", "A", "2"), ("3", "B", "3"), ("2", "C", "2")]
+    assert "&lt;h1&gt;" in text
+    assert "<h1>A</h1>" in site.document("/feeds/all.atom").body.decode()
 
 
 def test_a_hostile_article_is_shown_as_text(site: Site, tree: Tree) -> None:

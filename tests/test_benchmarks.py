@@ -23,6 +23,7 @@ TINY = [
     pytest.param("hot-304", f"{SIZES} --seconds 0.2 --rounds 1", marks=wrk),
     pytest.param("zipf", f"{SIZES} --feeds 20 --seconds 0.2 --rounds 1", marks=wrk),
     pytest.param("zipf-busy", f"{SIZES} --more 30 --feeds 20 --seconds 0.2", marks=wrk),
+    pytest.param("pages", f"{SIZES} --seconds 0.2 --misses 3", marks=wrk),
     pytest.param("first-start", f"{SIZES} --runs 1"),
     pytest.param("first-start-100k", f"{SIZES} --runs 1"),
     pytest.param("restart", f"{SIZES} --runs 1"),
@@ -32,6 +33,7 @@ TINY = [
     pytest.param("idle", f"{SIZES} --seconds 0.5", marks=linux),
     pytest.param("cleaning", "--size 2000 --rounds 1 --only ampersands"),
     pytest.param("torture", f"{SIZES} --drops 2 --leisure 0"),
+    pytest.param("search", f"{SIZES} --requests 8 --indexed 30"),
     pytest.param("scale", "--sizes 60 --drops-each 1 --requests 50 --passes-each 1", marks=linux),
 ]
 YARDSTICKS = {  # the program that each measurement is compared with

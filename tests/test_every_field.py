@@ -33,6 +33,7 @@ EVERY = Article(
     summary="A summary",
     language="fr",
     draft=True,
+    heading="# A title\n",
 )
 OTHER = Article(
     source="other.md",
@@ -49,6 +50,7 @@ UNSEEN = {
     "updated": "it is what the digest decides about",
     "id": "it names the entry and is not part of it",
     "draft": "what is left out has no digest",
+    "heading": "the title shows it",
     "problems": "they are for the operator",
 }
 UNSTORED = {
@@ -73,6 +75,7 @@ NOT_SHOWN = {
     "source": "it is the operator's",
     "markup": "all of it is HTML by then",
     "draft": "a draft is not shown at all",
+    "heading": "the title shows it",
     "problems": "they are for the operator",
 }
 NOT_SHOWN_IN = {

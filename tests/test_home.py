@@ -325,7 +325,7 @@ def test_before_the_first_articles_home_says_how_far_the_reading_is(
     assert '<progress max="1000" value="120"' in text(client.get("/"), 503)
 
 
-@pytest.mark.parametrize(("name", "most"), [("style.css", 12_000), ("pages.js", 4_096)])
+@pytest.mark.parametrize(("name", "most"), [("style.css", 12 * 1024), ("pages.js", 4 * 1024)])
 def test_what_each_page_loads_is_small(client: FlaskClient, name: str, most: int) -> None:
     response = client.get(f"/static/{name}", buffered=True)
     assert response.status_code == 200

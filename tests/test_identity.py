@@ -1,5 +1,6 @@
 """Which permanent id each article has."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from builders import WHEN, article
@@ -54,6 +55,16 @@ def test_a_touched_file_keeps_its_updated() -> None:
     before = only(read(article()))
     after = only(read(article(), mtime=timedelta(hours=1)), before)
     assert after == before
+
+
+def test_a_title_that_is_now_taken_from_the_text_does_not_move_updated() -> None:
+    before = only(read(article(title="one", markup="markdown", body="# T\n\nBody")))
+    now = article(title="T", heading="# T\n", markup="markdown", body="\nBody")
+    after = only(read(now, mtime=timedelta(hours=1)), before)
+    assert after.updated == before.updated
+    assert after.seen_digest != before.seen_digest, "its version and its feeds change"
+    edited = replace(now, title="U", heading="# U\n")
+    assert only(read(edited, mtime=timedelta(hours=2)), before).updated > before.updated
 
 
 def test_white_space_around_the_body_does_not_move_updated() -> None:

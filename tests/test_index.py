@@ -26,6 +26,7 @@ def test_the_schema_steps_make_the_tables_that_the_code_expects(tmp_path: Path) 
     assert {
         name: {column["name"] for column in made.get_columns(name)}
         for name in made.get_table_names()
+        if not name.startswith("search_")  # FTS5 keeps the table `search` in these
     } == {
         table.name: {column.name for column in table.columns}
         for table in vars(schema).values()

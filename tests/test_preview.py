@@ -161,6 +161,13 @@ def test_the_source_is_indented_text(
         assert "<![CDATA[" in response.text
 
 
+def test_the_feed_of_a_search_shows_its_source_too(client: FlaskClient) -> None:
+    for asker in (MACHINES["curl"], PEOPLE["Chromium"]):
+        response = client.get("/feeds/search.atom?q=T7&raw=1", headers=asker)
+        assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
+        assert "<title>T7</title>" in response.text
+
+
 def test_the_source_changes_with_the_feed(own_client: FlaskClient, site: Site, tree: Tree) -> None:
     assert "T29" in own_client.get(RAW).text
     tree.write("29.md", "---\ntitle: Changed\n---\nx")

@@ -317,6 +317,16 @@ def test_nothing_found_is_said_with_what_was_searched_and_ignored(tree: Tree, si
     assert "Ignored: after:soon" in page
 
 
+def test_what_was_not_found_is_escaped(client: FlaskClient, site: Site, tree: Tree) -> None:
+    write(tree)
+    site.refresh()
+    typed = 'unknown<i>%s%(q)s after:<i> category:"<i>"'
+    page = client.get("/search", query_string={"q": typed}).text
+    assert "No article has all of this: unknown&lt;i&gt;%s%(q)s" in page
+    assert "Ignored: after:&lt;i&gt;" in page
+    assert "<i>" not in page
+
+
 def test_a_page_without_a_query_has_the_field_and_explains_filters(
     client: FlaskClient, site: Site, tree: Tree
 ) -> None:
@@ -533,6 +543,7 @@ SPECIAL = st.sampled_from(
 HOSTILE = st.one_of(st.text(max_size=300), st.lists(SPECIAL, max_size=20).map(" ".join))
 
 
+@settings(deadline=None)
 @given(HOSTILE)
 def test_the_text_of_a_query_means_the_same_query(typed: str) -> None:
     query = parse(typed)
@@ -557,11 +568,13 @@ def test_no_query_is_an_error(hostile: FlaskClient, typed: str, sort: str, page:
     assert hostile.get(f"/feeds/search.rss?{values}").status_code in {200, 404}
 
 
+@settings(deadline=None)
 @given(st.text(), st.lists(st.text(max_size=10), max_size=3))
 def test_pieces_are_the_whole_text(body: str, phrases: list[str]) -> None:
     assert "".join(piece.text for piece in marked(body, phrases)) == body
 
 
+@settings(deadline=None)
 @given(st.text(), st.lists(st.text(max_size=10), max_size=3))
 def test_an_excerpt_is_short_and_a_part_of_the_text(body: str, phrases: list[str]) -> None:
     cut = "".join(piece.text for piece in excerpt(body, phrases))
@@ -569,6 +582,7 @@ def test_an_excerpt_is_short_and_a_part_of_the_text(body: str, phrases: list[str
     assert len(cut) <= 400
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.sampled_from("<>!-/ ascript\"'&;#[](){}*`\n"), max_size=200))
 def test_plain_text_is_one_line(body: str) -> None:
     for markup in ("html", "markdown", "text"):
@@ -583,3 +597,11 @@ def test_plain_text_takes_time_in_proportion(unit: str) -> None:
     body = unit * (fulltext.LONGEST // len(unit))
     for markup in ("html", "markdown"):
         plain(body, markup)  # a quadratic step would take minutes
+
+
+def test_a_search_without_results_names_the_nearest_feeds(tree: Tree, open_site: Open) -> None:
+    tree.write("a.html", "---\ntitle: A\ntags: [Harbours]\n---\n<p>text</p>")
+    site = open_site(categories=[{"slug": "ships", "title": "Ships", "terms": ["Harbours"]}])
+    site.refresh()
+    page = site.app().test_client().get("/search?q=shipps").text
+    assert 'href="/feeds/ships"' in page

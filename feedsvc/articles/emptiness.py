@@ -6,20 +6,14 @@ not replace published ones.
 
 import html
 import re
-from pathlib import PurePosixPath
 
 from feedsvc import xmltext
-from feedsvc.model import Article
+from feedsvc.model import Article, name_as_title
 
 _MEDIA = re.compile(
     r"<(?:img|picture|video|audio|source|iframe|embed|object|svg|math|amp-)|!\[", re.IGNORECASE
 )
 _TAG = re.compile(r"<[^<>]*>")
-
-
-def name_as_title(source: str) -> str:
-    """Return the name of a file, as the title of an article that names none."""
-    return xmltext.line(PurePosixPath(source).stem) or "untitled"
 
 
 def is_empty(article: Article) -> bool:
@@ -28,7 +22,8 @@ def is_empty(article: Article) -> bool:
     >>> is_empty(Article(source="a.md", title="a", markup="markdown", body="\\n<!-- x -->&nbsp;"))
     True
     """
-    if article.title != name_as_title(article.source) or article.summary or article.lead_image:
+    has_title = article.heading or article.title != name_as_title(article.source)
+    if has_title or article.summary or article.lead_image:
         return False
     body = article.body
     if not body or body.isspace():

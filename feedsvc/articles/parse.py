@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import TypeVar
 
-from feedsvc import weburl, xmltext
-from feedsvc.articles import dates, emptiness, encoding, frontmatter
+from feedsvc import commonmark, weburl, xmltext
+from feedsvc.articles import dates, encoding, frontmatter
 from feedsvc.articles.tables import Field, Value
-from feedsvc.model import Article, Markup, Person, Problem
+from feedsvc.model import Article, Markup, Person, Problem, name_as_title
 
-POLICY = "2"
+POLICY = "3"
 """Raise it when the same bytes are read as another Article than before."""
 
 T = TypeVar("T")
@@ -74,15 +74,20 @@ def explain(source: str, data: bytes, *, zone_of: ZoneOf) -> ParsedFile:
         fields.note(None, None, decoded.doubt, cure="save it as UTF-8")
     for doubt in matter.doubts:
         fields.note(*doubt)
-    title = fields.first(_line, "title") or emptiness.name_as_title(source)
+    body = xmltext.legal(matter.body)
+    markup = _markup(source, body)
+    title, heading = fields.first(_line, "title"), ""
+    if not title and markup == "markdown" and (first := commonmark.first_heading(body)):
+        title, heading, body = first
+    title = title or name_as_title(source)
     terms = fields.all(_terms, "categories", "category", "tags")
     zone = zone_of(title, terms)
     date, summary = partial(_date, zone=zone), partial(_line, longest=_LONGEST_SUMMARY)
     article = Article(
         source=source,
         title=title,
-        markup=_markup(source, matter.body),
-        body=xmltext.legal(matter.body),
+        markup=markup,
+        body=body,
         terms=terms,
         authors=fields.all(_people, "authors", "author"),
         published=fields.first(date, "date"),
@@ -93,6 +98,7 @@ def explain(source: str, data: bytes, *, zone_of: ZoneOf) -> ParsedFile:
         summary=fields.first(summary, "description", "summary", "excerpt"),
         language=fields.first(_language, "lang", "language"),
         draft=fields.flag("draft", default=False) or not fields.flag("published", default=True),
+        heading=heading,
         problems=tuple(fields.problems),
     )
     return ParsedFile(

@@ -8,6 +8,7 @@ measures them again.
 
 import re
 
+from feedsvc import commonmark
 from feedsvc.content import markdown
 from feedsvc.model import Markup
 
@@ -16,6 +17,7 @@ _CHARACTER = 0.2e-6
 _ESCAPED = 0.8e-6
 _TAG = 12e-6
 _ATTRIBUTE = 45e-6  # most hold an address, which is resolved, checked and routed
+_EVENT = 2e-6
 # The parser may open a formatting element again after each tag, up to a bound.
 _REOPENED = 0.1e-6
 _MOST_OPEN = 500
@@ -27,10 +29,12 @@ _FORMATTING = re.compile(
 
 def seconds(body: str, markup: Markup) -> float:
     """Return roughly the most seconds that cleaning takes. Takes time linear in `body`."""
-    costs = [_seconds(body, markdown.to_html(body, markup))]
-    if markup == "markdown" and markdown.may_be_html(body):
-        costs.append(_seconds(body, body))
-    return max(costs)
+    cost = _seconds(body, markdown.to_html(body, markup))
+    if markup == "markdown":
+        cost += commonmark.events(body) * _EVENT
+        if markdown.may_be_html(body):
+            cost = max(cost, _seconds(body, body))
+    return cost
 
 
 def _seconds(body: str, html: str) -> float:

@@ -72,7 +72,7 @@ def _collect_footnotes(tree: html5.Element) -> None:
         link.attrs["href"] = f"#{ids[name]}"
         if (noted := items.pop(name, None)) is not None:  # the way back leads to the first one
             link.attrs["id"] = f"fnref-{ids[name].removeprefix('fn-')}"
-            back = html5.parse(f' <a href="#{link.attrs["id"]}">↩</a>')
+            back = html5.parse(f' <sup><a href="#{link.attrs["id"]}">↩</a></sup>')
             last = [node for node in html5.children(noted) if isinstance(node, html5.Element)][-1:]
             place = last[0] if last and last[0].tag == "p" else noted
             for node in list(html5.children(back)):

@@ -39,7 +39,7 @@ def plain(html: SafeHTML) -> str:
 
 
 def _around(rt: Element) -> tuple[str, str]:
-    return ("", "") if html5.has_parentheses(rt) else ("（", "）")
+    return ("", "") if html5.has_parentheses(rt) or not rt.text.strip() else ("（", "）")
 
 
 def cut(text: str, length: int) -> str:

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from html import escape, unescape
+from itertools import islice
 
 from feedsvc import chinese, html5, patterns, xmltext
 from feedsvc.content import addresses, allowed, elements, images, styles, vocabulary, writer
@@ -34,6 +35,7 @@ _MOST_ELEMENTS = 30_000
 _TOO_MANY = f"tags after the first {_MOST_ELEMENTS}; their text stays"
 _MOST_REASONS = 100  # entries in `removed` before unknown elements are counted as "other"
 _LONGEST_NAME = 40
+_MOST_IN_REFERENCE = 8  # nodes
 _CODE_LANGUAGE = re.compile(r"(?:^|\s)((?:language|lang)-[\w+#.-]{1,40})(?=\s|$)")
 _HEXO_RAW = re.compile(r"\{%-?[ \t]*(?:end)?raw[ \t]*-?%\}")
 _PLACEHOLDER = re.compile(r"\{(link|title|site)\}")
@@ -49,6 +51,7 @@ class Tidier:
         self.removed = removed
         self.anchors = Anchors(policy)
         self.open: list[str] = []  # names of the open elements, outermost first
+        self.quiet_open: list[bool] = []  # which of them hold text that is left out of summaries
         self.shown: set[str] = set()  # images, by host and path
         self.last_image: Node | None = None
         self.from_noscript: tuple[Node, str] | None = None
@@ -196,8 +199,9 @@ class Tidier:
             kind = READING_END if reading else END
             if tag in vocabulary.VERBATIM:
                 self.verbatim += 1
-        if tag in vocabulary.QUIET:
-            self.quiet += 1
+        quiet = tag in vocabulary.QUIET or (tag == "sup" and _is_reference(node))
+        self.quiet += quiet
+        self.quiet_open.append(quiet)
         return f"</{tag}>", kind, self.out.mark() - 1, "" if "id" in attributes else tag
 
     def _close(self, frame: Frame) -> None:
@@ -207,8 +211,7 @@ class Tidier:
                 self.space()
             return
         name = self.open.pop()
-        if name in vocabulary.QUIET:
-            self.quiet -= 1
+        self.quiet -= self.quiet_open.pop()
         if name in vocabulary.VERBATIM:
             self.verbatim -= 1
         elif name == "pre":
@@ -287,6 +290,17 @@ class Tidier:
             return False
         self.removed[_TOO_MANY] += 1
         return True
+
+
+def _is_reference(sup: Element) -> bool:
+    """Tell whether raised text is only the number of a footnote."""
+    nodes = list(islice(children(sup), _MOST_IN_REFERENCE))
+    links = [node for node in nodes if isinstance(node, Element)]
+    return (
+        0 < len(links) <= len(nodes) < _MOST_IN_REFERENCE
+        and all(link.tag == "a" and (link.attr("href") or "")[:1] == "#" for link in links)
+        and all(node.data.isspace() for node in nodes if isinstance(node, Text))
+    )
 
 
 def _bare(text: str) -> str:

@@ -20,10 +20,12 @@ _LONGEST = 4_000_000  # characters of HTML that keep their formatting
 _LAST_NUMBER = 999_999_999  # of an item (CommonMark 0.31, 5.2)
 _BLOCKS = vocabulary.BLOCKS | {"details", "summary"}
 _MARKS = {
-    **dict.fromkeys(["b", "strong", "em", "i"], "*"),
+    **dict.fromkeys(["b", "strong"], "*"),
+    **dict.fromkeys(["em", "i"], "*_"),
     **dict.fromkeys(["del", "s", "strike"], "~"),
     "mark": "=",
 }
+_CODE = frozenset({"code", "kbd", "samp", "tt"})
 _BACK = re.compile(r"\s*(?:[↩↑^⤴⏎](?:\ufe0e|\ufe0f)?\s*)+")
 
 # Everywhere: `_` within a word is no emphasis, a single `=` no mark, and `&` no reference without
@@ -34,7 +36,7 @@ _MARKUP = re.compile(
 # Where a line begins: headings, lists, quotations, lines under headings and rows of tables.
 _LINE_START = re.compile(r"\s*(?::?-[\s|:-]|[#+=]|-$|[>|:])")
 _NUMBER = re.compile(r"\s*[0-9]{1,9}(?=[.)](?:\s|$))")
-_CLOSING_HASHES = re.compile(r"(?<=\s)#+\s*$")
+_CLOSING_HASHES = re.compile(r"(?:^|(?<=\s))#+\s*$")
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n")
 _SPACES = re.compile(r"[ \t\r\n\f]+")
 _TICKS = re.compile(r"`+")
@@ -43,6 +45,7 @@ _REFERENCE = re.compile(r"&(?=#?[A-Za-z0-9]{1,40};)")
 _IN_TITLE = re.compile(r'[\\"&]')
 _FOOTNOTE = re.compile(r"\s*\[\^[^\[\]]+\]\s*")
 _NO_NAME = re.compile(r"[^\w-]")
+_BARE_LINK = re.compile(r"://|www\.", re.IGNORECASE)
 _LINE = re.compile(r"^(?=.)", re.MULTILINE)
 
 
@@ -98,7 +101,7 @@ def _title(title: str) -> str:
 
 def _is_word(char: str) -> bool:
     """Tell whether emphasis that touches this character depends on what is on its other side."""
-    return bool(char) and not char.isspace() and unicodedata.category(char)[0] not in "PS"
+    return len(char) == 1 and not char.isspace() and unicodedata.category(char)[0] not in "PS"
 
 
 class _Converter(MarkdownConverter):
@@ -176,7 +179,7 @@ class _Converter(MarkdownConverter):
         end = " " if text[-1].isspace() else ""
         opens = _is_word(inner[0]) or start or not _is_word(before)
         closes = _is_word(inner[-1]) or end or not _is_word(after)
-        touches = mark[0] in {before, after, inner[0], inner[-1]}
+        touches = mark[0] in f"{before}{after}{inner[0]}{inner[-1]}"
         if opens and closes and not touches:
             return f"{start}{mark}{inner}{mark}{end}"
         return f"{start}<{tag}>{inner}</{tag}>{end}"
@@ -215,10 +218,13 @@ class _Converter(MarkdownConverter):
 
     # --- code ---
 
-    def convert_code(self, el: Tag, text: str, parent_tags: set[str]) -> str:  # noqa: ARG002
+    def convert_code(self, el: Tag, text: str, parent_tags: set[str]) -> str:
         inner = _SPACES.sub(" ", text)
         if "_noformat" in parent_tags or not inner.strip():
             return text
+        before = el.previous_sibling
+        if isinstance(before, Tag) and before.name in _CODE:  # ticks must not touch
+            return f"<code>{_escaped(inner, starts_line=False)}</code>"
         ticks = "`" * (max((len(run) for run in _TICKS.findall(inner)), default=0) + 1)
         start = " " if inner[0] == " " else ""
         end = " " if inner[-1] == " " else ""
@@ -315,7 +321,8 @@ class _Converter(MarkdownConverter):
             number = _number(el.get("value"), number)
             self.numbers[id(parent)] = number
             bullet = f"{min(max(number, 0), _LAST_NUMBER)}. "
-        return f"{_indented(bullet, text, len(bullet))}\n" if text else "\n"
+        item = f"{_indented(bullet, text, len(bullet))}\n" if text else "\n"
+        return item if parent is not None and parent.name in {"ol", "ul"} else f"\n\n{item}\n"
 
     def convert_dd(self, el: Tag, text: str, parent_tags: set[str]) -> str:  # noqa: ARG002
         if "_inline" in parent_tags or not text.strip():
@@ -422,12 +429,16 @@ def _char_after(el: Tag) -> str:
 
 
 def _edge(node: object, index: int) -> str:
-    """Return the first or last character of a node as Markdown."""
-    if isinstance(node, NavigableString):
-        return str(node)[index] if node else ""
-    assert isinstance(node, Tag)
-    if node.name in _BLOCKS or node.name == "br":
+    """Return the first or last character of a node as Markdown, or all that it may be."""
+    assert isinstance(node, NavigableString | Tag)
+    if isinstance(node, Tag) and (node.name in _BLOCKS or node.name == "br"):
         return ""
-    if node.name in _MARKS:
-        return _MARKS[node.name]
-    return "x"  # the strictest case
+    # What stands for a mark must touch no other, nor become part of a bare link before it.
+    if isinstance(node, Tag) and node.name in _MARKS:
+        return "*_~="
+    words = node.get_text()
+    if index == -1 and words and not words[-1].isspace() and _BARE_LINK.search(words):
+        return "*_~="
+    if isinstance(node, Tag):
+        return "x"  # the strictest case
+    return words[index] if words else ""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from feedsvc.fulltext.words import CHARACTERS, folded, words
 
-_BEFORE, _LENGTH = 40, 160  # characters of an excerpt before the first hit, and in all
+_BEFORE, _LENGTH = 24, 110  # characters of an excerpt before the first hit, and in all
 _LETTER = rf"[^\W_{CHARACTERS}]"
 _BETWEEN = r"[\W_]{0,9}"
 _TITLE = 4.0  # how much more a hit in the title counts

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import distinct, func, literal, select
 
 from feedsvc.index import rows, schema
-from feedsvc.index.articles import published_articles
 from feedsvc.index.database import Database
-from feedsvc.model import Article, Published
+from feedsvc.index.lookup import execute_for
+from feedsvc.model import Article
 
 _QUARTER = 900  # seconds
 _WEEK = int(timedelta(days=7).total_seconds())
@@ -26,24 +26,15 @@ class OverviewTable:
     def counts(self) -> dict[str, int]:
         """Return how many articles each feed has, by slug, the largest feeds first."""
         member = schema.memberships.c
-        copies = (
-            select(schema.articles.c.id)
-            .group_by(schema.articles.c.id)
-            .having(func.count() > 1)
-            .subquery()
-        )
         everything = select(member.slug, func.count().label("number")).group_by(member.slug)
-        # Copies of an article, and held articles, are few: they are counted apart, because to join
-        # every article with the ledger, or to count ids alone, takes several times as long.
-        surplus = (
-            select(member.slug, (func.count() - func.count(distinct(member.id))).label("number"))
-            .where(member.id.in_(select(copies.c.id)))
-            .group_by(member.slug)
-        )
         with self._database.reading() as connection:
             counts = Counter({row.slug: row.number for row in connection.execute(everything)})
-            for query in (surplus, self._held()):
-                counts.subtract({row.slug: row.number for row in connection.execute(query)})
+            # They are few, and looked up one by one: to join every article with the ledger takes
+            # many times as long.
+            hidden = set(connection.execute(_copies()).scalars())
+            hidden.update(connection.execute(_held()).scalars())
+            for row in execute_for(connection, select(member.slug), member.source, hidden):
+                counts[row.slug] -= 1
         return {slug: number for slug, number in counts.most_common() if number > 0}
 
     def terms(self) -> dict[str, str]:
@@ -84,11 +75,6 @@ class OverviewTable:
             counts[moment.astimezone(zone).date()] += row.number
         return dict(counts)
 
-    def newest(self, slug: str, limit: int, *, after: int = 0) -> tuple[Published, ...]:
-        """Return the newest articles of one feed, without the first ones and without bodies."""
-        query = schema.newest_in_feed(published_articles(), slug, limit).offset(after)
-        return tuple(map(rows.published, self._database.rows(query)))
-
     def terms_of_articles(self, slug: str, limit: int) -> list[tuple[str, ...]]:
         """Return the terms of each of the newest articles of one feed, as the articles name them.
 
@@ -100,12 +86,21 @@ class OverviewTable:
         ]
         return [article.terms for article in articles if article.terms]
 
-    def _held(self) -> Any:
-        member, articles = schema.memberships.c, schema.articles.c
-        return (
-            select(member.slug, func.count(distinct(member.id)).label("number"))
-            .join(schema.articles, articles.source == member.source)
-            .join(schema.ledger, schema.IS_CANONICAL)
-            .where(articles.held_until.is_not(None))
-            .group_by(member.slug)
-        )
+
+def _copies() -> Any:
+    """Return the query for the sources of articles whose id has another, canonical source."""
+    articles, ledger = schema.articles.c, schema.ledger.c
+    ids = select(articles.id).group_by(articles.id).having(func.count() > 1).subquery()
+    return (
+        select(articles.source)
+        .join(ids, ids.c.id == articles.id)
+        .join(schema.ledger, ledger.id == articles.id)
+        .where(ledger.source != articles.source)
+    )
+
+
+def _held() -> Any:
+    """Return the query for the sources of articles that no feed shows yet."""
+    articles = schema.articles.c
+    # SQLite uses the index of this column for a comparison, not for IS NOT NULL.
+    return select(articles.source).where(articles.held_until >= 0)

@@ -34,6 +34,7 @@ def facts(article: Article) -> str:
         "id": article.id,
         "summary": article.summary,
         "language": article.language,
+        "heading": article.heading,
     }
     return json.dumps({k: v for k, v in fields.items() if v}, ensure_ascii=False)
 

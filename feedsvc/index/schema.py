@@ -71,7 +71,10 @@ documents = _table(
     column("coded", LargeBinary),
 )
 
-# The articles in the full-text index `search`, which SQLite alone has. `docid` is their row in it,
+# The full-text index, which SQLite alone has: the words of articles, without the texts.
+search = _table("search", "title body author")
+
+# The articles in the full-text index. `docid` is their row in it,
 # in the order of their dates: see `search.docid`. `version` is the article's.
 searched = _table("searched", "docid source version")
 

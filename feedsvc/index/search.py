@@ -64,6 +64,11 @@ class SearchTable:
         """Tell whether all articles are in the index."""
         return bool(self._database.scalar(schema.read_meta(KEY)) == fulltext.POLICY)
 
+    def size(self) -> int:
+        """Return how many bytes the index takes."""
+        query = text("SELECT sum(length(block)) FROM search_data")
+        return int(self._database.scalar(query) or 0)
+
     def find(self, query: Query, period: Period, most: int) -> list[str]:
         """Return the sources of articles that a query finds, newest first, `most` at most.
 
@@ -197,16 +202,22 @@ class SearchWriter:
         delete_rows(self._connection, schema.meta, "key", [KEY, _DEAD])
 
     def _missing(self, most: int) -> list[Published]:
+        """Return the newest articles that are not in the index, without their bodies."""
         articles, searched = schema.articles.c, schema.searched.c
-        query = (
-            select(schema.articles, schema.ledger.c.key, literal("").label("body"))
-            .join(schema.ledger, schema.ledger.c.id == articles.id)
+        newest = (
+            select(articles.source)
             .outerjoin(schema.searched, searched.source == articles.source)
             .where(searched.source.is_(None))
             .order_by(articles.published.desc(), articles.id)
             .limit(most)
         )
-        return list(map(rows.published, self._connection.execute(query)))
+        query = select(schema.articles, schema.ledger.c.key, literal("").label("body")).join(
+            schema.ledger, schema.ledger.c.id == articles.id
+        )
+        sources = [row.source for row in self._connection.execute(newest)]
+        return list(
+            map(rows.published, execute_for(self._connection, query, articles.source, sources))
+        )
 
     def _with_bodies(self, articles: Sequence[Published]) -> Iterator[Published]:
         for start in range(0, len(articles), _BODIES):

@@ -31,6 +31,7 @@ class Beside:
 
     key: str
     title: str
+    language: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +105,9 @@ class ArticlePages:
         beside = self._index.articles.beside(slug, article, newer=newer)
         if beside is None:
             return None
-        return Beside(key=beside.key, title=self._entries.title(beside))
+        return Beside(
+            key=beside.key, title=self._entries.title(beside), language=beside.article.language
+        )
 
     def _original(self, entry: Entry) -> str | None:
         """Return the host of an article's original, without `www.`."""

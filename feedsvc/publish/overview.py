@@ -19,7 +19,7 @@ MOST_TOPICS = 300
 """How many topics the overview shows; a page of its own has all of them."""
 
 _FEW_TOPICS = 30  # so many or fewer are all shown, also those of a single article
-_SAMPLE = 3000  # the newest articles, by whose terms topics become a tree
+_SAMPLE = 2000  # the newest articles, by whose terms topics become a tree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +83,14 @@ class Overviews:
         pages = max(1, -(-articles // ON_A_PAGE))
         if not 1 <= page <= pages:
             raise NotFoundError("There is no such page.")
-        newest = self._index.overview.newest(feeds.ALL, ON_A_PAGE, after=(page - 1) * ON_A_PAGE)
-        return self._entries.entries(newest, full=False), pages
+        if page == 1:
+            published = self._index.articles.published(feeds.ALL, ON_A_PAGE)
+        else:
+            end = articles - (page - 1) * ON_A_PAGE
+            published = self._index.articles.part_of_feed(
+                feeds.ALL, start=max(0, end - ON_A_PAGE), end=end
+            )
+        return self._entries.entries(published, full=False), pages
 
     def names(self, today: date) -> dict[str, str]:
         """Return the titles of feeds by their slugs, the configured and largest ones first."""
@@ -116,10 +122,11 @@ class Overviews:
                 newest=newest[slug],
             )
 
-        topics = self._topics(counts)
+        terms = self._index.overview.terms() if self._config.feeds.auto_categories else {}
+        topics = self._topics(counts, terms)
         least = 1 if len(topics) <= _FEW_TOPICS else 2
         shown = [topic for topic in topics if topic.articles >= least]
-        above = self._above(shown)
+        above = self._above(shown, terms)
         return Overview(
             everything=summary(feeds.ALL, site.title, site.description),
             categories=tuple(
@@ -133,20 +140,17 @@ class Overviews:
         )
 
     def _newest(self, slug: str) -> Entry | None:
-        entries = self._entries.entries(self._index.overview.newest(slug, 1), full=False)
+        entries = self._entries.entries(self._index.articles.published(slug, 1), full=False)
         return entries[0] if entries else None
 
-    def _topics(self, counts: Mapping[str, int]) -> list[Topic]:
-        """Return the feeds of terms that repeat no configured category, the largest first."""
-        if not self._config.feeds.auto_categories:
-            return []
+    def _topics(self, counts: Mapping[str, int], terms: Mapping[str, str]) -> list[Topic]:
+        """Return the feeds of `terms` that repeat no configured category, the largest first."""
         configured = {category.slug for category in self._config.categories}
         repeated = {
             name.casefold()
             for category in self._config.categories
             for name in (category.slug, category.title, *category.terms)
         }
-        terms = self._index.overview.terms()
         topics = [
             Topic(slug=slug, title=feeds.of_term(slug, terms[slug]).title, articles=number)
             for slug, number in counts.items()
@@ -154,9 +158,8 @@ class Overviews:
         ]
         return sorted(topics, key=lambda topic: (-topic.articles, topic.title))
 
-    def _above(self, topics: list[Topic]) -> dict[str, str]:
-        """Return the slug of the topic above each topic that has one."""
-        terms = self._index.overview.terms()
+    def _above(self, topics: list[Topic], terms: Mapping[str, str]) -> dict[str, str]:
+        """Return the slug of the topic above each topic that has one; `terms` are by slug."""
         slugs = {terms[topic.slug]: topic.slug for topic in topics}
         counts = {terms[topic.slug]: topic.articles for topic in topics}
         articles = self._index.overview.terms_of_articles(feeds.ALL, _SAMPLE)

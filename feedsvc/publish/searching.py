@@ -22,7 +22,7 @@ PAGE = 20
 """Results on a page."""
 
 _AT_ONCE = 50  # bodies in memory
-_CHIPS = 8
+_CHIPS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

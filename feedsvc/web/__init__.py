@@ -36,6 +36,7 @@ from feedsvc.web.boundary import Boundary
 from feedsvc.web.counting import RequestCounter
 from feedsvc.web.headers import ReadableHeaders
 from feedsvc.web.hostaddress import HostAddress, host_address
+from feedsvc.web.http import forbid_guessing
 from feedsvc.web.pages import status
 from feedsvc.web.pages.answering import Answering, Versions
 from feedsvc.web.pages.errors import ErrorPages
@@ -104,6 +105,7 @@ def build_app(
     app.register_blueprint(
         sitemap.blueprint(Sitemap(config, index, entries), site.base_url, answering)
     )
+    app.after_request(forbid_guessing)
     Babel(app, locale_selector=lambda: visitor.visitor_of(request.environ, site.language).locale)
 
     error_pages = ErrorPages(index, overviews, page_versions.today)
@@ -131,7 +133,7 @@ def build_app(
 
     def variant(environ: "WSGIEnvironment") -> str:
         known = visitor.variant(environ, site.language)
-        return f"{host_address(environ)} {known}" if known and not site.has_base_url else known
+        return known if site.has_base_url or not known else f"{host_address(environ)} {known}"
 
     inner: WSGIApplication = SlowRequests(ReadableHeaders(app.wsgi_app), slow_requests)
     if not site.has_base_url:

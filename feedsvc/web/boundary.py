@@ -1,4 +1,4 @@
-"""The outermost WSGI application: a request that goes wrong harms no other request.
+"""A WSGI application around the others: a request that goes wrong harms no other request.
 
 An unexpected exception becomes a plain 500 and one traceback in the log. An answer is handed to the
 server whole unless it is large: for an answer in pieces the server needs a thread until the reader

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, request
 
-from feedsvc.formats import FORMATS, source
+from feedsvc.formats import FORMATS
 from feedsvc.publish import Documents
-from feedsvc.web.http import for_other_sites, page_headers, send
+from feedsvc.web.http import for_other_sites, send, send_source
 from feedsvc.web.response_cache import OTHER_OPML, VERSION, opml_path
 from feedsvc.web.visitor import asks_for_source, is_navigation
 
@@ -42,12 +42,7 @@ def blueprint(
         document = documents.document(canonical)
         if canonical == path:
             request.environ[VERSION] = document.version
-        text = source.indented(document.body, document.media_type)
-        response = Response(text, mimetype="text/plain")
-        response.headers["Cache-Control"] = "no-cache"
-        response.add_etag()
-        response.make_conditional(request)
-        return page_headers(response)
+        return send_source(request, document)
 
     # The suffix alone chooses the format: the Accept of many readers names formats by mistake.
     @routes.get(f"/feeds/<slug>.<any({', '.join(FORMATS)}):suffix>")

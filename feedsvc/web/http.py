@@ -8,6 +8,7 @@ from flask import Request, Response, request
 from werkzeug.datastructures import Headers
 from werkzeug.http import http_date
 
+from feedsvc.formats import source
 from feedsvc.model import Document
 
 if TYPE_CHECKING:
@@ -45,6 +46,16 @@ def send(request: Request, document: Document, *, max_age: timedelta, now: datet
     return response
 
 
+def send_source(request: Request, document: Document) -> Response:
+    """Answer with the source of a feed, indented, for people who want to look at it."""
+    text = source.indented(document.body, document.media_type)
+    response = Response(text, mimetype="text/plain")
+    response.headers["Cache-Control"] = "no-cache"
+    response.add_etag()
+    response.make_conditional(request)
+    return page_headers(response)
+
+
 class _NotModified(Response):
     """A 304 with a Last-Modified, which Werkzeug takes away.
 
@@ -72,6 +83,12 @@ def for_other_sites(response: Response) -> Response:
             "If-None-Match, If-Modified-Since, Accept, Cache-Control, Pragma, A-IM, User-Agent"
         )
         response.headers["Access-Control-Max-Age"] = "86400"
+    return response
+
+
+def forbid_guessing(response: Response) -> Response:
+    """Tell browsers to take an answer for what it says it is, never for a page or a script."""
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
     return response
 
 

@@ -111,8 +111,11 @@ class ResponseCache:
             return pieces
         with closing(ClosingIterator(pieces)) as body_pieces:
             body = b"".join(body_pieces)
-        if sum(len(part or "") for part in key) <= _MOST_IN_KEY:
-            path = PAGE if version.startswith(f"{PAGE} ") else _path(environ)
+        is_page = version.startswith(f"{PAGE} ")
+        # A page depends on its visitor; without a variant it would be given to every machine.
+        is_told_apart = bool(key[-1]) or not is_page
+        if is_told_apart and sum(len(part or "") for part in key) <= _MOST_IN_KEY:
+            path = PAGE if is_page else _path(environ)
             response = _Response(path, version, started.status, started.headers, body)
             with self._lock:
                 if seen == self._seen:  # else the document may have been replaced meanwhile

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request
 
 from feedsvc.formats import FORMATS
 from feedsvc.publish import Searching
-from feedsvc.web.http import for_other_sites, send
+from feedsvc.web.http import for_other_sites, send, send_source
 from feedsvc.web.pages.search import to_page
 from feedsvc.web.response_cache import VERSION
 from feedsvc.web.visitor import asks_for_source, is_navigation
@@ -34,6 +34,8 @@ def blueprint(
         document, now = searching.document(request.args.get("q", ""), suffix), clock()
         if document.last_modified <= now:
             request.environ[VERSION] = before
+        if asks_for_source(request.environ):
+            return send_source(request, document)
         return send(request, document, max_age=max_age, now=now)
 
     return routes

@@ -5,6 +5,7 @@ import json
 from flask import Blueprint, Response, request
 
 from feedsvc.config import Config
+from feedsvc.content.headings import under_title
 from feedsvc.content.tomarkdown import markdown_of
 from feedsvc.index import Index
 from feedsvc.model import Entry, SafeHTML
@@ -32,8 +33,10 @@ def add_to(
             "article.html",
             page=page,
             entry=page.entry,
+            text=under_title(page.entry.content or SafeHTML("")),
             own_address=own_address(key),
             language=page.entry.language or entries.language(),
+            site_language=entries.language(),
         )
 
     @routes.get("/articles/<key>.md")
