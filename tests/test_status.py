@@ -593,6 +593,14 @@ def test_without_a_configured_token_no_token_is_right(open_site: Open) -> None:
         assert client.get("/status", query_string={"token": token}).status_code == 401
 
 
+@pytest.mark.parametrize("access", ["public", "token", "off"])
+def test_pages_link_to_the_status_only_where_everybody_may_see_it(
+    site: Site, open_site: Open, access: str
+) -> None:
+    page = open_site(status={"access": access, "token": TOKEN}).app().test_client().get("/").text
+    assert ('href="/status"' in page) == (access == "public")
+
+
 def test_a_page_that_is_off_is_not_there(open_site: Open) -> None:
     client = open_site(status={"access": "off", "token": TOKEN}).app().test_client()
     for path in ("/status", "/status.json"):

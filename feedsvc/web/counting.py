@@ -41,22 +41,19 @@ _MOST_KINDS = 4000  # pairs of a feed and a status, or of a feed and a service, 
 _MOST_SEEN = 100_000  # readers of today that are remembered, each as a number of 64 bits
 
 # By a part of the User-Agent in lower case. These services ask once for all their subscribers, and
-# say how many these are; each was seen in public logs.
+# say how many these are.
 _SERVICES = {
     "bazqux": "BazQux",
     "bloglovin": "Bloglovin’",
-    "digg feed": "Digg Reader",
     "dreamwidth": "Dreamwidth",
     "feed wrangler": "Feed Wrangler",
     "feedbin": "Feedbin",
-    "feedhq": "FeedHQ",
     "feedly": "Feedly",
     "inoreader": "Inoreader",
     "livejournal": "LiveJournal",
     "netvibes": "Netvibes",
     "newsblur": "NewsBlur",
     "overcast": "Overcast",
-    "playerfm": "Player FM",
     "theoldreader": "The Old Reader",
 }
 _SUBSCRIBERS = re.compile(r"\b([0-9]{1,9}) (?:subscriber|reader)s?\b", re.IGNORECASE)
