@@ -59,7 +59,7 @@ def found(tree: Tree, site: Site) -> Callable[[str], list[str]]:
     def find(query: str) -> list[str]:
         results = site.app().test_client().get("/search", query_string={"q": query})
         assert results.status_code == 200
-        keys = re.findall(r'<h3><a href="/articles/(\w+)">', results.text)
+        keys = re.findall(r'<h\d><a href="/articles/(\w+)">', results.text)
         sources = {site.index.articles.article(key).article.source: key for key in keys}  # type: ignore[union-attr]
         return list(sources)
 
@@ -132,7 +132,7 @@ def test_articles_that_are_held_drafts_or_withdrawn_are_not_found(
     client = site.app().test_client()
 
     def titles() -> list[str]:
-        return re.findall(r'<h3><a href="/articles/\w+">(\w+)', client.get("/search?q=word").text)
+        return re.findall(r'<h\d><a href="/articles/\w+">(\w+)', client.get("/search?q=word").text)
 
     assert titles() == ["Gamma"]
     tree.remove("c.md")
@@ -336,7 +336,7 @@ def test_a_page_without_a_query_has_the_field_and_explains_filters(
     assert page.status_code == 200
     assert "autofocus" in page.text
     assert "category:" in page.text
-    assert "<h3>" not in page.text
+    assert "/articles/" not in page.text
 
 
 def test_a_search_shows_new_articles_at_once(tree: Tree, site: Site, clock: Clock) -> None:
@@ -597,3 +597,11 @@ def test_plain_text_takes_time_in_proportion(unit: str) -> None:
     body = unit * (fulltext.LONGEST // len(unit))
     for markup in ("html", "markdown"):
         plain(body, markup)  # a quadratic step would take minutes
+
+
+def test_a_search_without_results_names_the_nearest_feeds(tree: Tree, open_site: Open) -> None:
+    tree.write("a.html", "---\ntitle: A\ntags: [Harbours]\n---\n<p>text</p>")
+    site = open_site(categories=[{"slug": "ships", "title": "Ships", "terms": ["Harbours"]}])
+    site.refresh()
+    page = site.app().test_client().get("/search?q=shipps").text
+    assert 'href="/feeds/ships"' in page
