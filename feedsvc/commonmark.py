@@ -54,6 +54,7 @@ _CLOSED_TAG = re.compile(
 )
 _INLINE = frozenset({"Emphasis", "Strong", "Strikethrough", "Link", "Image"})
 _COMMENT = re.compile(rb"\s*<!--(?:(?!-->).)*-->\s*", re.DOTALL)
+_REFERENCE = re.compile(r"[ ]?\[\^[^\[\]\s]{1,100}\]")  # to a footnote
 _LONGEST_TITLE = 300
 
 Edit = tuple[int, int, str]
@@ -108,7 +109,8 @@ def first_heading(markdown: str) -> tuple[str, str, str] | None:
                 return None
     else:
         return None
-    words = xmltext.line(html5.words(html5.parse(_to_html(source, _OPTIONS))))
+    words = _REFERENCE.sub("", html5.words(html5.parse(_to_html(source, _OPTIONS))))
+    words = xmltext.line(words)
     return (words, source, rest) if 0 < len(words) <= _LONGEST_TITLE else None
 
 

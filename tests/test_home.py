@@ -139,26 +139,14 @@ def test_copies_and_held_articles_do_not_count(open_site: Open, tree: Tree) -> N
     assert counts == {"all": 2, "finance": 2, "金融": 2}
 
 
-def test_the_newest_entries_of_all_are_listed_by_day_and_page(client: FlaskClient) -> None:
-    first = text(client.get("/"))
-    second = text(client.get("/?page=2"))
-    last = text(client.get("/?page=20"))
-    assert [len(titles(page)) for page in (first, second, last)] == [20, 20, 20]
-    assert titles(first)[0].endswith("之0")
-    assert titles(second)[0].endswith("之20")
-    assert titles(last)[-1].endswith("之399")
-    assert "Today" in first
-    assert "Yesterday" in first
-    assert '<link rel="next" href="/?page=2">' in first
-    assert 'rel="prev" href="/"' in second
-    assert 'rel="next"' not in last
-    assert "Subscribe to everything" not in second
-
-
-@pytest.mark.parametrize("page", ["0", "21", "-1", "x", "1" * 30, "２"])
-def test_a_page_that_there_is_not_is_not_found(client: FlaskClient, page: str) -> None:
-    response = client.get("/", query_string={"page": page})
-    assert response.status_code == (200 if page == "２" else 404)
+def test_the_newest_entries_of_all_are_listed_by_day(client: FlaskClient) -> None:
+    page = text(client.get("/"))
+    listed = titles(page)
+    assert len(listed) == 20
+    assert listed[0].endswith("之0")
+    assert "Today" in page
+    assert "Yesterday" in page
+    assert '<a href="/feeds/all">All articles' in page
 
 
 def test_an_empty_site_says_so_kindly(site: Site) -> None:

@@ -597,3 +597,11 @@ def test_plain_text_takes_time_in_proportion(unit: str) -> None:
     body = unit * (fulltext.LONGEST // len(unit))
     for markup in ("html", "markdown"):
         plain(body, markup)  # a quadratic step would take minutes
+
+
+def test_a_search_without_results_names_the_nearest_feeds(tree: Tree, open_site: Open) -> None:
+    tree.write("a.html", "---\ntitle: A\ntags: [Harbours]\n---\n<p>text</p>")
+    site = open_site(categories=[{"slug": "ships", "title": "Ships", "terms": ["Harbours"]}])
+    site.refresh()
+    page = site.app().test_client().get("/search?q=shipps").text
+    assert 'href="/feeds/ships"' in page

@@ -145,14 +145,14 @@ def test_many_requests_for_a_feed_are_all_counted(
 def test_only_feeds_that_exist_are_counted_by_name(
     site: Site, app: Flask, client: FlaskClient
 ) -> None:
-    for path in ("/", "/feeds/none.atom", "/feeds/all", "/x.atom", "/feeds/../all.atom"):
+    for path in ("/", "", "/feeds/none.atom", "/feeds/all", "/x.atom", "/feeds/../all.atom"):
         ask(client, path)
     client.options("/feeds/made-up.atom")
     client.post(FEED)
     counter_of(app).write()
     assert site.index.requests.by_path(TODAY) == {}
     (by_status,) = site.index.requests.by_day(TODAY).values()
-    assert sum(by_status.values()) == 7
+    assert sum(by_status.values()) == 8
 
 
 def test_requests_that_fail_are_counted(
@@ -591,6 +591,14 @@ def test_without_a_configured_token_no_token_is_right(open_site: Open) -> None:
     assert client.get("/status").status_code == 200
     for token in ("", "None", "x" * 20):
         assert client.get("/status", query_string={"token": token}).status_code == 401
+
+
+@pytest.mark.parametrize("access", ["public", "token", "off"])
+def test_pages_link_to_the_status_only_where_everybody_may_see_it(
+    site: Site, open_site: Open, access: str
+) -> None:
+    page = open_site(status={"access": access, "token": TOKEN}).app().test_client().get("/").text
+    assert ('href="/status"' in page) == (access == "public")
 
 
 def test_a_page_that_is_off_is_not_there(open_site: Open) -> None:

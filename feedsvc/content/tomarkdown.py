@@ -179,6 +179,8 @@ class _Converter(MarkdownConverter):
         end = " " if text[-1].isspace() else ""
         opens = _is_word(inner[0]) or start or not _is_word(before)
         closes = _is_word(inner[-1]) or end or not _is_word(after)
+        if mark == "==" and before.isascii() and before.isalnum():
+            opens = False  # there it is a comparison
         touches = mark[0] in f"{before}{after}{inner[0]}{inner[-1]}"
         if opens and closes and not touches:
             return f"{start}{mark}{inner}{mark}{end}"

@@ -122,16 +122,12 @@ class RequestTable:
 
 def _add_requests(connection: Connection, counts: Counts) -> None:
     table, day = schema.requests, counts.day.isoformat()
-    of_day = table.c.day == day
-    sums = {
-        (row.path, row.status): row.number
-        for row in connection.execute(select(table).where(of_day))
-    }
-    named = {path for path, _ in sums}
+    known = _known(connection, table, day, {OTHER, *(path for path, _ in counts.requests)})
+    sums = {(row.path, row.status): row.number for row in known}
+    named = _Named(connection, table, day, {row.path for row in known} | {OTHER})
     changed: set[str] = set()
     for (path, status), number in counts.requests.items():
-        name = path if path in named or len(named) < MOST_PATHS else OTHER
-        named.add(name)
+        name = path if named.take(path) else OTHER
         changed.add(name)
         sums[name, status] = sums.get((name, status), 0) + number
     _replace(connection, table, day, changed, sums)
@@ -139,19 +135,41 @@ def _add_requests(connection: Connection, counts: Counts) -> None:
 
 def _add_subscribers(connection: Connection, counts: Counts) -> None:
     table, day = schema.subscribers, counts.day.isoformat()
-    largest = {
-        (row.path, row.service): row.number
-        for row in connection.execute(select(table).where(table.c.day == day))
-    }
-    named = {path for path, _ in largest}
+    known = _known(connection, table, day, {path for path, _ in counts.subscribers})
+    largest = {(row.path, row.service): row.number for row in known}
+    named = _Named(connection, table, day, {row.path for row in known})
     changed: set[str] = set()
     for (path, service), number in counts.subscribers.items():
-        if path in named or len(named) < MOST_PATHS:
-            named.add(path)
+        before = largest.get((path, service), 0)
+        if number > before and named.take(path):
             changed.add(path)
-            before = largest.get((path, service), 0)
             largest[path, service] = max(before, min(number, _MOST_SUBSCRIBERS))
     _replace(connection, table, day, changed, largest)
+
+
+class _Named:
+    """The paths that one day has in a table, of which there are MOST_PATHS at most."""
+
+    def __init__(self, connection: Connection, table: Any, day: str, known: set[str]) -> None:
+        self._known = known
+        query = select(func.count(table.c.path.distinct())).where(table.c.day == day)
+        self._left = (
+            MOST_PATHS - connection.execute(query.where(table.c.path != OTHER)).scalar_one()
+        )
+
+    def take(self, path: str) -> bool:
+        """Tell whether a path may be written, and count it if it is new."""
+        if path not in self._known:
+            if self._left <= 0:
+                return False
+            self._left -= 1
+            self._known.add(path)
+        return True
+
+
+def _known(connection: Connection, table: Any, day: str, paths: set[str]) -> list[Any]:
+    """Return the rows of these paths on one day."""
+    return execute_for(connection, select(table).where(table.c.day == day), table.c.path, paths)
 
 
 def _replace(

@@ -7,14 +7,13 @@ from datetime import date, datetime, time, timedelta
 
 from feedsvc import feeds
 from feedsvc.config import Config
-from feedsvc.errors import NotFoundError
 from feedsvc.index import Index
 from feedsvc.model import Entry
 from feedsvc.publish.entries import Entries
 from feedsvc.publish.topics import Topic, parents, tree
 
 WEEKS = 12
-ON_A_PAGE = 20
+_NEWEST = 20
 MOST_TOPICS = 300
 """How many topics the overview shows; a page of its own has all of them."""
 
@@ -74,23 +73,11 @@ class Overviews:
                 self._last = (version, self._make(today))
             return self._last[1]
 
-    def newest(self, page: int, today: date) -> tuple[list[Entry], int]:
-        """Return the entries of one page, counted from 1, and the number of pages.
-
-        Raises NotFoundError where there is no such page, NotReadyError, and StateError.
-        """
-        articles = self.overview(today).everything.articles
-        pages = max(1, -(-articles // ON_A_PAGE))
-        if not 1 <= page <= pages:
-            raise NotFoundError("There is no such page.")
-        if page == 1:
-            published = self._index.articles.published(feeds.ALL, ON_A_PAGE)
-        else:
-            end = articles - (page - 1) * ON_A_PAGE
-            published = self._index.articles.part_of_feed(
-                feeds.ALL, start=max(0, end - ON_A_PAGE), end=end
-            )
-        return self._entries.entries(published, full=False), pages
+    def newest(self) -> list[Entry]:
+        """Return the newest entries of all. Raises NotReadyError and StateError."""
+        self._entries.check_ready()
+        published = self._index.articles.published(feeds.ALL, _NEWEST)
+        return self._entries.entries(published, full=False)
 
     def names(self, today: date) -> dict[str, str]:
         """Return the titles of feeds by their slugs, the configured and largest ones first."""

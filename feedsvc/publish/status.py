@@ -71,13 +71,14 @@ class Status:
 
 
 class Statuses:
-    """Reads the status of one index."""
+    """Reads the status of one index; safe to share between threads."""
 
     def __init__(self, config: Config, index: Index, overviews: Overviews) -> None:
         self._config = config
         self._index = index
         self._overviews = overviews
         self._view = policies(config)["view"]
+        self._articles: tuple[object, dict[str, int], dict[date, int]] | None = None
 
     def read(self, today: date) -> Status:
         """Return the status on a day of the site's zone. Raises NotReadyError, StateError."""
@@ -95,10 +96,19 @@ class Statuses:
             unchanged=sum(numbers.get("304", 0) for numbers in of_today),
         )
 
+    def _counts(self, today: date) -> tuple[dict[str, int], dict[date, int]]:
+        """Return the number of articles by feed, and by day; counted again only after changes."""
+        version = self._index.meta.edition(), today
+        if self._articles is None or self._articles[0] != version:
+            first, zone = today - timedelta(days=DAYS - 1), self._config.site.timezone
+            counts = self._index.overview.counts()
+            since = datetime.combine(first, time(), zone)
+            self._articles = version, counts, self._index.overview.days(feeds.ALL, since, zone)
+        return self._articles[1:]
+
     def _days(self, today: date) -> Iterable[DayStatus]:
         first = today - timedelta(days=DAYS - 1)
-        zone = self._config.site.timezone
-        articles = self._index.overview.days(feeds.ALL, datetime.combine(first, time(), zone), zone)
+        articles = self._counts(today)[1]
         requests = self._index.requests.by_day(first)
         clients = self._index.requests.clients(first)
         for day in (first + timedelta(days=n) for n in range(DAYS)):
@@ -113,7 +123,7 @@ class Statuses:
         lately = today - timedelta(days=LATELY - 1)
         requests = self._index.requests.by_path(lately)
         subscribers = self._index.requests.subscribers(lately)
-        counts, names = self._index.overview.counts(), self._names(today)
+        counts, names = self._counts(today)[0], self._names(today)
         states = self._index.feeds.states(names)
         sizes = self._index.documents.sizes(
             [path for slug in names for path in _paths(slug).values()], self._view

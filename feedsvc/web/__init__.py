@@ -96,6 +96,7 @@ def build_app(
     overviews = Overviews(config, index, entries)
     searching = Searching(config, index, entries, documents)
     routes = pages.blueprint(config, index, entries, overviews, answering, searching=searching)
+    app.jinja_env.globals["status_is_public"] = config.status.access == "public"
     statuses = Statuses(config, index, overviews)
     status.add_to(routes, index, statuses, config.status, clock=clock, today=page_versions.today)
     app.register_blueprint(routes)

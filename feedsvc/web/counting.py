@@ -18,6 +18,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import date
+from itertools import count
 from typing import TYPE_CHECKING
 
 from feedsvc.distinct import Distinct
@@ -40,25 +41,26 @@ _MOST_KINDS = 4000  # pairs of a feed and a status, or of a feed and a service, 
 _MOST_SEEN = 100_000  # readers of today that are remembered, each as a number of 64 bits
 
 # By a part of the User-Agent in lower case. These services ask once for all their subscribers, and
-# say how many these are; each was seen in public logs.
+# say how many these are.
 _SERVICES = {
     "bazqux": "BazQux",
     "bloglovin": "Bloglovin’",
-    "digg feed": "Digg Reader",
     "dreamwidth": "Dreamwidth",
     "feed wrangler": "Feed Wrangler",
     "feedbin": "Feedbin",
-    "feedhq": "FeedHQ",
     "feedly": "Feedly",
     "inoreader": "Inoreader",
     "livejournal": "LiveJournal",
     "netvibes": "Netvibes",
     "newsblur": "NewsBlur",
     "overcast": "Overcast",
-    "playerfm": "Player FM",
     "theoldreader": "The Old Reader",
 }
 _SUBSCRIBERS = re.compile(r"\b([0-9]{1,9}) (?:subscriber|reader)s?\b", re.IGNORECASE)
+
+
+_Kind = tuple[str | None, str]
+"""The path of a feed, None for all that is no feed, and a status."""
 
 
 def subscribers(agent: str) -> tuple[str, int] | None:
@@ -91,8 +93,9 @@ class RequestCounter:
         self._table = table
         self._today = today
         self._background = background
-        # Threads change these two without a lock: at worst, a request is not counted.
-        self._numbers: dict[tuple[str, str], int] = {}  # by path and status
+        # Threads use these two without a lock: at worst, a request is not counted. `count` is the
+        # fastest addition that no other thread can come between.
+        self._numbers: dict[_Kind, count[int]] = {}
         self._seen: set[int] = set()  # hashes of a path, a User-Agent and an address
         self._lock = threading.Lock()  # of all below
         self._day = date.min  # of all counts
@@ -106,14 +109,13 @@ class RequestCounter:
 
     def note(self, environ: "WSGIEnvironment", status: str) -> None:
         """Note that a request was answered with a status such as `200 OK`."""
-        numbers, path = self._numbers, environ["PATH_INFO"]
-        kind = path, status
-        number = numbers.get(kind, 0) + 1
-        if number == 1:
+        path = environ["PATH_INFO"]
+        try:
+            number = next(self._numbers[path, status])
+        except KeyError:
             if not self._begin(path, status):
                 return
         else:
-            numbers[kind] = number
             if number > _ALL and number % _EACH:
                 return
         agent = environ.get("HTTP_USER_AGENT")
@@ -128,7 +130,8 @@ class RequestCounter:
             self._noted.clear()
             self._go_to_today()
             self._ask_key()
-            numbers, self._numbers = self._numbers, {}
+            counted, self._numbers = self._numbers, {}
+            numbers = {kind: next(number) for kind, number in counted.items()}
             counts = Counts(
                 day=self._day,
                 requests=_by_feed(numbers),
@@ -144,8 +147,9 @@ class RequestCounter:
                 logger.warning("requests are counted in memory only: %s", error)
             self._failed = True
             with self._lock:
-                for request, number in numbers.items():
-                    self._numbers[request] = self._numbers.get(request, 0) + number
+                for kind, number in numbers.items():
+                    more = next(self._numbers.get(kind, count()))
+                    self._numbers[kind] = count(number + more)
 
     def _begin(self, path: str, status: str) -> bool:
         """Count the first request of its kind since the last writing; tell whether it got a feed.
@@ -157,9 +161,8 @@ class RequestCounter:
             is_feed = (
                 status.startswith(("200", "304")) and len(path) <= _LONGEST and is_of_feed(path)
             )
-            if not is_feed or len(self._numbers) >= _MOST_KINDS:
-                path = OTHER
-            self._numbers[path, status] = self._numbers.get((path, status), 0) + 1
+            by_name = is_feed and len(self._numbers) < _MOST_KINDS
+            next(self._numbers.setdefault((path if by_name else None, status), count()))
             if self._background and not self._noted.is_set():
                 self._wake_writer()
             return is_feed
@@ -225,12 +228,12 @@ class RequestCounter:
         self._clients = Distinct()
 
 
-def _by_feed(numbers: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+def _by_feed(numbers: Mapping[_Kind, int]) -> dict[tuple[str, str], int]:
     """Return numbers of requests by the path of the feed and the class of the status."""
     sums: dict[tuple[str, str], int] = {}
     for (path, status), number in numbers.items():
-        kind = "304" if status.startswith("304") else f"{status[:1]}xx"
-        key = _feed(path), kind
+        name = OTHER if path is None else _feed(path)
+        key = name, "304" if status.startswith("304") else f"{status[:1]}xx"
         sums[key] = sums.get(key, 0) + number
     return sums
 

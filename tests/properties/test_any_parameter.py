@@ -21,9 +21,9 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from werkzeug.routing import Rule
 from wsgi import Environ, ask, environ_of
 
-MARKER = "<xss\">'"
-# What a browser must never get: the marker's beginning as an element, or the end of an attribute.
-RAW = (b"<xss", b'xss"')
+MARKER = "<xss\"yss>'"
+# What a browser must never get: parts of the marker that are not escaped.
+RAW = (b"<xss", b'xss"yss', b"yss>")
 QUERY = (
     "q page lang raw token all topics sort order category author after before format reader theme"
     " url next filter limit offset cursor key slug"

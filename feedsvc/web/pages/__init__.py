@@ -26,5 +26,5 @@ def blueprint(
     home.add_to(routes, answering.page, overviews, entries, answering.today)
     feed.add_to(routes, config, index, entries, answering)
     article.add_to(routes, config, index, entries, answering)
-    search.add_to(routes, searching, answering)
+    search.add_to(routes, searching, overviews, answering)
     return routes

@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from datetime import date
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from feedsvc.publish import Entries, Overviews
 from feedsvc.web.pages.sparkline import sparkline
-
-_MOST_DIGITS = 9  # of the number of a page
 
 
 def add_to(
@@ -23,14 +21,10 @@ def add_to(
 
     @routes.get("/")
     def index() -> Response:
-        page = _page()
-        newest, pages = overviews.newest(page, today())
         return answer(
             "index.html",
             overview=overviews.overview(today()),
-            newest=newest,
-            page=page,
-            pages=pages,
+            newest=overviews.newest(),
             site_language=entries.language(),
         )
 
@@ -38,9 +32,3 @@ def add_to(
     def topics() -> Response:
         overview = overviews.overview(today())
         return answer("topics.html", overview=overview, site_language=entries.language())
-
-
-def _page() -> int:
-    """Return the number of the page that is asked for; 0 where it is no number."""
-    number = request.args.get("page", "1")
-    return int(number) if number.isdecimal() and len(number) <= _MOST_DIGITS else 0

@@ -5,15 +5,18 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request, url_for
 
 from feedsvc.fulltext import Query
-from feedsvc.publish import Results, Searching
+from feedsvc.publish import Overviews, Results, Searching
 from feedsvc.web.pages.answering import Answering
+from feedsvc.web.pages.errors import nearest
 
 _MOST_DIGITS = 6
 BY_DATE, BY_RELEVANCE = "date", "relevance"
 """The values of the parameter `sort`; the first is the default."""
 
 
-def add_to(routes: Blueprint, searching: Searching, answering: Answering) -> None:
+def add_to(
+    routes: Blueprint, searching: Searching, overviews: Overviews, answering: Answering
+) -> None:
     """Add the route of the search page."""
 
     @routes.get("/search")
@@ -40,6 +43,10 @@ def add_to(routes: Blueprint, searching: Searching, answering: Answering) -> Non
             by_relevance=by_relevance,
             feed_link=searching.link,
             link=link,
+            # A topic is no word of the texts, and somebody who looks for it finds its feed here.
+            near=nearest(results.query.text, overviews.names(answering.today()))
+            if results.query and not results.total
+            else [],
         )
         if not is_available:
             response.status_code = 404

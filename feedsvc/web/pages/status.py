@@ -60,10 +60,12 @@ def add_to(
     clock: Callable[[], datetime],
     today: Callable[[], date],
 ) -> None:
-    """Add the routes of the status."""
-    numbers = _Numbers(statuses, today)
+    """Add the routes of the status, unless it is off."""
     routes.app_template_filter("number")(format_decimal)
     routes.app_template_filter("percent")(format_percent)
+    if config.access == "off":
+        return
+    numbers = _Numbers(statuses, today)
 
     @routes.get("/status")
     def status() -> Response:
@@ -104,10 +106,8 @@ def add_to(
 def _access(config: StatusConfig) -> bool:
     """Tell whether a request may see everything; else it may see the numbers.
 
-    Where it may not see even these, it is answered with 404 or 401.
+    Where it may not see even these, it is answered with 401.
     """
-    if config.access == "off":
-        abort(404)
     given = _given()
     if given is None and config.access == "public":
         return False
