@@ -287,6 +287,23 @@ def test_common_words_are_counted_up_to_a_bound(
     assert "More than 3 articles" in site.app().test_client().get("/search?q=word").text
 
 
+def test_counting_ends_after_a_moment_and_every_page_can_be_reached(
+    tree: Tree, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("feedsvc.index.search._MOMENT", -1.0)
+    for number in range(45):
+        tree.write(f"{number}.md", f"# N{number}\n\nword")
+    site.refresh()
+    client = site.app().test_client()
+    pages = [client.get(f"/search?q=word&page={number}").text for number in (1, 2, 3)]
+    assert ["More than 21 articles" in page for page in pages] == [True, False, False]
+    assert ["More than 41 articles" in page for page in pages] == [False, True, False]
+    assert "45 articles" in pages[2]
+    assert ['rel="next"' in page for page in pages] == [True, True, False]
+    titles = [title for page in pages for title in re.findall(r">(N\d+)</a>", page)]
+    assert len(set(titles)) == len(titles) == 45
+
+
 def test_the_best_comes_first_by_relevance_and_the_newest_by_date(tree: Tree, site: Site) -> None:
     tree.write("a.md", "---\ntitle: Tea\ndate: 2024-01-01\n---\ntea, tea and tea")
     tree.write("b.md", "---\ntitle: Other\ndate: 2024-01-02\n---\nwater " * 1 + "x " * 300 + "tea")

@@ -8,8 +8,10 @@ than the others: then the index is made anew.
 """
 
 import hashlib
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -19,7 +21,6 @@ from sqlalchemy import Connection, func, literal, select, text
 from feedsvc import fulltext, xmltext
 from feedsvc.fulltext import Query
 from feedsvc.index import rows, schema
-from feedsvc.index.articles import published_articles
 from feedsvc.index.database import Database
 from feedsvc.index.lookup import delete_rows, execute_for, insert_rows, replace_rows
 from feedsvc.model import Article, Published
@@ -36,6 +37,7 @@ _FEW_DEAD = 1000
 _SHIFT = 20  # bits of a docid after the seconds of the article's date
 _MANY = 5000  # members; a category with more of them is not read as a whole
 _FIRST, _LAST = -(2**63), 2**63 - 1
+_MOMENT = 0.03  # seconds
 _BODIES = 50  # read at a time
 _MOST_CHARACTERS = 5_000_000  # of texts that are indexed in one transaction
 _BATCH = 500  # articles that are indexed in one transaction
@@ -74,19 +76,44 @@ class SearchTable:
 
         The categories of the query are slugs.
         """
+        return list(self._found(query, period, most))
+
+    def find_enough(
+        self, query: Query, period: Period, enough: int, most: int
+    ) -> tuple[list[str], bool]:
+        """Return `enough` of what `find` returns, or more, and whether there may be still more.
+
+        Common words together may take long to count, so the search ends after a moment.
+        """
+        until = time.monotonic() + _MOMENT
+        sources: list[str] = []
+        with closing(self._found(query, period, most + 1)) as found:
+            for source in found:
+                if len(sources) == most or (len(sources) >= enough and time.monotonic() > until):
+                    return sources, True
+                sources.append(source)
+        return sources, False
+
+    def _found(self, query: Query, period: Period, most: int) -> Generator[str, None, None]:
         with self._database.reading() as connection:
-            if not _is_available(connection):
-                return []
-            statement, values = _statement(connection, query, period, most)
-            return [row.source for row in connection.execute(text(statement), values)]
+            if _is_available(connection):
+                statement, values = _statement(connection, query, period, most)
+                with connection.execute(text(statement), values) as found:
+                    for row in found:
+                        yield row.source
 
     def articles(self, sources: Sequence[str]) -> list[Published]:
         """Return those of these articles that feeds may show, in this order, without bodies."""
-        query = published_articles()
+        # Without a condition on `held_until`: SQLite would look for it in an index, and read nearly
+        # all articles.
+        query = select(schema.articles, schema.ledger.c.key, literal("").label("body")).join(
+            schema.ledger, schema.IS_CANONICAL
+        )
         with self._database.reading() as connection:
             by_source = {
                 row.source: rows.published(row)
                 for row in execute_for(connection, query, schema.articles.c.source, sources)
+                if row.held_until is None
             }
         return [by_source[source] for source in sources if source in by_source]
 

@@ -16,9 +16,10 @@ from feedsvc.model import Category, Document, Feed, Published
 from feedsvc.publish.documents import Documents, as_document
 from feedsvc.publish.entries import Entries
 
-MOST = 100
-"""Results that are counted and ranked, the newest: each costs a look-up, and common words have many
-thousands."""
+MOST = 500
+"""Results that are counted, the newest; common words have many thousands."""
+RANKED = 100
+"""Results that are ranked, the newest: the text of each is read."""
 PAGE = 20
 """Results on a page."""
 
@@ -53,12 +54,14 @@ class Chip:
 class Results:
     """A page of results.
 
-    `total` is MOST where there may be more. `is_built` is False while articles are being indexed.
+    `is_cut` tells that there may be more than `total`. `is_built` is False while articles are being
+    indexed.
     """
 
     query: Query
     hits: tuple[Hit, ...] = ()
     total: int = 0
+    is_cut: bool = False
     page: int = 1
     is_built: bool = True
     added: tuple[Chip, ...] = ()  # the filters that the query has
@@ -73,11 +76,6 @@ class Results:
     def canonical_parameter(self) -> str:
         """The query of the addresses of this search's feed."""
         return parameter(self.query)
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether there may be more results than are counted."""
-        return self.total >= MOST
 
 
 def parameter(query: Query) -> str:
@@ -118,14 +116,20 @@ class Searching:
         is_built = self._index.search.is_built() and self._index.meta.is_whole()
         if not query:
             return Results(query=query, is_built=is_built)
-        sources = self._find(query, MOST)
-        shown = self._best_first(sources, query) if by_relevance and query.words else sources
+        by_relevance = by_relevance and bool(query.words)
+        most = RANKED if by_relevance else MOST
+        # One more than the page has, to know that there is another page.
+        sources, is_cut = self._index.search.find_enough(
+            self._by_slugs(query), self._period(query), min(PAGE * page + 1, most), most
+        )
+        shown = self._best_first(sources, query) if by_relevance else sources
         page = min(page, max(1, -(-len(sources) // PAGE)))
         part = shown[PAGE * (page - 1) : PAGE * page]
         return Results(
             query=query,
             hits=tuple(self._hit(article, query) for article in self._with_bodies(part)),
             total=len(sources),
+            is_cut=is_cut,
             page=page,
             is_built=is_built,
             added=tuple(Chip(label=part, query=query.without(part)) for part in query.filters),
@@ -183,17 +187,22 @@ class Searching:
             raise NotFoundError("There is no search here: it needs a state in SQLite.")
 
     def _find(self, query: Query, most: int) -> list[str]:
+        return self._index.search.find(self._by_slugs(query), self._period(query), most)
+
+    def _period(self, query: Query) -> Period:
         zone = self._config.site.timezone
         start, end = (
             None if day is None else datetime(day.year, day.month, day.day, tzinfo=zone)
             for day in (query.after, query.before)
         )
-        by_slugs = replace(
+        return Period(start=start, end=end)
+
+    def _by_slugs(self, query: Query) -> Query:
+        return replace(
             query,
             categories=tuple(map(self._slug, query.categories)),
             not_categories=tuple(map(self._slug, query.not_categories)),
         )
-        return self._index.search.find(by_slugs, Period(start=start, end=end), most)
 
     def _slug(self, name: str) -> str:
         """Return the slug of the category that a person named by its slug, title or term."""
