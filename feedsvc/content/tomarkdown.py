@@ -8,11 +8,11 @@ the square of the number of its siblings.
 import re
 import unicodedata
 from typing import Any
-from urllib.parse import urlsplit
 
 from bs4.element import NavigableString, Tag
 from markdownify import ATX, MarkdownConverter
 
+from feedsvc import weburl
 from feedsvc.content import text, vocabulary
 from feedsvc.model import SafeHTML
 
@@ -291,8 +291,9 @@ class _Converter(MarkdownConverter):
         if not source or "_noformat" in parent_tags:
             return text
         address = str(source)
-        parts = urlsplit(address)
-        label = str(el.get("title") or "") or f"{parts.netloc}{parts.path}"
+        parts = weburl.split(address)
+        place = f"{parts.netloc}{parts.path}" if parts else address
+        label = str(el.get("title") or "") or place
         link = f"[{_escaped(' '.join(label.split()), starts_line=False)}]({_target(address, None)})"
         poster = str(el.get("poster") or "")
         picture = f"![]({_target(poster, None)}) " if poster else ""

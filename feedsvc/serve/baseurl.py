@@ -9,8 +9,8 @@ their own: they use the noted one, or the default.
 import logging
 from contextlib import suppress
 from dataclasses import replace
-from urllib.parse import urlsplit
 
+from feedsvc import weburl
 from feedsvc.config import Config
 from feedsvc.errors import StateError
 from feedsvc.index import Index, watchlock
@@ -75,7 +75,9 @@ def _is_elsewhere(base_url: str, address: str) -> bool:
 
     Any other `base_url` is the address of a proxy in front of the service.
     """
-    configured, own = urlsplit(base_url), urlsplit(address)
+    configured, own = weburl.split(base_url), weburl.split(address)
+    if configured is None or own is None:  # the configuration refuses such an address
+        return False
     if not is_loopback(configured.hostname or ""):
         return False
     return (configured.scheme, configured.port) != (own.scheme, own.port)

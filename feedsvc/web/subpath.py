@@ -7,7 +7,9 @@ reached with the path and without it.
 
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
+
+from feedsvc import weburl
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -25,7 +27,8 @@ class SubPath:
     ) -> None:
         self._app = app
         # Percent-encoded, though PEP 3333 wants it decoded: Flask's addresses have it as it is.
-        self._script_name = urlsplit(base_url).path.rstrip("/")
+        parts = weburl.split(base_url)
+        self._script_name = parts.path.rstrip("/") if parts else ""
         self._path = unquote_to_bytes(self._script_name).decode("latin-1")
         self._is_address = is_address
         first_part = "/".join(self._path.split("/")[:2])
