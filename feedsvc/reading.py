@@ -47,6 +47,12 @@ class Reading:
         self._children: list[Child] = []
         self._prepared: Child | None = None  # a child that does not have the configuration yet
 
+    def prepare(self) -> None:
+        """Start a child, which imports its modules while this process does something else."""
+        if self._processes and not self._children and self._prepared is None:
+            with suppress(OSError):  # reading tells of it
+                self._prepared = self._start()
+
     def rest(self) -> None:
         """End the child processes except the first, which waits for the next file."""
         while len(self._children) > 1:
@@ -218,12 +224,6 @@ class Reading:
     def _restart(self, slot: int) -> None:
         self._children[slot].kill()
         self._children[slot] = self._ready(self._start())
-
-    def prepare(self) -> None:
-        """Start a child, which imports its modules while this process does something else."""
-        if self._processes and not self._children and self._prepared is None:
-            with suppress(OSError):  # reading tells of it
-                self._prepared = self._start()
 
     def _start(self) -> Child:
         """Start a child, or return the one that was prepared."""

@@ -173,6 +173,21 @@ def test_the_configured_feeds_are_made_after_the_first_stage(many: Tree, open_si
     assert site.documents.versions(PATHS).keys() == set(PATHS)
 
 
+def test_a_scan_during_a_long_pass_guesses_no_date_again(
+    many: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = open_site(**SECTIONS)
+    site.refresh(one_stage=True)
+    guessed: list[bytes] = []
+    guess = articles.guess_date
+    monkeypatch.setattr(articles, "guess_date", lambda head: guessed.append(head) or guess(head))
+    assert len(site.refresh(one_stage=True).changes.added) == 10
+    assert guessed == []
+    many.write("new.html", "---\ntitle: New\ndate: 2023-01-01\n---\nnew")
+    site.refresh(one_stage=True)
+    assert guessed, "another file has come"
+
+
 @pytest.fixture
 def shared(many: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reading]:
     """Read with two processes beside this one."""
@@ -186,6 +201,7 @@ def shared(many: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch) -> Iter
 def test_several_processes_read_the_same_as_one(shared: Reading) -> None:
     alone = Reading(shared._config)
     files = alone.newest_first(list(alone.directory.scan().signatures.items()))
+    assert files == alone.newest_first(files[::-1])
     assert list(shared.all(files)) == list(alone.all(files))
     assert len(shared._children) == 2
     first, second = shared._children

@@ -50,7 +50,7 @@ class FeedTable:
         return {row.slug: _feed_state(row) for row in selected}
 
     def with_articles(self, number: int) -> set[str]:
-        """Return the slugs of the feeds with at least so many articles, held ones among them."""
+        """Return the slugs of the feeds with at least so many articles, held ones too."""
         slug = schema.memberships.c.slug
         query = select(slug).group_by(slug).having(func.count() >= number)
         return {row.slug for row in self._database.rows(query)}

@@ -20,7 +20,7 @@ from feedsvc.errors import StateDamagedError
 from feedsvc.index import PARTIAL, READY, SEARCH, Generation, Index
 from feedsvc.model import Changes, Progress, Refresh
 from feedsvc.policies import needs_image_key, policies
-from feedsvc.reading import Reading
+from feedsvc.reading import File, Reading
 from feedsvc.refresh import stages
 from feedsvc.refresh.backlog import Backlog
 from feedsvc.refresh.fingerprints import Fingerprints
@@ -212,18 +212,16 @@ class Refresher:
             for sources in (known, new, changes.modified)
         ]
         if len(changes.added) + len(changes.modified) > stages.STAGE:
-            note_alive = self._index.database.progress.note_alive
-            groups = [
-                self._reading.newest_first(files, note_alive)
-                if by_date
-                else sorted(files, key=lambda file: (-file[1].mtime_ns, file[0]))
-                for files in groups
-            ]
+            newest_first = self._guessed_newest_first if by_date else _last_written_first
+            groups = [newest_first(files) for files in groups]
         files = [file for group in groups for file in group]
         if gathered.within is None:
             self._backlog.replace(files, changes)
         else:
             self._backlog.put_first(files, changes, within=gathered.within, found=gathered.found)
+
+    def _guessed_newest_first(self, files: Sequence[File]) -> list[File]:
+        return self._reading.newest_first(files, self._index.database.progress.note_alive)
 
     def _count(self) -> int:
         """Return how many articles are published; count them only when the generation has moved."""
@@ -231,6 +229,10 @@ class Refresher:
         if self._counted is None or self._counted[0] != generation:
             self._counted = generation, self._index.articles.count()
         return self._counted[1]
+
+
+def _last_written_first(files: Sequence[File]) -> list[File]:
+    return sorted(files, key=lambda file: (-file[1].mtime_ns, file[0]))
 
 
 def _joined(changes: Sequence[Changes]) -> Changes:

@@ -60,7 +60,9 @@ class Backlog:
         self, changes: Changes, found: Mapping[str, Signature], within: Sequence[str] | None
     ) -> bool:
         """Tell whether it holds just these changes, which were `found` at and below some places."""
-        waiting = {source: sign for queue in self._queues for source, sign in queue.items()}
+        waiting = {
+            source: signature for queue in self._queues for source, signature in queue.items()
+        }
         gone = dict.fromkeys(self._removed | self._deleted, UNREAD)
         if within is not None:
             waiting, gone = part(waiting, within), part(gone, within)

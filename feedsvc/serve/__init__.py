@@ -77,15 +77,15 @@ def serve(
     trigger(config.articles.rescan, config.site.timezone)  # raises before anything runs
     with ExitStack() as until_stopped:
         states = States(until_stopped, endpoint)
-        config = states.usable(config)
-        watcher = WatcherProcess(config)
+        usable = states.usable(config)
+        watcher = WatcherProcess(usable)
         watcher.start()
-        until_stopped.callback(watcher.stop)
+        until_stopped.callback(watcher.stop)  # the server stops it sooner, unless it cannot start
         # The watcher's process imports its modules meanwhile.
         from feedsvc.serve.server import run  # noqa: PLC0415 - `feedsvc watch` does not need it
 
         run(
-            config,
+            usable,
             endpoint,
             watcher,
             workers=workers,
