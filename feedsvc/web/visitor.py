@@ -50,7 +50,7 @@ def locale_of(environ: "WSGIEnvironment", site_language: str) -> str:
 
 @lru_cache(maxsize=256)  # most visitors send the same few headers, which take 20 µs to parse
 def _locale(query: str, cookies: str, accepted: str, site_language: str) -> str:
-    chosen = ["", *_CHOSEN.findall(query)][-1]
+    chosen: str = ["", *_CHOSEN.findall(query)][-1]
     if chosen not in LOCALES and COOKIE in cookies:
         chosen = str(parse_cookie(cookies).get(COOKIE, ""))
     if chosen in LOCALES:
