@@ -187,6 +187,24 @@ def test_pages_are_kept_while_a_pass_changes_nothing(ready: Site, clock: Clock) 
     assert all(counting.is_kept(path) for path in paths)
 
 
+def test_pages_are_kept_when_a_file_is_touched_that_has_the_same_text(
+    ready: Site, tree: Tree, clock: Clock
+) -> None:
+    counting = Counting(ready)
+    paths = pages_of(ready)
+    for path in paths:
+        counting.get(path)
+    changed = ready.index.meta.changed()
+    source, before = next(iter(ready.index.articles.signatures().items()))
+    clock.advance(minutes=1)
+    tree.touch(source)
+    clock.advance(minutes=1)
+    ready.refresh()
+    assert ready.index.articles.signatures()[source].mtime_ns > before.mtime_ns
+    assert all(counting.is_kept(path) for path in paths)
+    assert ready.index.meta.changed() == changed
+
+
 def test_pages_are_kept_while_documents_are_made(ready: Site) -> None:
     counting = Counting(ready)
     paths = pages_of(ready)

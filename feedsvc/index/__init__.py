@@ -98,7 +98,8 @@ class Index:
         with self.database.transaction() as connection:
             writer = Writer(connection)
             yield writer
-            schema.move_edition(connection)
+            if writer.has_changed or writer.feeds.has_changed:
+                schema.move_edition(connection)
             if self.ledger.journal is not None:
                 self.ledger.journal.append(writer.identified.values())
 

@@ -14,8 +14,6 @@ from feedsvc.index.lookup import execute_for, replace_rows
 LIST, LIST_OF_ALL = "", "?"
 """The slugs of two lists of feeds: without and with the feeds of terms. No feed can have them."""
 
-_FAR_AHEAD = 24 * 3600  # seconds
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedState:
@@ -73,11 +71,15 @@ class FeedTable:
 
 
 class FeedWriter:
-    """Changes feeds inside the transaction of a refresh, and remembers which were `touched`."""
+    """Changes feeds inside the transaction of a refresh, and remembers which were `touched`.
+
+    `has_changed` tells whether any of them shows something else now.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.touched: set[str] = set()  # slugs
+        self.has_changed = False
 
     def versions(self, slug: str, limit: int, policy: str) -> list[str]:
         """Return a text for each of the newest articles of one feed, newest first.
@@ -129,17 +131,8 @@ class FeedWriter:
             if before is not None:
                 changed = max(changed, before.changed + 1)
             values.append(_state(slug, before.term if before else None, fingerprint, changed))
+        self.has_changed |= bool(values)
         replace_rows(self._connection, schema.feeds, "slug", values)
-        self._note_change(now)
-
-    def _note_change(self, now: datetime) -> None:
-        """Remember when articles last changed; it always moves on, like the feeds' own times."""
-        second = rows.seconds(now + timedelta(seconds=1 if now.microsecond else 0))
-        before = int(self._connection.execute(schema.read_meta(schema.CHANGED)).scalar() or 0)
-        # A far later time was written while the clock was ahead.
-        changed = max(second, before + 1) if before <= second + _FAR_AHEAD else second
-        values = [{"key": schema.CHANGED, "value": str(changed)}]
-        replace_rows(self._connection, schema.meta, "key", values)
 
     def move_changes(self, to: datetime, seconds: int) -> None:
         """Let feeds that say they changed more than so many seconds after `to` say `to` instead."""
@@ -149,6 +142,7 @@ class FeedWriter:
             _state(row.slug, row.term, _shown(row), second)
             for row in self._connection.execute(query)
         ]
+        self.has_changed |= bool(moved)
         replace_rows(self._connection, schema.feeds, "slug", moved)
 
     def newest_titles(self, slug: str, limit: int) -> list[str]:

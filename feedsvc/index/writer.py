@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, case, func, literal, select
 
@@ -18,13 +19,21 @@ InFeeds = Sequence[tuple[Published, Mapping[str, str | None]]]
 """Articles, each with the slugs of its feeds and the terms that these are of."""
 
 
+_FAR_AHEAD = 24 * 3600  # seconds
+
+
 class Writer:
-    """Changes the index, and remembers which feeds and entries the changes concern."""
+    """Changes the index, and remembers which feeds and entries the changes concern.
+
+    `has_changed` tells whether anything was written that pages show. An article is written as it
+    was before when its file was only touched.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.feeds = FeedWriter(connection)
         self.search = SearchWriter(connection)
+        self.has_changed = False
         self.identified: dict[str, Identity] = {}  # written to the ledger, by id
         self._touched_ids: set[str] = set()
         self._orphans: set[str] = set()  # ids whose canonical file went in this refresh
@@ -40,6 +49,7 @@ class Writer:
 
     def set_meta(self, key: str, value: str) -> None:
         """Remember one value."""
+        self.has_changed |= self.meta(key) != value
         replace_rows(self._connection, schema.meta, "key", [{"key": key, "value": value}])
 
     def identities(self, wanted: Mapping[str, Iterable[str]]) -> list[Identity]:
@@ -84,14 +94,17 @@ class Writer:
         delete_rows(self._connection, schema.ledger, "source", sources)
         delete_rows(self._connection, schema.ledger, "key", (identity.key for identity in new))
         self.write_identities(new)
+        self.has_changed = True
         # The next pass reads these files again, or removes those that are gone.
         unread = schema.files.update().values(UNREAD._asdict())
         execute_for(self._connection, unread, schema.files.c.source, sources)
 
     def write_articles(self, articles: InFeeds) -> None:
         """Write these articles, and put them into their feeds."""
-        self._forget([published.article.source for published, _ in articles])
+        before = self._forget([published.article.source for published, _ in articles])
         values = [rows.of_published(published) for published, _ in articles]
+        after = {row["source"]: (row["version"], row["held_until"]) for row in values}
+        self.has_changed |= any(before.get(source) != shown for source, shown in after.items())
         insert_rows(self._connection, schema.articles, values)
         bodies = [
             {"source": published.article.source, "packed": pack(published.article.body)}
@@ -103,6 +116,7 @@ class Writer:
 
     def write_memberships(self, articles: InFeeds) -> None:
         """Put these articles into their feeds, and take them out of all others."""
+        self.has_changed = True
         self._forget_memberships([published.article.source for published, _ in articles])
         self._write_memberships(articles)
 
@@ -128,7 +142,7 @@ class Writer:
     def remove_articles(self, sources: Iterable[str]) -> None:
         """Delete these articles from all tables but the ledger and the list of files."""
         sources = list(sources)
-        self._forget(sources)
+        self.has_changed |= bool(self._forget(sources))
         self.search.forget(sources)
         delete_rows(self._connection, schema.contents, "source", sources)
 
@@ -191,6 +205,7 @@ class Writer:
 
     def release(self, sources: Iterable[str]) -> None:
         """Let held articles be shown."""
+        self.has_changed = True
         released = schema.articles.update().values(held_until=None)
         execute_for(self._connection, released, schema.articles.c.source, sources)
 
@@ -203,8 +218,17 @@ class Writer:
 
     def keep_contents(self, contents: Mapping[str, Content]) -> None:
         """Keep cleaned content, and note the feeds that may show it."""
+        self.has_changed |= bool(contents)
         write_contents(self._connection, contents)
         self._touch_feeds(contents)
+
+    def note_change(self, now: datetime) -> None:
+        """Remember the second of this change; it always moves on, like the feeds' own times."""
+        second = rows.seconds(now + timedelta(seconds=1 if now.microsecond else 0))
+        before = int(self.meta(schema.CHANGED) or 0)
+        # A far later time was written while the clock was ahead.
+        changed = max(second, before + 1) if before <= second + _FAR_AHEAD else second
+        self.set_meta(schema.CHANGED, str(changed))
 
     def _first_copies(self, ids: Iterable[str]) -> dict[str, str]:
         """Return the first source of each of these ids that has copies but no canonical file."""
@@ -217,9 +241,10 @@ class Writer:
         )
         return {row.id: row.source for row in execute_for(self._connection, query, ledger.id, ids)}
 
-    def _forget(self, sources: Iterable[str]) -> None:
+    def _forget(self, sources: Iterable[str]) -> dict[str, tuple[str, int | None]]:
+        """Delete these articles; return the version and the time of release of those known."""
         articles = schema.articles.c
-        query = select(articles.source, articles.id)
+        query = select(articles.source, articles.id, articles.version, articles.held_until)
         # Most files are new, and nothing of them is known.
         known = execute_for(self._connection, query, articles.source, sources)
         self._touched_ids.update(row.id for row in known)
@@ -227,6 +252,7 @@ class Writer:
         self._forget_memberships(sources)
         delete_rows(self._connection, schema.articles, "source", sources)
         delete_rows(self._connection, schema.bodies, "source", sources)
+        return {row.source: (row.version, row.held_until) for row in known}
 
     def _forget_memberships(self, sources: Sequence[str]) -> None:
         self._touch_feeds(sources)

@@ -180,7 +180,7 @@ class Refresher:
         while True:
             with self._index.writing() as writer:
                 more = writer.search.build()
-                writer.feeds.settle({}, now)
+                writer.note_change(now)
             self._index.database.progress.note_alive()
             if not more or time.monotonic() >= until:
                 return more

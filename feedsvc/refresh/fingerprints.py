@@ -44,6 +44,8 @@ class Fingerprints:
         fingerprints[LIST] = digest(view, *self._configured.values())
         fingerprints[LIST_OF_ALL] = digest(view, *self._configured.values(), *terms)
         writer.feeds.settle(fingerprints, now)
+        if writer.has_changed or writer.feeds.has_changed:
+            writer.note_change(now)
 
     def clean_again(self, now: datetime, seconds: float) -> bool:
         """Clean content of an older policy again, for so many seconds; tell whether more is left.
