@@ -1,4 +1,4 @@
-"""A service at a path behind a real nginx."""
+"""A service behind a real nginx: at a path, or as a shared cache."""
 
 import os
 from collections.abc import Iterator
@@ -33,6 +33,7 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     proxy_http_version 1.1;
+    {cache}
     server {{
         listen 127.0.0.1:{port};
         location / {{ return 404 "outside\\n"; }}
@@ -46,6 +47,12 @@ STRIPPING = (
     ' location = "{path}" {{ proxy_pass http://127.0.0.1:{to}/; }}'
 )
 KEEPING = 'location "{path}" {{ proxy_pass http://127.0.0.1:{to}; }}'
+CACHE = "proxy_cache_path {folder}/cache keys_zone=feeds:1m;"
+# A cache that gives everybody the first answer, whatever it varies with.
+CACHING = (
+    "location ~ ^ {{ proxy_pass http://127.0.0.1:{to}; proxy_cache feeds;"
+    " proxy_ignore_headers Vary; }}"
+)
 
 PICTURE = "https://img.example.net/b.png"
 TAG = name_of(PICTURE)[:32]  # by which the image proxy answers without asking the picture's host
@@ -62,15 +69,16 @@ content: {images: [{hosts: [img.example.net], via: proxy}]}
 
 
 @contextmanager
-def nginx(folder: Path, port: int, location: str) -> Iterator[None]:
+def nginx(folder: Path, port: int, location: str, *, caches: bool = False) -> Iterator[None]:
     """Run nginx at a port of this machine until the block ends."""
     assert NGINX is not None, "nginx is missing"
     folder.mkdir()
     # If root starts nginx, its workers run as nobody, who cannot read this folder.
     user = f"user {getpwuid(os.geteuid()).pw_name};" if os.geteuid() == 0 else ""
     config = folder / "nginx.conf"
+    cache = CACHE.format(folder=folder) if caches else ""
     config.write_text(
-        CONFIG.format(folder=folder, user=user, port=port, location=location), "utf-8"
+        CONFIG.format(folder=folder, user=user, port=port, location=location, cache=cache), "utf-8"
     )
     log = folder / "log"
     command = [NGINX, "-p", str(folder), "-e", "stderr", "-c", str(config)]
@@ -95,3 +103,12 @@ def behind_nginx(folder: Path, path: str, location: str) -> Iterator[tuple[Servi
         nginx(folder / "nginx", port, location.format(path=path, to=service.port)),
     ):
         yield service, f"http://127.0.0.1:{port}{quote(path)}"
+
+
+@contextmanager
+def cached_by_nginx(folder: Path, service: Service) -> Iterator[str]:
+    """Run nginx before a service, as a shared cache that ignores Vary; yield its address."""
+    port = free_port()
+    location = CACHING.format(to=service.port)
+    with nginx(folder / "nginx", port, location, caches=True):
+        yield f"http://127.0.0.1:{port}"

@@ -3,16 +3,15 @@
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from pwd import getpwuid
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import feedparser
 import pytest
-from service import LIMIT, Service, free_port, until
+from proxied import cached_by_nginx, needs_nginx
+from service import Service, until
 
 from tests.browser import harness
 
@@ -27,6 +26,7 @@ categories:
   - {slug: nothing, title: Nothing yet, terms: [none at all]}
 """
 MANY = 24
+OTHER_READER = "https://reader.example.net"  # of the visitor; no name resolves here
 LANGUAGES = {"en-US": "en", "zh-CN": "zh-Hans", "zh-TW": "zh-Hant"}
 
 
@@ -91,7 +91,7 @@ def open_page(browser: "Browser", service: Service) -> Iterator[Any]:
         page.on(
             "request",
             lambda request: (
-                not request.url.startswith((service.url, "data:"))
+                not request.url.startswith((service.url, OTHER_READER, "data:"))
                 and request.resource_type not in {"image", "media"}
                 and trouble.append(f"{path} asks for {request.url}")
             ),
@@ -116,7 +116,7 @@ def paths(service: Service) -> list[str]:
     return [
         "/", "/feeds/finance", "/feeds/all?page=2", "/feeds/nothing",
         an_article(service), "/feeds/all.atom", "/search", "/search?q=港口", "/search?q=zzz",
-        "/status", "/feeds/financ", "/articles/nothing",
+        "/topics", "/status", "/feeds/financ", "/articles/nothing",
     ]  # fmt: skip
 
 
@@ -125,7 +125,8 @@ def test_a_visitor_copies_the_address_of_a_feed_from_home(service: Service, open
     row = page.locator("li", has=page.get_by_role("link", name="财经", exact=True)).first
     row.locator("summary").first.click()
     row.get_by_role("button", name="Copy").first.click()
-    assert row.get_by_role("button", name="Copied").first.is_visible()
+    row.get_by_role("button", name="Copied").wait_for()
+    assert page.locator("[aria-live]").inner_text() == "Copied"
     address = page.evaluate("navigator.clipboard.readText()")
     assert address == f"{service.url}/feeds/finance.atom"
     feed = feedparser.parse(service.client.get(address).content)
@@ -140,19 +141,48 @@ def test_the_subscribe_panel_works_without_scripts(service: Service, open_page: 
     assert field.input_value() == f"{service.url}/feeds/finance.atom"
     assert page.locator("details.subscribe a", has_text="RSS").first.is_visible()
     assert not page.locator("button.copy").first.is_visible()
+    page = open_page("/", java_script_enabled=False)
+    page.locator(".topics summary").click()
+    page.get_by_role("link", name="港口", exact=True).click()
+    assert "港口" in page.title()
 
 
 def test_the_reader_that_was_chosen_last_comes_first(open_page: Any) -> None:
     page = open_page("/feeds/finance", locale="en-US")
     page.locator("details.subscribe summary").first.click()
-    names = page.locator(".readers a").all_inner_texts()
-    last = names[-1]
+    last = page.locator(".readers a").all_inner_texts()[-1]
     page.evaluate(
         "addEventListener('click', event => event.target.closest('a') && event.preventDefault())"
     )
     page.locator(".readers a").last.click()
     page.reload()
     assert page.locator(".readers a").first.text_content() == last
+
+
+def test_a_reader_of_ones_own_is_remembered_with_its_host(service: Service, open_page: Any) -> None:
+    page = open_page("/", locale="en-US")
+    page.route(f"{OTHER_READER}/**", lambda route: route.fulfill(body="ok"))
+    page.get_by_text("Subscribe to everything").click()
+    panel = page.locator(".main .panel")
+    panel.get_by_text("another…").click()
+    panel.get_by_role("combobox").select_option("FreshRSS")
+    panel.get_by_role("textbox", name="Address of your reader").fill(f"{OTHER_READER}/rss/")
+    panel.locator("form button").click()
+    page.wait_for_url(f"{OTHER_READER}/**")
+    asked = urlsplit(page.url)
+    assert asked.path == "/rss/i/"
+    assert parse_qs(asked.query)["url_rss"] == [f"{service.url}/feeds/all.atom"]
+    page.goto(service.url)
+    for readers in page.locator(".readers").all():
+        first = readers.locator("a").first
+        assert first.text_content() == "FreshRSS"
+        assert (first.get_attribute("href") or "").startswith(f"{OTHER_READER}/rss/i/?c=feed")
+
+
+def test_topics_are_found_by_a_part_of_their_name(open_page: Any) -> None:
+    page = open_page("/topics")
+    page.get_by_role("searchbox").fill("港")
+    assert page.locator(".topics a:visible").all_text_contents() == ["港口"]
 
 
 def test_a_feeds_own_address_shows_a_page_about_it(service: Service, open_page: Any) -> None:
@@ -166,54 +196,13 @@ def test_a_feeds_own_address_shows_a_page_about_it(service: Service, open_page: 
     assert script.headers["Content-Type"].startswith("application/atom+xml")
 
 
-@contextmanager
-def caching_nginx(folder: Path, port: int) -> Iterator[str]:
-    """Run nginx as a cache that ignores Vary, in front of a service."""
-    command = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if command is None:
-        if os.environ.get("FEEDSVC_REQUIRE_BROWSER"):
-            pytest.fail("no nginx was found")
-        pytest.skip("no nginx was found")
-    own = free_port()
-    # If root starts nginx, its workers run as nobody, who cannot read this folder.
-    user = f"user {getpwuid(os.geteuid()).pw_name};" if os.geteuid() == 0 else ""
-    temporary = "".join(
-        f"{name}_temp_path {folder}/{name};"
-        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (folder / "nginx.conf").write_text(
-        f"daemon off; {user} pid {folder}/pid; error_log {folder}/error.log; events {{}}\n"
-        f"http {{ access_log off; {temporary}\n"
-        f"proxy_cache_path {folder}/cache keys_zone=z:1m;\n"
-        f"server {{ listen 127.0.0.1:{own}; proxy_cache z; proxy_ignore_headers Vary;\n"
-        f"location / {{ proxy_pass http://127.0.0.1:{port}; }} }} }}\n"
-    )
-    process = subprocess.Popen([command, "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf"])
-    try:
-        yield f"http://127.0.0.1:{own}"
-    finally:
-        process.terminate()
-        process.wait(LIMIT)
-
-
+@needs_nginx
 def test_behind_a_cache_that_ignores_vary_a_reader_never_gets_a_page(
     service: Service, tmp_path: Path
 ) -> None:
     person = {"Sec-Fetch-Dest": "document", "Accept": "text/html,*/*"}
-    with caching_nginx(tmp_path, service.port) as cache:
+    with cached_by_nginx(tmp_path, service) as cache:
         address = f"{cache}/feeds/life.atom"
-
-        def answers() -> bool:
-            try:
-                return bool(service.client.get(f"{cache}/healthz").status_code == 200)
-            except OSError as error:
-                raise AssertionError from error
-            except Exception as error:
-                if "refused" in str(error).lower():
-                    return False
-                raise
-
-        until(answers, "nginx answers")
         first = service.client.get(address, headers=person)
         assert first.headers["Content-Type"].startswith("text/html")
         assert first.headers["Cache-Control"] == "private, no-store"
