@@ -73,7 +73,7 @@ def not_json(constant: str) -> Any:
 
 
 class Served:
-    """The entries of each feed, and the page of each article by its id.
+    """The entries of each feed, and each article as its page shows it, by its id.
 
     Its representation is short: hypothesis shows it with each example that fails.
     """
@@ -96,8 +96,11 @@ def served(site: Site, client: FlaskClient) -> Served:
             if name == "json":
                 json.loads(body, parse_constant=not_json)
             by_feed[feed.slug, name] = entries(body, name)
+    # The rest of a page names the articles beside it, which may be hostile.
     pages = {
         entry.id: get(client, f"/articles/{entry.key}")
+        .partition(b"<article")[2]
+        .partition(b"</article>")[0]
         for entry in site.entries.feed("all").entries
     }
     return Served(by_feed, pages)
@@ -273,6 +276,7 @@ def test_any_articles_beside_good_ones_leave_every_document_valid(
             before = without.entries.get(feed, [])
             assert [entry for entry in all_entries if entry in before] == before
             assert len(all_entries) <= len(before) + len(files)
+        assert all(without.pages.values())
         assert after.pages.items() >= without.pages.items()
 
 

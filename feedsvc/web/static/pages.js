@@ -72,9 +72,8 @@
     list.after(form);
   }
 
-  // "3 hours ago"
   const ago = new Intl.RelativeTimeFormat(words.language, { numeric: "auto" });
-  for (const time of all("time")) {
+  for (const time of all("time:not(.content *)")) {
     const minutes = Math.round((Date.parse(time.dateTime) - Date.now()) / 60000);
     if (!(minutes <= 0 && minutes > -1440)) continue;
     time.textContent = ago.format(...(minutes > -60 ? [minutes, "minute"] : [Math.round(minutes / 60), "hour"]));
