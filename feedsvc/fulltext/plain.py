@@ -19,6 +19,14 @@ _ENDS = {
     name: re.compile(rf"</{name}\b", re.IGNORECASE)
     for name in ("script", "style", "template", "noscript", "textarea", "title")
 } | {"": re.compile("--(?=>)")}
+# Tags inside a word or a sentence; all others are between two of them.
+_INLINE = re.compile(
+    r"</?(?:a|abbr|b|bdi|bdo|cite|code|del|em|font|i|ins|kbd|mark|q|rb|ruby|s|samp|small|span"
+    r"|strong|sub|sup|u|var|wbr)(?=[\s/>])[^<>]*>",
+    re.IGNORECASE,
+)
+# How a word is read; it would come between the characters of a phrase.
+_READING = re.compile(r"<(rt|rp)(?=[\s/>])[^<>]*>[^<]*(?:</\1\s*>)?", re.IGNORECASE)
 _TAG = re.compile(r"</?[A-Za-z!?][^<>]*>")
 # What CommonMark makes of it is no text: the target of a link, the definition of a target, a fence
 # with its language, the beginning of a heading or quotation, marks of emphasis.
@@ -35,6 +43,8 @@ def plain(body: str, markup: str) -> str:
 
     >>> plain("<p>One &amp; <!-- no --> <b>two</b></p><style>p{}</style>", "html")
     'One & two'
+    >>> plain("<ruby>瑞利<rp>(</rp><rt>Ruìlì</rt><rp>)</rp></ruby><b>散射</b>", "html")
+    '瑞利散射'
     >>> plain("# A *short* [text](https://example.org/)", "markdown")
     'A short text'
     """
@@ -59,4 +69,5 @@ def _without_tags(body: str) -> str:
         if not position:
             position = len(body)
     parts.append(body[position:])
-    return _TAG.sub(" ", " ".join(parts))
+    text = _INLINE.sub("", _READING.sub("", " ".join(parts)))
+    return _TAG.sub(" ", text)

@@ -10,6 +10,7 @@ from feedsvc.config import Config
 from feedsvc.index import Index
 from feedsvc.model import Entry
 from feedsvc.publish.entries import Entries
+from feedsvc.publish.nearest import nearest
 from feedsvc.publish.topics import Topic, parents, tree
 
 WEEKS = 12
@@ -89,6 +90,15 @@ class Overviews:
             names.setdefault(topic.slug, topic.title)
             waiting += topic.children
         return names
+
+    def nearest(self, text: str, today: date) -> list[tuple[str, str]]:
+        """Return the slugs and titles of the feeds whose names or terms are most like a text."""
+        titles = self.names(today)
+        slugs = {
+            term: category.slug for category in self._config.categories for term in category.terms
+        }
+        slugs |= {name: slug for slug, title in titles.items() for name in (title, slug)}
+        return [(slug, titles[slug]) for slug in nearest(text, slugs)]
 
     def _make(self, today: date) -> Overview:
         site, categories = self._config.site, self._config.categories

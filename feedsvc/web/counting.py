@@ -2,9 +2,8 @@
 
 What is counted: answers by feed and class of status, the subscribers that reading services name in
 their User-Agent, and about how many other clients asked for feeds today. Neither addresses nor
-User-Agents are kept. Nearly every request costs one addition in a dict and nothing more. Of the
-requests for a feed within a minute, who sent them is looked at in the first hundred, and in each
-eighth of the others: a reader asks many times a day, so it is missed rarely.
+User-Agents are kept. Nearly every request costs an addition in a dict, and a look whether this
+reader was seen today.
 
 Everything in a request may be hostile: a path is counted by name only where a feed was sent, and a
 service by the name that it has here.
@@ -35,7 +34,6 @@ logger = logging.getLogger(__name__)
 WRITE_SECONDS = 60.0
 """The time between two writings of the sums."""
 
-_ALL, _EACH = 100, 8  # of the requests for a feed in a minute, of which the readers are counted
 _LONGEST = 300  # characters of a User-Agent and of a path
 _MOST_KINDS = 4000  # pairs of a feed and a status, or of a feed and a service, in a minute
 _MOST_SEEN = 100_000  # readers of today that are remembered, each as a number of 64 bits
@@ -111,12 +109,9 @@ class RequestCounter:
         """Note that a request was answered with a status such as `200 OK`."""
         path = environ["PATH_INFO"]
         try:
-            number = next(self._numbers[path, status])
+            next(self._numbers[path, status])
         except KeyError:
             if not self._begin(path, status):
-                return
-        else:
-            if number > _ALL and number % _EACH:
                 return
         agent = environ.get("HTTP_USER_AGENT")
         address = environ.get("HTTP_X_FORWARDED_FOR") or environ.get("REMOTE_ADDR")

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import date
-from difflib import get_close_matches
 
 from flask import Response, render_template, request
 from flask_babel import gettext as _
@@ -16,8 +15,6 @@ from feedsvc.web.http import page_headers
 from feedsvc.web.visitor import is_navigation
 from feedsvc.web.wsgi import Header
 
-_NEAREST = 5
-_ALIKE = 0.5  # 财金 is half like 财经
 _LONGEST_NAME = 60
 
 
@@ -35,7 +32,7 @@ class ErrorPages:
         near: list[tuple[str, str]] = []
         if is_navigation(request.environ):  # a machine follows no link of it
             with suppress(FeedsvcError):
-                near = nearest(name, self._overviews.names(self._today()))
+                near = self._overviews.nearest(name, self._today())
         text = _("There is nothing at this address.")
         if request.path.startswith("/feeds/"):
             text = _("There is no feed called “%(name)s”.", name=name)
@@ -81,19 +78,3 @@ class ErrorPages:
         response.headers.update(headers)
         response.headers["Cache-Control"] = "no-store"
         return page_headers(response)
-
-
-def nearest(name: str, titles: dict[str, str]) -> list[tuple[str, str]]:
-    """Return the slugs and titles of the feeds whose slug or title is most like a name.
-
-    >>> nearest("finanse", {"finance": "财经", "science": "Science", "life": "生活"})
-    [('finance', '财经')]
-    >>> nearest("財经新闻", {"finance": "财经", "新闻": "新闻"})
-    [('新闻', '新闻')]
-    """
-    slugs = {text.casefold(): slug for slug, title in titles.items() for text in (title, slug)}
-    name = name.casefold()
-    close = get_close_matches(name, slugs, n=_NEAREST, cutoff=_ALIKE)
-    within = [text for text in slugs if len(text) > 1 and text in name]
-    near = dict.fromkeys(slugs[text] for text in (*close, *within))
-    return [(slug, titles[slug]) for slug in list(near)[:_NEAREST]]

@@ -7,7 +7,6 @@ from flask import Blueprint, Response, redirect, request, url_for
 from feedsvc.fulltext import Query
 from feedsvc.publish import Overviews, Results, Searching
 from feedsvc.web.pages.answering import Answering
-from feedsvc.web.pages.errors import nearest
 
 _MOST_DIGITS = 6
 BY_DATE, BY_RELEVANCE = "date", "relevance"
@@ -44,7 +43,7 @@ def add_to(
             feed_link=searching.link,
             link=link,
             # A topic is no word of the texts, and somebody who looks for it finds its feed here.
-            near=nearest(results.query.text, overviews.names(answering.today()))
+            near=overviews.nearest(results.query.text, answering.today())
             if results.query and not results.total
             else [],
         )
