@@ -11,7 +11,7 @@ from feedsvc import __version__
 from feedsvc.cli.articles import check, explain, refresh
 from feedsvc.cli.common import CONFIG, PROBLEMS
 from feedsvc.cli.serving import serve, watch
-from feedsvc.cli.state import ledger
+from feedsvc.cli.state import backup, ledger, restore
 from feedsvc.errors import ConfigError, FeedsvcError
 
 __all__ = ["main"]
@@ -37,5 +37,5 @@ def main() -> None:
     """Turn a directory of article files into Atom, RSS and JSON feeds."""
 
 
-for command in (serve, watch, refresh, check, explain, ledger):
+for command in (serve, watch, refresh, check, explain, ledger, backup, restore):
     main.add_command(command)
