@@ -243,7 +243,7 @@ class Feed:
 
     `link` is the feed's page, unless that has an address of its own, `page`; `query` belongs to the
     addresses of the feed of a search. `language` is "" where it is not known. `updated` is when the
-    feed last changed. `icon` is the address of the site's icon.
+    feed last changed. `icon` is the address of the site's icon. `hubs` are addresses (WebSub).
     """
 
     slug: str
@@ -258,6 +258,7 @@ class Feed:
     icon: str | None = None
     page: str | None = None
     query: str = ""
+    hubs: tuple[str, ...] = ()
 
     def address(self, format: str) -> str:
         """Return the address of the feed in one format."""

@@ -32,6 +32,7 @@ __all__ = [
     "Site",
     "State",
     "Status",
+    "WebSub",
     "find",
     "load",
     "parse",
@@ -139,6 +140,13 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebSub:
+    """`websub:` the hubs that tell subscribers of changed feeds at once (W3C WebSub)."""
+
+    hubs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The whole configuration."""
 
@@ -150,6 +158,7 @@ class Config:
     pages: Pages = field(default_factory=Pages)
     image_proxy: ImageProxy = field(default_factory=ImageProxy)
     status: Status = field(default_factory=Status)
+    websub: WebSub = field(default_factory=WebSub)
     state: State = field(default_factory=State)
 
 
@@ -237,6 +246,7 @@ def parse(
         pages=_pages(top.section("pages")),
         image_proxy=_image_proxy(top.section("image_proxy"), folder),
         status=_status(top.section("status")),
+        websub=_websub(top.section("websub"), has_base_url=site.names("base_url")),
         state=State(url=_state_url(state.line("url", default.state.url), folder)),
     )
     top.finish()
@@ -299,6 +309,13 @@ def _status(section: Reader) -> Status:
     if access == "token" and token is None and not section.names("token"):
         section.refuse(("access",), "token needs a status.token")
     return Status(access=access, token=token)
+
+
+def _websub(section: Reader, *, has_base_url: bool) -> WebSub:
+    hubs = section.addresses("hubs", WebSub().hubs)
+    if hubs and not has_base_url:
+        section.refuse(("hubs",), "hubs need site.base_url, the address at which they read feeds")
+    return WebSub(hubs=tuple(dict.fromkeys(hubs)))
 
 
 def _state_url(url: str, folder: Path) -> str:

@@ -183,6 +183,17 @@ class Reader:
             )
         return address.rstrip("/")
 
+    def addresses(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        """Return http(s) addresses."""
+        addresses: list[str] = []
+        for n, value in enumerate(self.lines(key, default)):
+            address = weburl.absolute(value)
+            if address is None:
+                self.refuse((key, n), f"expected an http(s) address, got {value}")
+            else:
+                addresses.append(address)
+        return tuple(addresses)
+
     def icon(self, key: str, folder: pathlib.Path) -> str | pathlib.Path | None:
         """Return an http(s) address, an image file relative to `folder`, or None."""
         value = self._typed(key, str, "an address or a file")

@@ -22,6 +22,7 @@ from feedsvc.index.journal import Journal
 from feedsvc.index.ledger import LedgerTable
 from feedsvc.index.meta import PARTIAL, READY, MetaTable
 from feedsvc.index.overview import OverviewTable
+from feedsvc.index.pings import Ping, PingTable
 from feedsvc.index.problems import ProblemTable
 from feedsvc.index.requests import Counts, RequestTable
 from feedsvc.index.search import KEY as SEARCH, Period, SearchTable
@@ -41,6 +42,7 @@ __all__ = [
     "Generation",
     "Index",
     "Period",
+    "Ping",
     "Writer",
     "file_of",
     "is_of_state",
@@ -64,6 +66,7 @@ class Index:
         self.overview = OverviewTable(database)
         self.contents = ContentTable(database)
         self.documents = DocumentTable(database)
+        self.pings = PingTable(database)
         self.requests = RequestTable(database)
         self.search = SearchTable(database)
         file = database.file

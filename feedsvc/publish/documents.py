@@ -106,7 +106,8 @@ class Documents:
             known = self.versions(configured)
             yield from ((path, NEVER) for path in configured if path not in known)
         for path, asked in self._index.documents.outdated(self._view):
-            if asked == NEVER:
+            # With hubs, it is made: only its bytes tell whether to tell them.
+            if asked == NEVER and not self._config.websub.hubs:
                 self._index.documents.drop(path)
             else:
                 yield path, asked
@@ -153,7 +154,15 @@ class Documents:
         if state is None:
             return as_document(body, media_type, self._entries.changed(None), "")
         document = as_document(body, media_type, state.changed, state.fingerprint)
-        self._index.documents.keep(path, slug, document, view=self._view, asked=asked)
+        self._index.documents.keep(
+            path,
+            slug,
+            document,
+            view=self._view,
+            asked=asked,
+            hubs=() if path in _LISTS else self._config.websub.hubs,
+            now=self._clock(),
+        )
         return document
 
     def rendered(self, format: Format, feed: Feed) -> bytes:

@@ -24,6 +24,7 @@ from feedsvc.serve.state import available_cores, log_to_stderr, open_index, utc_
 from feedsvc.serve.watchdog import Watchdog
 from feedsvc.serve.watcherprocess import STOP_SECONDS, lock_file_of
 from feedsvc.watch import Watcher
+from feedsvc.websub import Pinger
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,8 @@ def watch(config: Config, lock: int, stop_signal: threading.Event) -> None:
     articles, lock_file = config.articles, lock_file_of(config)
     passes = Passes(config, index, utc_now, processes=available_cores())
     notes = PassNotes(config, index, utc_now, watched=True)
+    hubs = config.websub.hubs
+    pinger = Pinger(index, config.site.base_url, hubs, utc_now) if hubs else None
 
     def refresh(paths: Paths | None) -> Refresh:
         with notes.noting() as note, showing() as progress:
@@ -69,6 +72,8 @@ def watch(config: Config, lock: int, stop_signal: threading.Event) -> None:
             report = passes.make(progress, paths=paths, one_stage=True)
             lock = watchlock.keep(lock_file, lock)  # the state's files may have been deleted
             note.report = report
+            if pinger is not None:
+                pinger.wake()
             return report
 
     watcher = Watcher(
@@ -79,8 +84,12 @@ def watch(config: Config, lock: int, stop_signal: threading.Event) -> None:
     notes.note_start()
     Watchdog(index.database.progress.quiet_seconds, QUIET_SECONDS).start()
     watcher.start()
+    if pinger is not None:
+        pinger.start()
     logger.info("watcher %d watches %s", os.getpid(), articles.directory)
     stop_signal.wait()
+    if pinger is not None:
+        pinger.stop()
     if watcher.stop(STOP_SECONDS):
         passes.close()
         index.close()

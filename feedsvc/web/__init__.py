@@ -82,7 +82,16 @@ def build_app(
     page_versions = Versions(index, clock, site.timezone)
     answering = Answering(page_versions)
     preview = Preview(entries, answering).page
-    app.register_blueprint(feeds.blueprint(documents, clock, config.feeds.max_age, preview))
+    app.register_blueprint(
+        feeds.blueprint(
+            documents,
+            clock,
+            config.feeds.max_age,
+            preview,
+            base_url=site.base_url,
+            hubs=config.websub.hubs,
+        )
+    )
     app.register_blueprint(media.blueprint(config.articles, clock))
     app.register_blueprint(icon.blueprint(site))
     app.register_blueprint(

@@ -25,8 +25,13 @@ _CONTENT_SECURITY_POLICY = (
 _SUFFIX = re.compile(r"[-;](?:gzip|br|zstd|deflate)$")
 
 
-def send(request: Request, document: Document, *, max_age: timedelta, now: datetime) -> Response:
-    """Answer a GET or HEAD for `document`: 200, or 304 where the client has it already."""
+def send(
+    request: Request, document: Document, *, max_age: timedelta, now: datetime, link: str = ""
+) -> Response:
+    """Answer a GET or HEAD for `document`: 200, or 304 where the client has it already.
+
+    `link` is the value of a Link header (RFC 8288).
+    """
     coding, body = _choose_coding(request, document)
     etag = document.etag if coding == "identity" else f"{document.etag}-{coding}"
     # RFC 9110 8.8.2.1: a server must not send a Last-Modified that is later than its own clock.
@@ -43,6 +48,8 @@ def send(request: Request, document: Document, *, max_age: timedelta, now: datet
     response.headers["Cache-Control"] = f"public, max-age={int(max_age.total_seconds())}"
     response.headers["Vary"] = "Accept-Encoding"
     response.headers["X-Content-Type-Options"] = "nosniff"
+    if link:
+        response.headers["Link"] = link
     return response
 
 
