@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 import feedparser
 import pytest
-from conftest import Clock, Tree, site_in
+from conftest import CACHED, Clock, Tree, site_in
 from flask.testing import FlaskClient
 from hypothesis import given, settings, strategies as st
 from sites import Open, Site
@@ -378,7 +378,7 @@ def test_every_search_is_a_feed(suffix: str, tree: Tree, site: Site) -> None:
     answer = site.app().test_client().get(address)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == FORMATS[suffix].media_type
-    assert answer.headers["Cache-Control"] == "public, max-age=900"
+    assert answer.headers["Cache-Control"] == CACHED
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     if suffix == "json":
         feed = answer.get_json()

@@ -19,6 +19,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from feedsvc.config import Config
+from feedsvc.serve import systemd
 from feedsvc.serve.endpoint import Endpoint, ServeError
 from feedsvc.serve.state import log_to_stderr, open_index, utc_now
 from feedsvc.serve.watcherprocess import WatcherProcess
@@ -102,8 +103,13 @@ def run(
             watcher.replace(new)
             logger.info("reloaded")
 
+    def stopping() -> None:
+        systemd.notify("STOPPING=1")
+        watcher.stop()
+
+    server.on_startup(lambda: systemd.start(endpoint))
     server.on_reload(reloaded)
-    server.on_shutdown(watcher.stop)
+    server.on_shutdown(stopping)
     logger.info("serving %s on %s", config.articles.directory, endpoint)
     try:
         server.serve(target_loader=loader, wrap_loader=False)

@@ -21,6 +21,9 @@ _CONTENT_SECURITY_POLICY = (
     " form-action 'self';"
     " frame-ancestors 'none'"
 )
+# RFC 5861: a shared cache answers with what it has while it asks us for the next version, and for a
+# day if we do not answer.
+_STALE = "stale-while-revalidate=60, stale-if-error=86400"
 # Compressing proxies and servers add such a suffix to an entity tag.
 _SUFFIX = re.compile(r"[-;](?:gzip|br|zstd|deflate)$")
 
@@ -45,7 +48,7 @@ def send(
     # RFC 9110 15.4.5: a 304 repeats these.
     response.set_etag(etag)
     response.last_modified = last_modified
-    response.headers["Cache-Control"] = f"public, max-age={int(max_age.total_seconds())}"
+    response.headers["Cache-Control"] = f"public, max-age={int(max_age.total_seconds())}, {_STALE}"
     response.headers["Vary"] = "Accept-Encoding"
     response.headers["X-Content-Type-Options"] = "nosniff"
     if link:
