@@ -14,6 +14,7 @@ from feedsvc.cli.common import PROBLEMS, config_option, json_option, load
 from feedsvc.cli.reports import (
     as_json as report_as_json,
     as_text,
+    faults_by_cure,
     ignored_by_extension,
     joined,
     problems_by_cure,
@@ -63,11 +64,20 @@ def refresh(config_file: Path | None, as_json: bool, accept_empty: bool) -> None
 @click.command()
 @config_option
 @json_option
-def check(config_file: Path | None, as_json: bool) -> None:
+@click.option("--live", is_flag=True, help="Check what readers get at the public address instead.")
+@click.argument("url", required=False)
+def check(config_file: Path | None, as_json: bool, live: bool, url: str | None) -> None:
     """Check the configuration and every article; change nothing.
+
+    With --live, ask for the feed at URL as feed readers do, by default at site.base_url.
 
     Exits with 0 when all is well, 1 when articles have problems, 2 when the configuration has.
     """
+    if live:
+        _check_live(url or load(config_file).site.base_url, as_json=as_json)
+        return
+    if url is not None:
+        raise click.UsageError("a URL is for --live")
     from feedsvc.diagnosis import check as check_articles, ignored  # noqa: PLC0415 - see above
 
     config = load(config_file)
@@ -96,6 +106,21 @@ def check(config_file: Path | None, as_json: bool) -> None:
         if checked.language:
             click.echo(checked.language)
     if problems:
+        sys.exit(PROBLEMS)
+
+
+def _check_live(address: str, *, as_json: bool) -> None:
+    """Report what is wrong at a public address."""
+    from feedsvc.diagnosis import LiveCheck  # noqa: PLC0415 - see above
+
+    check = LiveCheck(address)
+    faults = list(check.faults())
+    if as_json:
+        report = {"address": check.address, "faults": [asdict(fault) for fault in faults]}
+        click.echo(json.dumps(report, ensure_ascii=False))
+    else:
+        click.echo(faults_by_cure(check.address, faults))
+    if faults:
         sys.exit(PROBLEMS)
 
 

@@ -9,7 +9,7 @@ from feedsvc import xmltext
 from feedsvc.model import Changes, Problem, Refresh
 
 if TYPE_CHECKING:
-    from feedsvc.diagnosis import Ignored
+    from feedsvc.diagnosis import Fault, Ignored
 
 _MOST_EXTENSIONS = 10  # of ignored files that `check` lists
 
@@ -38,6 +38,18 @@ def problems_by_cure(problems: Sequence[Problem]) -> str:
             lines.append(f"  {xmltext.shown(cure)}:")
             lines += [f"    {problem.place}: {problem.what}" for problem in group]
     return "\n".join(lines) or "no problems"
+
+
+def faults_by_cure(address: str, faults: "Sequence[Fault]") -> str:
+    """Return the faults at a public address, those with the same cure together."""
+    by_cure: dict[str, list[str]] = {}
+    for fault in faults:
+        by_cure.setdefault(fault.cure, []).append(f"{fault.reader} {fault.what}")
+    lines = [f"{address}: {f'{len(faults)} faults' if faults else 'no faults'}"]
+    for cure, group in by_cure.items():
+        lines.append(f"  {xmltext.shown(cure)}:")
+        lines += [f"    {xmltext.shown(text)}" for text in group]
+    return "\n".join(lines)
 
 
 def ignored_by_extension(reason: str, groups: "Sequence[Ignored]") -> Iterator[str]:
