@@ -127,6 +127,12 @@ def test_idle_connections_do_not_block_readers_and_are_closed(
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+def listens(path: Path) -> bool:
+    """Tell whether somebody listens at a Unix socket; its file is there a moment sooner."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return path.exists() and not probe.connect_ex(str(path))
+
+
 def test_the_service_listens_at_a_unix_socket_and_writes_its_pid(
     tmp_path: Path, articles: Path
 ) -> None:
@@ -138,7 +144,7 @@ def test_the_service_listens_at_a_unix_socket_and_writes_its_pid(
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        until(path.exists, "it listens")
+        until(lambda: listens(path), "it listens")
         transport = httpx.HTTPTransport(uds=str(path))
         with httpx.Client(transport=transport, base_url="http://x", timeout=LIMIT) as client:
             until(lambda: client.get("/feeds/all.atom").status_code == 200, "it answers")
