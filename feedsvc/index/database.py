@@ -75,9 +75,12 @@ class Database:
             raise self._failure(error) from error
         self._inode = _inode(self.file)
 
-    def generation(self) -> Generation:
-        """Return a value that differs after feeds or documents have changed."""
-        number = self.scalar(schema.read_meta(schema.GENERATION))
+    def generation(self, counter: str = schema.GENERATION) -> Generation:
+        """Return a value that differs after feeds or documents have changed.
+
+        Another file counts from the beginning, so the file is a part of it.
+        """
+        number = self.scalar(schema.read_meta(counter))
         return self._inode, number  # in this order: to read may lead to another file
 
     @contextmanager
