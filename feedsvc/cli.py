@@ -7,12 +7,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, get_args
 
 import click
 
@@ -25,6 +25,7 @@ from feedsvc.progressbar import progress_bar
 from feedsvc.schedule import trigger
 from feedsvc.serve import (
     Endpoint,
+    Log,
     available_cores,
     log_to_stderr,
     open_index,
@@ -33,6 +34,7 @@ from feedsvc.serve import (
     watch as run_watcher,
     with_base_url,
 )
+from feedsvc.serve.log import Format, Level
 
 if TYPE_CHECKING:
     from feedsvc.diagnosis import Ignored
@@ -50,6 +52,30 @@ _config_option = click.option(
     help="The configuration. Else $FEEDSVC_CONFIG, ./config.yaml, or the defaults.",
 )
 _json_option = click.option("--json", "as_json", is_flag=True, help="Report as one JSON object.")
+
+
+def _with_log_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Return the command with the options of the log, which it gets as `log`."""
+
+    @click.option(
+        "--log-level",
+        default="info",
+        show_default=True,
+        type=click.Choice(get_args(Level)),
+        help="Log events of this kind, and more serious ones.",
+    )
+    @click.option(
+        "--log-format",
+        default="auto",
+        show_default=True,
+        type=click.Choice(get_args(Format)),
+        help="auto is text on a terminal, else JSON: one object for each event, each in a line.",
+    )
+    @wraps(command)
+    def with_log(*args: Any, log_level: Level, log_format: Format, **options: Any) -> None:
+        command(*args, log=Log(level=log_level, format=log_format), **options)
+
+    return with_log
 
 
 class _Commands(click.Group):
@@ -88,27 +114,29 @@ def main() -> None:
 @click.option("--key", type=_PATH, help="The private key of the certificate (PEM).")
 @click.option("--access-log", is_flag=True, help="Log every request.")
 @click.option("--pid-file", type=_PATH, help="Write the id of the main process to this file.")
-def serve(config_file: Path | None, workers: int, **endpoint: Any) -> None:
+@_with_log_options
+def serve(config_file: Path | None, workers: int, log: Log, **endpoint: Any) -> None:
     """Serve the feeds and watch the articles, until stopped.
 
     SIGHUP makes it read the configuration again.
     """
     config = _load(config_file)
-    log_to_stderr()
+    log_to_stderr(log)
     reread = partial(_load, config_file)
-    run_service(config, Endpoint(**endpoint), workers=workers, reread=reread)
+    run_service(config, Endpoint(**endpoint), workers=workers, reread=reread, log=log)
 
 
 @main.command()
 @_config_option
-def watch(config_file: Path | None) -> None:
+@_with_log_options
+def watch(config_file: Path | None, log: Log) -> None:
     """Watch the articles, until stopped, for another server that runs the application.
 
     SIGHUP makes it read the configuration again.
     """
     config = _load(config_file)
-    log_to_stderr()
-    run_watcher(config, reread=partial(_load, config_file))
+    log_to_stderr(log)
+    run_watcher(config, reread=partial(_load, config_file), log=log)
 
 
 @main.command()

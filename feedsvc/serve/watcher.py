@@ -20,7 +20,8 @@ from feedsvc.passes import Passes
 from feedsvc.progressbar import show_progress
 from feedsvc.refresh import Paths
 from feedsvc.schedule import trigger
-from feedsvc.serve.state import available_cores, log_to_stderr, open_index, utc_now
+from feedsvc.serve.log import log_to_stderr
+from feedsvc.serve.state import available_cores, open_index, utc_now
 from feedsvc.serve.watchdog import Watchdog
 from feedsvc.serve.watcherprocess import STOP_SECONDS, lock_file_of
 from feedsvc.watch import Watcher
@@ -102,13 +103,13 @@ def main(descriptor: int, lock: int) -> None:
     """
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    log_to_stderr()
     stop_signal = threading.Event()
     with Connection(descriptor) as connection:
         try:
-            config = connection.recv()
+            config, log = connection.recv()
         except EOFError:
             return
+        log_to_stderr(log)
 
         def listen() -> None:
             with suppress(EOFError, OSError):
