@@ -7,8 +7,8 @@ Sequences are tuples. Datetimes are aware, in UTC and in whole seconds, from the
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any, Literal, NamedTuple, NewType
 from zoneinfo import ZoneInfo
@@ -325,6 +325,7 @@ class Category:
     The rule is `everything`, else `term` (exactly that term of the articles), else the operator's
     rule (`terms`; `title_matches`, a pattern of RE2; `exclude_terms`). `timezone` is for dates of
     its articles without a zone. `cleaning` pairs fields of Cleaning with the category's own values.
+    `expect` is the longest time without a new article that the operator expects.
     """
 
     slug: str
@@ -337,6 +338,8 @@ class Category:
     everything: bool = False
     term: str | None = None
     cleaning: tuple[tuple[str, Any], ...] = ()
+    # Not in the repr, by which `policies` knows settings that feeds depend on.
+    expect: timedelta | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from feedsvc.errors import FeedsvcError
 from feedsvc.health import PassNotes
 from feedsvc.index import watchlock
 from feedsvc.model import Progress, Refresh
+from feedsvc.monitoring import Monitor
 from feedsvc.passes import Passes
 from feedsvc.progressbar import show_progress
 from feedsvc.refresh import Paths
@@ -64,13 +65,17 @@ def watch(config: Config, lock: int, stop_signal: threading.Event) -> None:
     passes = Passes(config, index, utc_now, processes=available_cores())
     notes = PassNotes(config, index, utc_now, watched=True)
 
+    monitor = Monitor(config, index, utc_now)
+
     def refresh(paths: Paths | None) -> Refresh:
         with notes.noting() as note, showing() as progress:
             nonlocal lock
             report = passes.make(progress, paths=paths, one_stage=True)
             lock = watchlock.keep(lock_file, lock)  # the state's files may have been deleted
             note.report = report
-            return report
+        if not report.failures:
+            monitor.note_good_pass()
+        return report
 
     watcher = Watcher(
         refresh,
@@ -80,8 +85,10 @@ def watch(config: Config, lock: int, stop_signal: threading.Event) -> None:
     notes.note_start()
     Watchdog(index.database.progress.quiet_seconds, QUIET_SECONDS).start()
     watcher.start()
+    monitor.start()
     logger.info("watcher %d watches %s", os.getpid(), articles.directory)
     stop_signal.wait()
+    monitor.stop()
     if watcher.stop(STOP_SECONDS):
         passes.close()
         index.close()
