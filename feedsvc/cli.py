@@ -269,7 +269,13 @@ def _joined(first: Refresh, second: Refresh) -> Refresh:
         modified=first.changes.modified + second.changes.modified,
         removed=first.changes.removed + second.changes.removed,
     )
-    return replace(second, changes=changes, seconds=first.seconds + second.seconds)
+    return replace(
+        second,
+        changes=changes,
+        seconds=first.seconds + second.seconds,
+        cleaned=first.cleaned + second.cleaned,
+        rendered=first.rendered + second.rendered,
+    )
 
 
 def _load(file: Path | None) -> Config:

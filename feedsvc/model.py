@@ -359,13 +359,28 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How often something was done, and in how many seconds altogether."""
+
+    number: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, other: "Effort") -> "Effort":
+        return Effort(number=self.number + other.number, seconds=self.seconds + other.seconds)
+
+    def __sub__(self, other: "Effort") -> "Effort":
+        return Effort(number=self.number - other.number, seconds=self.seconds - other.seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refresh:
     """The report of one pass over the articles directory.
 
     `articles` is how many are published now, None after a pass over some paths alone. `pending`
     files may still be being written, and were left for later. `again_in` is the number of seconds
     after which another pass has work, even if no file changes. `failures` are the steps of the pass
-    that failed for an unexpected reason.
+    that failed for an unexpected reason. `cleaned` measures the articles that were cleaned,
+    `rendered` the documents that were rendered.
     """
 
     changes: Changes
@@ -375,3 +390,5 @@ class Refresh:
     pending: tuple[str, ...] = ()
     again_in: float | None = None
     failures: tuple[str, ...] = ()
+    cleaned: Effort = Effort()
+    rendered: Effort = Effort()
