@@ -29,7 +29,8 @@ format: $(VENV)/installed-lint
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The exact versions that this project is developed and tested with.
+# The exact versions that this project is developed and tested with. Make them with the oldest Python
+# at hand: pip takes the newest versions that this Python can use.
 constraints:
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
