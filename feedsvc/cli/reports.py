@@ -21,7 +21,13 @@ def joined(first: Refresh, second: Refresh) -> Refresh:
         modified=first.changes.modified + second.changes.modified,
         removed=first.changes.removed + second.changes.removed,
     )
-    return replace(second, changes=changes, seconds=first.seconds + second.seconds)
+    return replace(
+        second,
+        changes=changes,
+        seconds=first.seconds + second.seconds,
+        cleaned=first.cleaned + second.cleaned,
+        rendered=first.rendered + second.rendered,
+    )
 
 
 def problems_by_cure(problems: Sequence[Problem]) -> str:

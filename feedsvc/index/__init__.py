@@ -12,6 +12,7 @@ from typing import Self
 
 from feedsvc.errors import StateDamagedError, StateError
 from feedsvc.index import journal, schema, watchlock
+from feedsvc.index.arrivals import ArrivalTable
 from feedsvc.index.articles import ArticleTable
 from feedsvc.index.contents import Content, ContentTable
 from feedsvc.index.database import Database, Generation
@@ -61,6 +62,7 @@ class Index:
         self.database = database
         self.meta = MetaTable(database)
         self.articles = ArticleTable(database)
+        self.arrivals = ArrivalTable(database)
         self.problems = ProblemTable(database)
         self.feeds = FeedTable(database)
         self.overview = OverviewTable(database)
