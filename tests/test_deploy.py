@@ -20,7 +20,7 @@ from feedsvc.cli import main
 DEPLOY, DOCS = ROOT / "deploy", ROOT / "docs"
 DOCUMENTS = sorted(DOCS.glob("*.md"))
 ENDLESS = {"serve", "watch"}
-OTHERS = {"bots", "scrape_configs"}  # keys of the configurations of Anubis and Prometheus
+OTHERS = {"bots", "scrape_configs", "groups"}  # keys of the configurations of Anubis and Prometheus
 
 
 def blocks(file: Path, language: str) -> list[str]:
