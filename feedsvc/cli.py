@@ -22,7 +22,7 @@ from feedsvc.errors import ConfigError, FeedsvcError
 from feedsvc.index import journal
 from feedsvc.model import Changes, Problem, Refresh
 from feedsvc.progressbar import progress_bar
-from feedsvc.schedule import trigger
+from feedsvc.schedule import schedule_of
 from feedsvc.serve import (
     Endpoint,
     available_cores,
@@ -157,7 +157,7 @@ def check(config_file: Path | None, as_json: bool) -> None:
     from feedsvc.diagnosis import check as check_articles, ignored  # noqa: PLC0415 - see above
 
     config = _load(config_file)
-    trigger(config.articles.rescan, config.site.timezone)  # raises ConfigError
+    schedule_of(config)  # raises ConfigError
     with progress_bar() as progress:
         checked = check_articles(config, utc_now(), progress, processes=available_cores())
     problems = checked.problems

@@ -19,7 +19,7 @@ from feedsvc.model import Progress, Refresh
 from feedsvc.passes import Passes
 from feedsvc.progressbar import show_progress
 from feedsvc.refresh import Paths
-from feedsvc.schedule import trigger
+from feedsvc.schedule import schedule_of
 from feedsvc.serve.state import available_cores, log_to_stderr, open_index, utc_now
 from feedsvc.serve.watchdog import Watchdog
 from feedsvc.serve.watcherprocess import STOP_SECONDS, lock_file_of
@@ -73,7 +73,7 @@ def watch(config: Config, lock: int, stop_signal: threading.Event) -> None:
 
     watcher = Watcher(
         refresh,
-        trigger(articles.rescan, config.site.timezone),
+        schedule_of(config),
         articles.directory if articles.events else None,
     )
     notes.note_start()
