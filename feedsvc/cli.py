@@ -207,6 +207,14 @@ def explain(config_file: Path | None, file: str) -> None:
                 click.echo(f"  {xmltext.shown(line.expandtabs())}")
 
 
+@main.command("schema")
+def print_schema() -> None:
+    """Print the JSON Schema of config.yaml, for editors and programs."""
+    from feedsvc.config.schema import FILE  # noqa: PLC0415 - see above
+
+    click.echo(FILE.read_text("utf-8"), nl=False)
+
+
 @main.group()
 def ledger() -> None:
     """Back up the ids of all entries, or put them back."""

@@ -21,7 +21,7 @@ from feedsvc.model import Category, Cleaning, Links
 
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/)([^?]+)(\?.*)?")
 
-_SHORTEST_TOKEN = 16
+SHORTEST_TOKEN = 16
 
 __all__ = [
     "Articles",
@@ -319,9 +319,9 @@ def _image_proxy(section: Reader, folder: Path) -> ImageProxy:
 def _status(section: Reader) -> Status:
     access = section.choice("access", Status().access, get_args(Access))
     token = section.line("token", "") or None
-    if token is not None and (len(token) < _SHORTEST_TOKEN or not token.isascii() or " " in token):
+    if token is not None and (len(token) < SHORTEST_TOKEN or not token.isascii() or " " in token):
         # The reason is logged, so it must not repeat the token.
-        reason = f"expected {_SHORTEST_TOKEN} or more letters and digits (ASCII), without spaces"
+        reason = f"expected {SHORTEST_TOKEN} or more letters and digits (ASCII), without spaces"
         section.refuse(("token",), reason)
     if access == "token" and token is None and not section.names("token"):
         section.refuse(("access",), "token needs a status.token")

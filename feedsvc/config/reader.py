@@ -31,8 +31,8 @@ _KINDS = {
 
 _DURATION = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?")
 _CRON = re.compile(r"[\w*/,#-]+(?:\s+[\w*/,#-]+){4}")
-_DATABASE = re.compile(r"sqlite(\+\w+)?:(//|///[^?\s][^?]*(\?\S*)?)|(?!sqlite)\w+(\+\w+)?://\S+")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
+DATABASE = re.compile(r"sqlite(\+\w+)?:(//|///[^?\s][^?]*(\?\S*)?)|(?!sqlite)\w+(\+\w+)?://\S+")
+LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 
 
 class Reader:
@@ -200,7 +200,7 @@ class Reader:
     def database(self, key: str, default: str) -> str:
         """Return the address of a database (an URL of SQLAlchemy), which may hold a password."""
         value = self._typed(key, str, "the address of a database")
-        if value is None or _DATABASE.fullmatch(value):
+        if value is None or DATABASE.fullmatch(value):
             return value or default
         # The value may hold a password, so the reason must not repeat it.
         return self._wrong(
@@ -210,7 +210,7 @@ class Reader:
     def language(self, key: str, default: str) -> str:
         """Return a language tag (RFC 5646)."""
         value = self._typed(key, str, "a language tag such as zh-CN")
-        if value is None or _LANGUAGE.fullmatch(value):
+        if value is None or LANGUAGE.fullmatch(value):
             return value or default
         return self._wrong(key, f"expected a language tag such as zh-CN, got {value}", default)
 
