@@ -20,6 +20,7 @@ from feedsvc.errors import CleaningError
 from feedsvc.index import Content, Index
 from feedsvc.model import Article, Cleaning, Problem, Published, SafeHTML
 from feedsvc.policies import stamp
+from feedsvc.stopwatch import Stopwatch
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Contents:
         self._image_key: bytes | None = None
         self._lock = threading.Lock()
         self.stamp = stamp(config)
+        self.stopwatch = Stopwatch()  # of cleaning
         self._cleaning = lru_cache(maxsize=4096)(self._cleaning_of)
 
     def of(self, articles: Sequence[Published]) -> dict[str, Content]:
@@ -98,7 +100,9 @@ class Contents:
     def clean(self, article: Article, key: str) -> content.Cleaned:
         """Clean one article. Raises CleaningError where that exceeds the limits."""
         self._index.database.progress.note_alive()
-        return self._cleaner.clean(article.body, article.markup, self.policy(article, key))
+        policy = self.policy(article, key)
+        with self.stopwatch.measuring():
+            return self._cleaner.clean(article.body, article.markup, policy)
 
     def _content(self, published: Published) -> Content:
         article, key, problem = published.article, published.key, None

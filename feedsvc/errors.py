@@ -10,6 +10,7 @@ FeedsvcError
 │   └── StateDamagedError   it is damaged, and can be set aside and made anew
 ├── LedgerError      the file to import is no ledger
 ├── ServeError       the service cannot start (`serve.endpoint`)
+├── OutgoingError    a request to an address of the operator's fails
 ├── ImageError       an image cannot be had from its host (`web.imageproxy.failure`)
 ├── NotReadyError    the first pass over the articles is still under way
 └── NotFoundError    no such feed or article
@@ -85,6 +86,10 @@ class StateDamagedError(StateError):
 
 class LedgerError(FeedsvcError):
     """The file to import is not the export of a ledger."""
+
+
+class OutgoingError(FeedsvcError):
+    """A request to an address that the operator has configured fails; no secret is in the text."""
 
 
 class NotReadyError(FeedsvcError):

@@ -192,6 +192,7 @@ def build(
     updated: datetime,
     limit: int,
     icon: str | None = None,
+    hubs: tuple[str, ...] = (),
 ) -> Feed:
     """Put the entries of one category in order, newest first, and cut them at `limit`.
 
@@ -216,6 +217,7 @@ def build(
         updated=updated,
         entries=tuple(newest_first[:limit]),
         icon=icon,
+        hubs=hubs,
     )
 
 
@@ -226,3 +228,13 @@ def address(base_url: str, slug: str) -> str:
     'https://example.org/feeds/%E8%B4%A2%E7%BB%8F'
     """
     return f"{base_url}/feeds/{quote(slug, safe='')}"
+
+
+def document_address(base_url: str, path: str) -> str:
+    """Return the address of the document at a path, as the feed's own `self` link names it.
+
+    >>> document_address("https://example.org", "/feeds/财经.atom")
+    'https://example.org/feeds/%E8%B4%A2%E7%BB%8F.atom'
+    """
+    slug, _, suffix = path.removeprefix("/feeds/").rpartition(".")
+    return f"{address(base_url, slug)}.{suffix}"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Self
+from typing import Literal, Self
 
 from feedsvc.config import Config
 from feedsvc.errors import FeedsvcError, StateError
@@ -43,6 +43,10 @@ class PassRecord:
     `error` is why the last pass failed, `watched` whether a watcher made it, `started` whether a
     watcher has started since then. The last good pass took `seconds`. The last pass with changes
     ended at `changed`, 0 if there was none, and it `added`, `modified` and `removed` so many files.
+
+    The others are sums over all passes, since the state began: `passes` that were good and their
+    `all_seconds`, `failed` ones, and the articles `cleaned` and documents `rendered` by good ones,
+    each with its seconds.
     """
 
     since: float
@@ -56,6 +60,13 @@ class PassRecord:
     added: int = 0
     modified: int = 0
     removed: int = 0
+    passes: int = 0
+    all_seconds: float = 0.0
+    failed: int = 0
+    cleaned: int = 0
+    clean_seconds: float = 0.0
+    rendered: int = 0
+    render_seconds: float = 0.0
 
     @classmethod
     def parse(cls, text: str | None) -> Self | None:
@@ -79,13 +90,30 @@ class PassRecord:
     ) -> Self:
         """Return the record after another pass, which had an `error` if it failed."""
         if error is not None:
-            return replace(self, error=error, watched=watched, started=False)
+            return replace(
+                self, error=error, watched=watched, started=False, failed=self.failed + 1
+            )
         record = replace(
-            self, since=now, within=within, good=True, error=None, watched=watched, started=False
+            self,
+            since=now,
+            within=within,
+            good=True,
+            error=None,
+            watched=watched,
+            started=False,
+            passes=self.passes + 1,
         )
         if report is None:
             return record
-        record = replace(record, seconds=round(report.seconds, 3))
+        record = replace(
+            record,
+            seconds=round(report.seconds, 3),
+            all_seconds=round(self.all_seconds + report.seconds, 3),
+            cleaned=self.cleaned + report.cleaned.number,
+            clean_seconds=round(self.clean_seconds + report.cleaned.seconds, 3),
+            rendered=self.rendered + report.rendered.number,
+            render_seconds=round(self.render_seconds + report.rendered.seconds, 3),
+        )
         if not report.changes:
             return record
         changes = report.changes
@@ -113,11 +141,15 @@ class PassNote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """Whether passes are made, the `error` if they are not, and when the last good one ended."""
+    """Whether passes are made, the `error` if they are not, and when the last good one ended.
+
+    `result` is that of the last pass, None before the first one.
+    """
 
     well: bool
     last_good: datetime | None = None
     error: str | None = None
+    result: Literal["good", "failed"] | None = None
 
 
 class PassNotes:
@@ -219,6 +251,7 @@ class Judge:
             well=in_time and not gone,
             last_good=datetime.fromtimestamp(record.since, UTC) if record.good else None,
             error=error,
+            result="failed" if record.error is not None else "good" if record.good else None,
         )
 
     def _is_young(self, name: str, moment: float, seconds: float) -> bool:

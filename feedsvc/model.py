@@ -7,8 +7,8 @@ Sequences are tuples. Datetimes are aware, in UTC and in whole seconds, from the
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any, Literal, NamedTuple, NewType
 from zoneinfo import ZoneInfo
@@ -243,7 +243,7 @@ class Feed:
 
     `link` is the feed's page, unless that has an address of its own, `page`; `query` belongs to the
     addresses of the feed of a search. `language` is "" where it is not known. `updated` is when the
-    feed last changed. `icon` is the address of the site's icon.
+    feed last changed. `icon` is the address of the site's icon. `hubs` are addresses (WebSub).
     """
 
     slug: str
@@ -258,6 +258,7 @@ class Feed:
     icon: str | None = None
     page: str | None = None
     query: str = ""
+    hubs: tuple[str, ...] = ()
 
     def address(self, format: str) -> str:
         """Return the address of the feed in one format."""
@@ -325,6 +326,7 @@ class Category:
     The rule is `everything`, else `term` (exactly that term of the articles), else the operator's
     rule (`terms`; `title_matches`, a pattern of RE2; `exclude_terms`). `timezone` is for dates of
     its articles without a zone. `cleaning` pairs fields of Cleaning with the category's own values.
+    `expect` is the longest time without a new article that the operator expects.
     """
 
     slug: str
@@ -337,6 +339,8 @@ class Category:
     everything: bool = False
     term: str | None = None
     cleaning: tuple[tuple[str, Any], ...] = ()
+    # Not in the repr, by which `policies` knows settings that feeds depend on.
+    expect: timedelta | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,13 +360,28 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How often something was done, and in how many seconds altogether."""
+
+    number: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, other: "Effort") -> "Effort":
+        return Effort(number=self.number + other.number, seconds=self.seconds + other.seconds)
+
+    def __sub__(self, other: "Effort") -> "Effort":
+        return Effort(number=self.number - other.number, seconds=self.seconds - other.seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refresh:
     """The report of one pass over the articles directory.
 
     `articles` is how many are published now, None after a pass over some paths alone. `pending`
     files may still be being written, and were left for later. `again_in` is the number of seconds
     after which another pass has work, even if no file changes. `failures` are the steps of the pass
-    that failed for an unexpected reason.
+    that failed for an unexpected reason. `cleaned` measures the articles that were cleaned,
+    `rendered` the documents that were rendered.
     """
 
     changes: Changes
@@ -372,3 +391,5 @@ class Refresh:
     pending: tuple[str, ...] = ()
     again_in: float | None = None
     failures: tuple[str, ...] = ()
+    cleaned: Effort = Effort()
+    rendered: Effort = Effort()

@@ -66,4 +66,9 @@ class Passes:
             status.note(0, 0)
             seconds = _PUBLISHING_SECONDS if one_stage else None
             more = self._index.meta.is_ready() and self.documents.publish(now, seconds)
-        return replace(report, again_in=0.0) if more else report
+        return replace(
+            report,
+            again_in=0.0 if more else report.again_in,
+            cleaned=self.contents.stopwatch.take(),
+            rendered=self.documents.stopwatch.take(),
+        )

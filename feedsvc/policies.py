@@ -41,6 +41,7 @@ def policies(config: Config) -> dict[str, str]:
             repr((site.id, site.title, site.description, site.base_url, site.language)),
             site.icon_address,
             repr((limits.limit, limits.content)),
+            *config.websub.hubs,
             # The rules of `content:` that are applied when a feed is built.
             repr([(rules.get("convert"), rules.get("images")) for rules in _rules(config)]),
         ),

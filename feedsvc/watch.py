@@ -12,7 +12,7 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 from watchfiles._rust_notify import RustNotify  # documented; `watch` does not tell its start
 
+from feedsvc import xmltext
 from feedsvc.errors import FeedsvcError
 from feedsvc.model import Refresh
 
@@ -33,6 +34,7 @@ _UNHEARD_MS = 5000  # after which the call returns without events and is made ag
 _NO_TEXT = "Unable to decode path"  # the error of watchfiles for a name that is not UTF-8
 _RETRY_SECONDS = 60  # after a pass that failed, and for a directory that is missing
 _MOST_PROBLEMS_LOGGED = 20
+_MOST_NAMED = 10  # files of a pass that were added, modified or removed, each
 _CLOCK_SECONDS = 2.0  # between two looks at the clocks
 _JUMP_SECONDS = 1.5  # by which the clocks move apart only when one is set
 _OVERDUE_SECONDS = 60.0  # by which a pass may be late that the schedule asks for
@@ -53,6 +55,13 @@ class Clocks:
         """Return by how many seconds the wall clock was set since the last call."""
         before, self._distance = self._distance, self._wall() - self._monotonic()
         return self._distance - before
+
+
+def _first(sources: Sequence[str]) -> str:
+    """Return the first names, in one line, and how many more there are."""
+    names = ", ".join(map(xmltext.shown, sources[:_MOST_NAMED]))
+    more = len(sources) - _MOST_NAMED
+    return f"{names} and {more} more" if more > 0 else names
 
 
 def _end_process() -> None:
@@ -186,14 +195,23 @@ class Watcher:
         changes = report.changes
         problems = frozenset(map(str, report.problems))
         if changes or problems != self._problems:
+            groups = {name: getattr(changes, name) for name in ("added", "modified", "removed")}
+            named = [f"; {name} {_first(sources)}" for name, sources in groups.items() if sources]
             logger.info(
-                "refreshed: %d added, %d modified, %d removed, %s%d problems, %.2f s",
-                len(changes.added),
-                len(changes.modified),
-                len(changes.removed),
+                "refreshed: %d added, %d modified, %d removed, %s%d problems, %.2f s%s",
+                *map(len, groups.values()),
                 "" if report.articles is None else f"{report.articles} articles, ",
                 len(report.problems),
                 report.seconds,
+                "".join(named),
+                extra={
+                    "facts": {  # for a log in JSON
+                        **{name: len(sources) for name, sources in groups.items()},
+                        "articles": report.articles,
+                        "problems": len(report.problems),
+                        "seconds": round(report.seconds, 3),
+                    }
+                },
             )
         new = sorted(problems - self._problems)
         for problem in new[:_MOST_PROBLEMS_LOGGED]:

@@ -20,6 +20,8 @@ from feedsvc.index import Index
 from feedsvc.serve import open_index, utc_now
 
 ROOT = Path(__file__).parent.parent
+# How long shared caches may use a feed: RFC 9111, and RFC 5861 for the rest.
+CACHED = "public, max-age=900, stale-while-revalidate=60, stale-if-error=86400"
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 

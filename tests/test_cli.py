@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from feedsvc.cli import _as_text, main
+from feedsvc.cli import main
+from feedsvc.cli.reports import as_text
 from feedsvc.model import Changes, Refresh
 
 
@@ -205,7 +206,7 @@ def test_a_file_name_cannot_forge_a_line_of_a_report(folder: Path) -> None:
 
 def test_the_name_of_a_pending_file_cannot_forge_a_line() -> None:
     report = Refresh(changes=Changes(), articles=0, seconds=0, pending=(ODD,))
-    assert _as_text(report).splitlines()[1:] == [
+    assert as_text(report).splitlines()[1:] == [
         f"{SHOWN}: still being written, left for the next pass"
     ]
 

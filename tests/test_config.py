@@ -49,7 +49,16 @@ def test_the_configuration_beside_the_readme_has_every_key() -> None:
     assert [category.slug for category in config.categories] == ["finance", "ai", "science", "life"]
     assert config.articles.rescan == timedelta(seconds=60)
     assert config.content.summary_skip == Cleaning().summary_skip
-    for section in ("site", "articles", "feeds", "content", "image_proxy", "status", "state"):
+    for section in (
+        "site",
+        "articles",
+        "feeds",
+        "content",
+        "image_proxy",
+        "status",
+        "monitoring",
+        "state",
+    ):
         for key in set(getattr(config, section).__slots__) - {"has_base_url"}:
             assert re.search(rf"^  {key}: ", text, re.MULTILINE), f"{section}.{key} is not in it"
 

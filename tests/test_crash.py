@@ -584,7 +584,7 @@ def test_a_service_that_starts_while_the_index_is_locked_serves_known_articles(
         assert before.items() <= seen_by(second).items()
     finally:
         second.stop()
-    assert {line.split()[2] for line in second.log.splitlines()} == {"INFO"}, second.log
+    assert {json.loads(line)["level"] for line in second.log.splitlines()} == {"INFO"}, second.log
 
 
 def seen_by(service: Service) -> Seen:

@@ -6,7 +6,7 @@ The requests are like those of real feed readers, libraries and services.
 from collections.abc import Iterator
 
 import pytest
-from conftest import site_in
+from conftest import CACHED, site_in
 from flask.testing import FlaskClient
 from sites import Site
 from werkzeug.datastructures import Headers
@@ -148,7 +148,7 @@ def test_a_feed_has_exactly_these_headers(client: FlaskClient, reader: str) -> N
         assert headers == {
             "Content-Type": TYPES[path.rpartition(".")[2]],
             "Content-Length": str(len(body)),
-            "Cache-Control": "public, max-age=900",
+            "Cache-Control": CACHED,
             "Vary": "Accept-Encoding",
             "X-Content-Type-Options": "nosniff",
             "Access-Control-Allow-Origin": "*",

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -200,6 +201,20 @@ def test_a_database_that_another_process_replaced_is_opened_again(tmp_path: Path
     assert reader.meta.get("new") == "yes"
     reader.close()
     owner.close()
+
+
+def test_the_edition_differs_after_another_database_has_replaced_this_one(tmp_path: Path) -> None:
+    for name in ("x.db", "other.db"):
+        with (
+            closing(Index.open(url(tmp_path / name))) as index,
+            index.database.transaction() as connection,
+        ):
+            schema.move_edition(connection)
+    index = Index.open(url(tmp_path / "x.db"))
+    before = index.meta.edition()
+    (tmp_path / "other.db").replace(tmp_path / "x.db")
+    assert index.meta.edition() != before
+    index.close()
 
 
 def test_imported_identities_replace_known_ones_of_the_same_file(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from conftest import Tree, site_in
+from conftest import CACHED, Tree, site_in
 from flask.testing import FlaskClient
 from sites import Site
 from werkzeug.test import TestResponse
@@ -103,7 +103,7 @@ def test_a_machine_gets_the_bytes_whoever_asked_before(
         response = client.get(path, headers=MACHINES[machine])
         assert response.data == document.body
         assert response.headers["Content-Type"] == document.media_type
-        assert response.headers["Cache-Control"] == "public, max-age=900"
+        assert response.headers["Cache-Control"] == CACHED
         assert response.headers["Vary"] == "Accept-Encoding"
         assert "Content-Security-Policy" not in response.headers
         known = {**MACHINES[machine], "If-None-Match": response.headers["ETag"]}

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 import feedparser
 import pytest
-from conftest import Clock, Tree, site_in
+from conftest import CACHED, Clock, Tree, site_in
 from flask.testing import FlaskClient
 from hypothesis import given, settings, strategies as st
 from sites import Open, Site
@@ -39,7 +39,7 @@ ARTICLES = {
         "Tea",
         "2023-12-31",
     ),
-    "rare.md": ("𠮷野家", "𠮷 is a rare character. 한국어 かな", "Other", "2022-01-01"),
+    "rare.md": ("𠮷野家", "𠮷 is a rare character. 한국어 かな Ｗｉｄｅ２", "Other", "2022-01-01"),
 }
 BROWSER = {"Sec-Fetch-Dest": "document", "Accept": "text/html"}
 
@@ -75,6 +75,10 @@ def found(tree: Tree, site: Site) -> Callable[[str], list[str]]:
         ("屿青", []),
         ("AI调度", ["port.md"]),
         ("ai", ["port.md"]),
+        ("ＡＩ调度", ["port.md"]),
+        ("after:2024 after:2023", ["tea.md", "port.md"]),
+        ("before:2023 before:2025", ["rare.md"]),
+        ("wide2", ["rare.md"]),
         ("𠮷", ["rare.md"]),
         ("국어", ["rare.md"]),
         ("な", ["rare.md"]),
@@ -332,6 +336,7 @@ def test_nothing_found_is_said_with_what_was_searched_and_ignored(tree: Tree, si
     page = site.app().test_client().get("/search?q=unknown+after:soon").text
     assert "No article has all of this: unknown" in page
     assert "Ignored: after:soon" in page
+    assert "<code>before:2024-05-01</code>" in page  # how it is written
 
 
 def test_what_was_not_found_is_escaped(client: FlaskClient, site: Site, tree: Tree) -> None:
@@ -378,7 +383,7 @@ def test_every_search_is_a_feed(suffix: str, tree: Tree, site: Site) -> None:
     answer = site.app().test_client().get(address)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == FORMATS[suffix].media_type
-    assert answer.headers["Cache-Control"] == "public, max-age=900"
+    assert answer.headers["Cache-Control"] == CACHED
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     if suffix == "json":
         feed = answer.get_json()
@@ -591,6 +596,33 @@ def test_pieces_are_the_whole_text(body: str, phrases: list[str]) -> None:
     assert "".join(piece.text for piece in marked(body, phrases)) == body
 
 
+@pytest.mark.parametrize(
+    ("text", "phrase", "hits"),
+    [
+        ("Un cafe\u0301 noir", "café", ["cafe\u0301"]),
+        ("re\u0301sume\u0301", "resume", ["re\u0301sume\u0301"]),
+        ("हिन्दी में", "हिन्दी", ["हिन्दी"]),
+        ("ＡＩ写作", "AI", ["ＡＩ"]),
+        ("AI写作", "ＡＩ写", ["AI写"]),
+    ],
+)
+def test_whole_characters_are_marked(text: str, phrase: str, hits: list[str]) -> None:
+    assert [piece.text for piece in marked(text, [phrase]) if piece.hit] == hits
+
+
+@pytest.mark.parametrize("character", ["e\u0301", "👍🏽", "👩\u200d👩\u200d👧", "हि"])
+def test_an_excerpt_cuts_no_character(character: str) -> None:
+    for shift in range(8):
+        text = f"{character * 80}{'x' * shift}茶{character * 80}"
+        cut = "".join(piece.text for piece in excerpt(text, ["茶"])).strip("…")
+        assert not cut.replace(character, "").replace("茶", "").strip("x")
+
+
+@pytest.mark.parametrize("tag", ["""<img alt="a > b" src="c">""", "<b title='a > b'>", '<p ">'])
+def test_no_part_of_a_tag_is_text(tag: str) -> None:
+    assert plain(f"{tag}A cup", "html") == "A cup"
+
+
 @settings(deadline=None)
 @given(st.text(), st.lists(st.text(max_size=10), max_size=3))
 def test_an_excerpt_is_short_and_a_part_of_the_text(body: str, phrases: list[str]) -> None:
@@ -608,7 +640,23 @@ def test_plain_text_is_one_line(body: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["<!--", "<", "<script>", "</script>", "](", "[x]: ", "](((", "*`", "&#", "> ", "-->"]
+    "unit",
+    [
+        "<!--",
+        "<",
+        "<script>",
+        "</script>",
+        "](",
+        "[x]: ",
+        "](((",
+        "*`",
+        "&#",
+        "> ",
+        "-->",
+        "<a '",
+        '<a "',
+        "<a ''",
+    ],
 )
 def test_plain_text_takes_time_in_proportion(unit: str) -> None:
     body = unit * (fulltext.LONGEST // len(unit))
@@ -621,5 +669,5 @@ def test_a_search_without_results_names_the_nearest_feeds(tree: Tree, open_site:
     site = open_site(categories=[{"slug": "ships", "title": "Ships", "terms": ["Harbours"]}])
     site.refresh()
     client = site.app().test_client()
-    for query in ("shipps", "HARBOURS", "old harbours"):
+    for query in ("shipps", "HARBOURS", "old harbours", "category:harbour before:2020-01-01"):
         assert 'href="/feeds/ships"' in client.get(f"/search?q={query}").text

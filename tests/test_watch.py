@@ -292,9 +292,24 @@ def test_the_log_shows_the_number_of_articles_if_they_were_counted(
     watcher._pass({"a"})
     messages = [record.getMessage() for record in caplog.records if record.name == "feedsvc.watch"]
     assert messages == [
-        "refreshed: 2 added, 0 modified, 1 removed, 7 articles, 0 problems, 0.50 s",
-        "refreshed: 2 added, 0 modified, 1 removed, 0 problems, 0.50 s",
+        "refreshed: 2 added, 0 modified, 1 removed, 7 articles, 0 problems, 0.50 s"
+        "; added a, b; removed c",
+        "refreshed: 2 added, 0 modified, 1 removed, 0 problems, 0.50 s; added a, b; removed c",
     ]
+
+
+def test_the_log_names_the_first_ten_files_of_each_kind(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "feedsvc.watch")
+    changes = Changes(added=tuple(f"{n:02}.md" for n in range(13)), modified=("odd\nname.md",))
+    watcher = Watcher(lambda _: Refresh(changes=changes, articles=7, seconds=0.5), RARELY, None)
+    watcher._pass(None)
+    (record,) = caplog.records
+    message = record.getMessage()
+    assert "added 00.md, 01.md, 02.md" in message
+    assert "09.md and 3 more; modified odd" in message
+    assert "10.md" not in message
+    assert "\n" not in message
+    assert record.facts["added"] == 13  # type: ignore[attr-defined]
 
 
 def broken(paths: Collection[str] | None) -> Refresh:

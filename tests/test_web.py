@@ -9,7 +9,7 @@ from pathlib import Path
 
 import brotli
 import pytest
-from conftest import NOW, Clock, Tree, site_in
+from conftest import CACHED, NOW, Clock, Tree, site_in
 from flask.testing import FlaskClient
 from sites import Site
 from werkzeug.test import TestResponse
@@ -68,7 +68,7 @@ def test_a_feed_has_the_headers_that_readers_need(client: FlaskClient, suffix: s
         "Content-Encoding")}  # fmt: skip
     assert headers == {
         "Content-Type": TYPES[suffix],
-        "Cache-Control": "public, max-age=900",
+        "Cache-Control": CACHED,
         "Vary": "Accept-Encoding",
         "Last-Modified": format_datetime(NOW, usegmt=True),
         "X-Content-Type-Options": "nosniff",

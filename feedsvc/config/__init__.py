@@ -28,10 +28,12 @@ __all__ = [
     "Config",
     "Feeds",
     "ImageProxy",
+    "Monitoring",
     "Pages",
     "Site",
     "State",
     "Status",
+    "WebSub",
     "find",
     "load",
     "locate",
@@ -140,6 +142,29 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebSub:
+    """`websub:` the hubs that tell subscribers of changed feeds at once (W3C WebSub)."""
+
+    hubs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitoring:
+    """`monitoring:` how the operator learns that something is wrong.
+
+    `heartbeat_url` is fetched after each good pass. `webhook_url` gets the silence of folders and
+    categories. `folders` pairs a folder of the articles directory, "" for all of it, with the
+    longest time without a new article that is expected. With `learn`, the past of other folders and
+    of categories says how long they are usually quiet.
+    """
+
+    heartbeat_url: str | None = field(default=None, repr=False)  # both addresses are secret
+    webhook_url: str | None = field(default=None, repr=False)
+    learn: bool = True
+    folders: tuple[tuple[str, timedelta], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The whole configuration.
 
@@ -156,6 +181,8 @@ class Config:
     pages: Pages = field(default_factory=Pages)
     image_proxy: ImageProxy = field(default_factory=ImageProxy)
     status: Status = field(default_factory=Status)
+    websub: WebSub = field(default_factory=WebSub)
+    monitoring: Monitoring = field(default_factory=Monitoring)
     state: State = field(default_factory=State)
     file: str | None = field(default=None, compare=False)
     places: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
@@ -264,6 +291,8 @@ def read(top: Reader, folder: Path) -> Config:
         pages=_pages(top.section("pages")),
         image_proxy=_image_proxy(top.section("image_proxy"), folder),
         status=_status(top.section("status")),
+        websub=_websub(top.section("websub"), has_base_url=site.names("base_url")),
+        monitoring=_monitoring(top.section("monitoring")),
         state=State(url=_state_url(state.database("url", default.state.url), folder)),
     )
     top.finish()
@@ -284,6 +313,7 @@ def _categories(top: Reader) -> tuple[Category, ...]:
                 exclude_terms=tuple(map(xmltext.line, section.lines("exclude_terms", ()))),
                 timezone=section.zone("timezone"),
                 cleaning=tuple(cleaning.overrides(section.section("content")).items()),
+                expect=section.expectation("expect"),
             )
         )
     return tuple(categories)
@@ -326,6 +356,30 @@ def _status(section: Reader) -> Status:
     if access == "token" and token is None and not section.names("token"):
         section.refuse(("access",), "token needs a status.token")
     return Status(access=access, token=token)
+
+
+def _websub(section: Reader, *, has_base_url: bool) -> WebSub:
+    hubs = section.addresses("hubs", WebSub().hubs)
+    if hubs and not has_base_url:
+        section.refuse(("hubs",), "hubs need site.base_url, the address at which they read feeds")
+    return WebSub(hubs=tuple(dict.fromkeys(hubs)))
+
+
+def _monitoring(section: Reader) -> Monitoring:
+    folders: dict[str, timedelta] = {}
+    for pair in section.items("folders"):
+        folder = pair.line("folder", "").strip("/").removeprefix("./")
+        expect = pair.expectation("expect")
+        if not pair.names("folder") or not pair.names("expect"):
+            pair.refuse((), "expected folder: a path in the articles directory and expect: a time")
+        elif expect is not None:
+            folders["" if folder == "." else folder] = expect
+    return Monitoring(
+        heartbeat_url=section.secret_address("heartbeat_url"),
+        webhook_url=section.secret_address("webhook_url"),
+        learn=section.flag("learn", Monitoring().learn),
+        folders=tuple(folders.items()),
+    )
 
 
 def _state_url(url: str, folder: Path) -> str:

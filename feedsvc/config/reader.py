@@ -148,6 +148,31 @@ class Reader:
             )
         return span
 
+    def expectation(self, key: str) -> timedelta | None:
+        """Return a span of time from an hour to a year, or None."""
+        value = self._get(key)
+        if value is None:
+            return None
+        expect = _duration(value)
+        if expect is not None and timedelta(hours=1) <= expect <= timedelta(days=365):
+            return expect
+        return self._wrong(
+            key, f"expected a duration such as 6h or 2d, at least 1h, got {_shown(value)}", None
+        )
+
+    def secret_address(self, key: str) -> str | None:
+        """Return an http(s) address, or None. A mistake is reported without the address."""
+        value = self._typed(key, str, "an address")
+        if value is None:
+            return None
+        value = value.strip()
+        parts = weburl.split(value)
+        if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+            return self._wrong(
+                key, "expected an address that begins with https:// or http://", None
+            )
+        return value
+
     def schedule(self, key: str, default: timedelta | str) -> timedelta | str:
         """Return a period of a second or more, or a cron expression of five fields."""
         value = self._get(key)
@@ -183,6 +208,17 @@ class Reader:
                 key, f"expected an address without // and .. in its path, got {value}", default
             )
         return address.rstrip("/")
+
+    def addresses(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        """Return http(s) addresses."""
+        addresses: list[str] = []
+        for n, value in enumerate(self.lines(key, default)):
+            address = weburl.absolute(value)
+            if address is None:
+                self.refuse((key, n), f"expected an http(s) address, got {value}")
+            else:
+                addresses.append(address)
+        return tuple(addresses)
 
     def icon(self, key: str, folder: pathlib.Path) -> str | pathlib.Path | None:
         """Return an http(s) address, an image file relative to `folder`, or None."""

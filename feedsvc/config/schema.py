@@ -42,10 +42,12 @@ _MORE: Mapping[str, Schema] = {
     "content.images[]": {"required": ["hosts"]},
     "categories[].content.images[]": {"required": ["hosts"]},
     "image_proxy.referers[]": {"required": ["hosts", "referer"]},
+    "monitoring.folders[]": {"required": ["folder", "expect"]},
     "pages.readers": {"items": {"enum": list(READERS)}},
     "content.summary_skip": {"items": {"type": "string", "format": "regex"}},
     "categories[].content.summary_skip": {"items": {"type": "string", "format": "regex"}},
     "status.token": {"minLength": SHORTEST_TOKEN, "pattern": "^[!-~]+$"},
+    "websub.hubs": {"items": {"type": "string", "pattern": "^https?://"}},
     "status": {
         "if": {"properties": {"access": {"const": "token"}}, "required": ["access"]},
         "then": {"required": ["token"]},
@@ -126,6 +128,14 @@ class Recorder(Reader):
     def duration(self, key: str, default: timedelta, *, most: timedelta) -> timedelta:
         """Note a span of time."""
         return self._note(key, default, {"type": "string", "pattern": _DURATION})
+
+    def expectation(self, key: str) -> timedelta | None:
+        """Note a span of time."""
+        return self._note(key, None, {"type": "string", "pattern": _DURATION})
+
+    def secret_address(self, key: str) -> str | None:
+        """Note an address."""
+        return self._note(key, None, {"type": "string", "pattern": r"^\s*https?://[^/\s]"})
 
     def schedule(self, key: str, default: timedelta | str) -> timedelta | str:
         """Note a period or a cron expression."""

@@ -3,5 +3,15 @@
 from feedsvc.diagnosis.check import Checked, check
 from feedsvc.diagnosis.explain import Explainer, Explanation
 from feedsvc.diagnosis.ignored import Ignored, ignored
+from feedsvc.diagnosis.live import Fault, LiveCheck
 
-__all__ = ["Checked", "Explainer", "Explanation", "Ignored", "check", "ignored"]
+__all__ = [
+    "Checked",
+    "Explainer",
+    "Explanation",
+    "Fault",
+    "Ignored",
+    "LiveCheck",
+    "check",
+    "ignored",
+]

@@ -6,6 +6,7 @@ For each fault of feedgen 1.0.0 that is mended in this module, a test fails when
   process to another locale. So this module writes the dates of items.
 * RSS items get no author without an e-mail address. So this module writes `dc:creator`.
 * Atom entry links lose their `rel` and `type` (lkiesow/python-feedgen#135).
+* RSS gets no link to a hub. So this module writes it.
 * Entries have no language (RFC 4287 2).
 * Content is escaped, or in CDATA with `type="CDATA"`, which Atom does not know. Escaped HTML has
   thousands of references in one feed, and parsers that allow a thousand refuse it (fast-xml-parser
@@ -27,6 +28,7 @@ from feedsvc.model import Entry, Feed
 
 GENERATOR = "feedsvc"
 
+_ATOM = "http://www.w3.org/2005/Atom"
 _CONTENT = "http://purl.org/rss/1.0/modules/content/"
 _DC = "http://purl.org/dc/elements/1.1/"
 _MEDIA = "http://search.yahoo.com/mrss/"  # with its slash
@@ -54,6 +56,9 @@ def generator(feed: Feed, format: str, media_type: str) -> FeedGenerator:
     made.docs("https://www.rssboard.org/rss-specification")
     made.author({"name": feed.author.name, "uri": feed.author.uri})
     made.link(href=feed.address(format), rel="self", type=media_type)
+    for hub in feed.hubs:
+        made.link(href=hub, rel="hub")
+    made.feedsvc.hubs = feed.hubs
     # The last link added becomes RSS's <link>.
     made.link(href=feed.page or feed.link, rel="alternate", type="text/html")
     if feed.icon:
@@ -94,8 +99,18 @@ def _summary(entry: Entry) -> str:
 
 
 class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no types
+    """Declares the namespaces, and adds to RSS the links to hubs."""
+
+    hubs: tuple[str, ...] = ()
+
     def extend_ns(self) -> dict[str, str]:
         return {"dc": _DC, "media": _MEDIA}
+
+    def extend_rss(self, element: etree._Element) -> etree._Element:
+        for channel in element.findall("channel"):
+            for hub in self.hubs:
+                _add(channel, f"{{{_ATOM}}}link", href=hub, rel="hub")
+        return element
 
 
 class _EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ships no types

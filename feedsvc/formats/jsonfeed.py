@@ -22,6 +22,7 @@ def render(feed: Feed) -> bytes:
         favicon=feed.icon,
         language=feed.language,
         authors=[_author(feed.author)],
+        hubs=[{"type": "WebSub", "url": hub} for hub in feed.hubs],
     )
     # "items (required, array)", even when empty
     document["items"] = [_item(plaintext.of_entry(entry)) for entry in feed.entries]

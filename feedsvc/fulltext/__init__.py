@@ -26,5 +26,5 @@ __all__ = [
     "separated",
 ]
 
-POLICY = "1"
+POLICY = "2"
 """Raise it when the same article is indexed by other words than before: the index is made anew."""

@@ -1,6 +1,7 @@
 """Where the words of a query are in a text."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -10,6 +11,9 @@ from feedsvc.fulltext.words import CHARACTERS, folded, words
 _BEFORE, _LENGTH = 24, 110  # characters of an excerpt before the first hit, and in all
 _LETTER = rf"[^\W_{CHARACTERS}]"
 _BETWEEN = r"[\W_]{0,9}"
+_ACCENTS = "[\u0300-\u036f]{0,4}"  # those that are characters of their own; the index drops them
+_JOINER = "\u200d"  # between emoji that are shown as one
+_LONGEST_CHARACTER = 30  # code points; what seems longer is cut
 _TITLE = 4.0  # how much more a hit in the title counts
 # The constants of Okapi BM25, and the length of a usual article.
 _K, _B, _USUAL = 1.2, 0.75, 3000
@@ -34,10 +38,12 @@ def marked(text: str, phrases: Sequence[str]) -> tuple[Piece, ...]:
     pieces: list[Piece] = []
     position = 0
     for hit in pattern.finditer(folded(text)):
+        if hit.start() < position:
+            continue
         if hit.start() > position:
             pieces.append(Piece(text[position : hit.start()], hit=False))
-        pieces.append(Piece(text[hit.start() : hit.end()], hit=True))
-        position = hit.end()
+        position = _end_of_character(text, hit.end())
+        pieces.append(Piece(text[hit.start() : position], hit=True))
     if position < len(text):
         pieces.append(Piece(text[position:], hit=False))
     return tuple(pieces)
@@ -52,6 +58,8 @@ def excerpt(text: str, phrases: Sequence[str]) -> tuple[Piece, ...]:
     pattern = _pattern(tuple(phrases))
     first = pattern.search(folded(text)) if pattern else None
     start = max(0, first.start() - _BEFORE) if first else 0
+    if first and start:
+        start = min(_end_of_character(text, start), first.start())
     if start and (space := text.find(" ", start, start + 12)) >= 0:
         start = space + 1  # a word in letters is not cut in two
     end = start + _LENGTH
@@ -59,6 +67,7 @@ def excerpt(text: str, phrases: Sequence[str]) -> tuple[Piece, ...]:
         end = first.end()
     if end < len(text) and (space := text.rfind(" ", end - 12, end)) > start:
         end = space
+    end = _end_of_character(text, end)
     part = text[start:end].strip()
     cut = f"{'…' if start else ''}{part}{'…' if end < len(text) else ''}"
     return marked(cut, phrases)
@@ -88,16 +97,34 @@ def _pattern(phrases: tuple[str, ...]) -> re.Pattern[str] | None:
     """Return a pattern for any of these phrases in folded text, None where they have no words."""
     alternatives = []
     for phrase in phrases:
-        parts = [re.escape(word) for word in words(phrase)]
+        parts = [
+            "".join(f"{re.escape(letter)}{_ACCENTS}" for letter in word) for word in words(phrase)
+        ]
         if parts:
             whole = _BETWEEN.join(parts)
             # A word in letters is found as a whole word, like in the index.
             alternatives.append(
-                rf"(?<!{_LETTER}){whole}(?!{_LETTER})" if _is_letter(whole) else whole
+                rf"(?<!{_LETTER}){whole}(?!{_LETTER})" if _has_letter(phrase) else whole
             )
     longest_first = sorted(set(alternatives), key=lambda text: (-len(text), text))
     return re.compile("|".join(longest_first)) if longest_first else None
 
 
-def _is_letter(pattern: str) -> bool:
-    return re.search(_LETTER, pattern) is not None
+def _has_letter(phrase: str) -> bool:
+    return re.search(_LETTER, phrase) is not None
+
+
+def _end_of_character(text: str, position: int) -> int:
+    """Return the first place from `position` on where a text may be cut.
+
+    A letter keeps its accents and vowel signs, and a family of emoji stays together.
+    """
+    for place in range(position, min(position + _LONGEST_CHARACTER, len(text))):
+        if (
+            text[place] != _JOINER
+            and text[place - 1 : place] != _JOINER
+            and not unicodedata.category(text[place]).startswith("M")
+            and not "\U0001f3fb" <= text[place] <= "\U0001f3ff"  # colours of skin
+        ):
+            return place
+    return min(position + _LONGEST_CHARACTER, len(text))

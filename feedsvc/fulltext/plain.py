@@ -19,15 +19,18 @@ _ENDS = {
     name: re.compile(rf"</{name}\b", re.IGNORECASE)
     for name in ("script", "style", "template", "noscript", "textarea", "title")
 } | {"": re.compile("--(?=>)")}
+# The rest of a tag; a value in quotation marks may have `>`. No part of it has `<`, so it takes
+# time in proportion to its length.
+_REST = r"(?:[^<>\"']*(?:\"[^\"<]*\"[^<>\"']*|'[^'<]*'[^<>\"']*)*>|[^<>]*>)"
 # Tags inside a word or a sentence; all others are between two of them.
 _INLINE = re.compile(
     r"</?(?:a|abbr|b|bdi|bdo|cite|code|del|em|font|i|ins|kbd|mark|q|rb|ruby|s|samp|small|span"
-    r"|strong|sub|sup|u|var|wbr)(?=[\s/>])[^<>]*>",
+    rf"|strong|sub|sup|u|var|wbr)(?=[\s/>]){_REST}",
     re.IGNORECASE,
 )
 # How a word is read; it would come between the characters of a phrase.
 _READING = re.compile(r"<(rt|rp)(?=[\s/>])[^<>]*>[^<]*(?:</\1\s*>)?", re.IGNORECASE)
-_TAG = re.compile(r"</?[A-Za-z!?][^<>]*>")
+_TAG = re.compile(rf"</?[A-Za-z!?]{_REST}")
 # What CommonMark makes of it is no text: the target of a link, the definition of a target, a fence
 # with its language, the beginning of a heading or quotation, marks of emphasis.
 _TARGET = re.compile(r"\]\((?:[^()\s<>]|\([^()\s<>]{0,200}\)){0,2000}(?:\s\"[^\"\n]{0,200}\")?\)")
@@ -43,6 +46,8 @@ def plain(body: str, markup: str) -> str:
 
     >>> plain("<p>One &amp; <!-- no --> <b>two</b></p><style>p{}</style>", "html")
     'One & two'
+    >>> plain('<img alt="a > b" src="c.png">A cup', "html")
+    'A cup'
     >>> plain("<ruby>瑞利<rp>(</rp><rt>Ruìlì</rt><rp>)</rp></ruby><b>散射</b>", "html")
     '瑞利散射'
     >>> plain("# A *short* [text](https://example.org/)", "markdown")

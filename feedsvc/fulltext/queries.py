@@ -113,7 +113,9 @@ def parse(text: str) -> Query:
             if day is None:
                 ignored.append(typed)
                 continue
-            days[name] = day
+            # Of several days the narrowest counts, as of several words each.
+            narrowest = max if name == "after" else min
+            days[name] = narrowest(days.get(name, day), day)
             understood.append(f"{name}:{value}")
         else:
             field = {"category": "categories", "author": "authors"}.get(name, name)

@@ -10,7 +10,10 @@ CHARACTERS = (
 )
 """Ranges of the characters that count as a word each: Han, kana, bopomofo, Hangul."""
 
-_RUN = re.compile(f"[{CHARACTERS}]+")
+_WIDE = "\uff10-\uff19\uff21-\uff3a\uff41-\uff5a"  # full-width letters and digits
+_NARROWED = {code: code - 0xFEE0 for code in range(0xFF10, 0xFF5B)}
+_RUN = re.compile(f"[{CHARACTERS}]+|[{_WIDE}]+")
+_WIDE_RUN = re.compile(f"[{_WIDE}]+")
 _ACCENTED = re.compile("[\u00c0-\u2e7f\U00010000-\U0001ffff]")
 _WORD = re.compile(rf"[{CHARACTERS}]|[^\W_{CHARACTERS}]+")
 
@@ -18,20 +21,28 @@ _WORD = re.compile(rf"[{CHARACTERS}]|[^\W_{CHARACTERS}]+")
 def separated(text: str) -> str:
     """Return `text` with spaces around each character that counts as a word.
 
-    >>> separated("用AI写作")
-    ' 用 AI 写 作 '
+    Full-width letters and digits become usual ones: an input method for Chinese may write either.
+
+    >>> separated("用AI写作"), separated("ＡＩ")
+    (' 用 AI 写 作 ', 'AI')
     """
-    return _RUN.sub(_with_spaces, text)
+    return text if text.isascii() else _RUN.sub(_with_spaces, text)
 
 
 def _with_spaces(run: re.Match[str]) -> str:
     """Return ` a b ` for `ab`; an article has thousands of characters, so this has to be fast."""
+    if "\uff10" <= run[0][0] <= "\uff5a":
+        return _narrowed(run)
     characters = run[0].encode("utf-16-le")  # two bytes for each, four for the rarest
     if len(characters) != 2 * len(run[0]):
         return f" {' '.join(run[0])} "
     spaced = bytearray(b" \0") * (len(characters) + 1)
     spaced[2::4], spaced[3::4] = characters[::2], characters[1::2]
     return spaced.decode("utf-16-le")
+
+
+def _narrowed(run: re.Match[str]) -> str:
+    return run[0].translate(_NARROWED)
 
 
 def words(text: str) -> list[str]:
@@ -44,11 +55,12 @@ def words(text: str) -> list[str]:
 
 
 def folded(text: str) -> str:
-    """Return a text of the same length in small letters without accents, for comparing.
+    """Return a text of the same length in small, narrow letters without accents, for comparing.
 
-    >>> folded("Straße CAFÉ 写作")
-    'straße cafe 写作'
+    >>> folded("Straße CAFÉ 写作 ＡＩ")
+    'straße cafe 写作 ai'
     """
+    text = _WIDE_RUN.sub(_narrowed, text)
     # `lower` keeps the length of everything but a few of these letters.
     return "".join(map(_folded_character, text)) if _ACCENTED.search(text) else text.lower()
 

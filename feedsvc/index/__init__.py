@@ -12,6 +12,7 @@ from typing import Self
 
 from feedsvc.errors import StateDamagedError, StateError
 from feedsvc.index import journal, schema, watchlock
+from feedsvc.index.arrivals import ArrivalTable
 from feedsvc.index.articles import ArticleTable
 from feedsvc.index.contents import Content, ContentTable
 from feedsvc.index.database import Database, Generation
@@ -22,6 +23,7 @@ from feedsvc.index.journal import Journal
 from feedsvc.index.ledger import LedgerTable
 from feedsvc.index.meta import PARTIAL, READY, MetaTable
 from feedsvc.index.overview import OverviewTable
+from feedsvc.index.pings import Ping, PingTable
 from feedsvc.index.problems import ProblemTable
 from feedsvc.index.requests import Counts, RequestTable
 from feedsvc.index.search import KEY as SEARCH, Period, SearchTable
@@ -41,6 +43,7 @@ __all__ = [
     "Generation",
     "Index",
     "Period",
+    "Ping",
     "Writer",
     "file_of",
     "is_of_state",
@@ -59,11 +62,13 @@ class Index:
         self.database = database
         self.meta = MetaTable(database)
         self.articles = ArticleTable(database)
+        self.arrivals = ArrivalTable(database)
         self.problems = ProblemTable(database)
         self.feeds = FeedTable(database)
         self.overview = OverviewTable(database)
         self.contents = ContentTable(database)
         self.documents = DocumentTable(database)
+        self.pings = PingTable(database)
         self.requests = RequestTable(database)
         self.search = SearchTable(database)
         file = database.file

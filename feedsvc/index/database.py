@@ -21,6 +21,7 @@ from feedsvc.index.engine import (
     make_engine,
     message,
     more_memory,
+    set_aside,
 )
 from feedsvc.index.ownermark import OwnerMark
 from feedsvc.index.progress import PassProgress
@@ -74,9 +75,12 @@ class Database:
             raise self._failure(error) from error
         self._inode = _inode(self.file)
 
-    def generation(self) -> Generation:
-        """Return a value that differs after feeds or documents have changed."""
-        number = self.scalar(schema.read_meta(schema.GENERATION))
+    def generation(self, counter: str = schema.GENERATION) -> Generation:
+        """Return a value that differs after feeds or documents have changed.
+
+        Another file counts from the beginning, so the file is a part of it.
+        """
+        number = self.scalar(schema.read_meta(counter))
         return self._inode, number  # in this order: to read may lead to another file
 
     @contextmanager
@@ -150,20 +154,13 @@ class Database:
         self._beside(_SUSPECT).unlink(missing_ok=True)
 
     def set_aside(self) -> str | None:
-        """Rename the file and return its new name; None where it is gone or empty."""
+        """Rename the damaged file and return its new name; None where it is gone or empty."""
         assert self.file is not None
         self._engine.dispose()
         with suppress(FileNotFoundError):
-            if not self.file.stat().st_size:
-                self.file.unlink()  # not used again: others may have it open, with locks
-                return None
-            number = 1
-            while (aside := self._beside(f".damaged-{number}")).exists():
-                number += 1
-            for suffix in ("", "-wal", "-shm"):
-                with suppress(FileNotFoundError):
-                    self._beside(suffix).rename(aside.with_name(aside.name + suffix))
-            return aside.name
+            if self.file.stat().st_size:
+                return set_aside(self.file, "damaged").name
+            self.file.unlink()  # not used again: others may have it open, with locks
         return None
 
     def is_ours(self) -> bool:

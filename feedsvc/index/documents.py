@@ -1,7 +1,7 @@
 """Documents as they are sent, kept for all processes and for the next start."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from feedsvc.errors import StateDamagedError
 from feedsvc.index import rows, schema
 from feedsvc.index.database import Database
 from feedsvc.index.lookup import execute_for
+from feedsvc.index.pings import write_pings
 from feedsvc.model import Document
 
 NEVER = rows.moment(0)
@@ -43,8 +44,18 @@ class DocumentTable:
             pass
         return None
 
-    def keep(self, path: str, slug: str, document: Document, *, view: str, asked: datetime) -> None:
-        """Replace the document at `path`."""
+    def keep(
+        self,
+        path: str,
+        slug: str,
+        document: Document,
+        *,
+        view: str,
+        asked: datetime,
+        hubs: Collection[str] = (),
+        now: datetime = NEVER,
+    ) -> None:
+        """Replace the document at `path`; have `hubs` told if its bytes are others than before."""
         # The body itself is half of all bytes, so it is left out where a coding holds it too.
         parts = dict(document.encoded) or {_IDENTITY: document.body}
         values = {
@@ -61,7 +72,11 @@ class DocumentTable:
         }
 
         def write(connection: Connection) -> None:
-            _delete(connection, schema.documents.c.path == path)
+            at_path = schema.documents.c.path == path
+            before = connection.execute(select(schema.documents.c.etag).where(at_path)).scalar()
+            if before is not None and before != document.etag:
+                write_pings(connection, path, hubs, now)
+            _delete(connection, at_path)
             connection.execute(schema.documents.insert(), values)
 
         self._database.save(write)

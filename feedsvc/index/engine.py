@@ -131,6 +131,20 @@ def is_state(file: Path) -> bool:
         return database.execute(query).fetchone() is not None
 
 
+def set_aside(file: Path, word: str) -> Path:
+    """Rename a database, with its log, to a free name that ends in `word` and a number.
+
+    Return the new path. Raises OSError.
+    """
+    number = 1
+    while (aside := file.with_name(f"{file.name}.{word}-{number}")).exists():
+        number += 1
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            file.with_name(file.name + suffix).rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
 def _write_ahead(connection: Any) -> None:
     """Switch to a write-ahead log, with which readers need not wait for a writer.
 

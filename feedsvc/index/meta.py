@@ -37,8 +37,8 @@ class MetaTable:
         return self.get(PARTIAL) != "yes"
 
     def edition(self) -> str:
-        """Return a number that differs after a refresh has changed articles or contents."""
-        return self.get(schema.EDITION) or "0"
+        """Return a text that differs after a refresh has changed articles or contents."""
+        return str(self._database.generation(schema.EDITION))
 
     def changed(self) -> datetime:
         """Return the second in which a refresh last changed articles or contents."""

@@ -1,6 +1,6 @@
 """Problems of articles that are still open."""
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from feedsvc.index import rows, schema
 from feedsvc.index.database import Database
@@ -34,6 +34,14 @@ class ProblemTable:
                 *map(rows.problem, of_files),
                 *(rows.uncleaned(row.source, row.problem) for row in of_contents),
             )
+
+    def count(self) -> int:
+        """Return how many problems are open."""
+        contents = schema.contents.c
+        of_contents = select(func.count()).where(contents.problem.is_not(None))
+        with self._database.reading() as connection:
+            of_files = connection.execute(select(func.count()).select_from(schema.problems))
+            return int(of_files.scalar_one() + connection.execute(of_contents).scalar_one())
 
     def keep(self, problem: Problem) -> None:
         """Remember why an article that was read cannot be shown, until its file is read again."""

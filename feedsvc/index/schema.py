@@ -92,6 +92,9 @@ subscribers = _table("subscribers", "day path service number")
 # the secret `key`; both are empty after the day.
 clients = _table("clients", "day key number", column("registers", LargeBinary))
 
+# Hubs that are still to be told that the document at a path has changed.
+pings = _table("pings", "hub path since due attempts")
+
 IS_CANONICAL = and_(ledger.c.id == articles.c.id, ledger.c.source == articles.c.source)
 """Joins each entry with its canonical file alone; copies have the same id."""
 
@@ -152,6 +155,11 @@ STEPS: Sequence[Sequence[str]] = (
         # Without the texts themselves, which are in `bodies`: it can be made anew from there.
         _FULL_TEXT + "search USING fts5(title, body, author, content='',"
         " tokenize='unicode61 remove_diacritics 2')",
+    ),
+    (
+        "CREATE TABLE pings (hub TEXT NOT NULL, path TEXT NOT NULL, since BIGINT NOT NULL,"
+        " due BIGINT NOT NULL, attempts INTEGER NOT NULL, PRIMARY KEY (hub, path))",
+        "CREATE INDEX pings_due ON pings (due)",
     ),
 )
 _UNRELEASED = 6

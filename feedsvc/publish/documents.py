@@ -24,6 +24,7 @@ from feedsvc.index import LIST, LIST_OF_ALL, NEVER, FeedState, Index
 from feedsvc.model import Document, Entry, Feed
 from feedsvc.policies import policies
 from feedsvc.publish.entries import Entries, Listing
+from feedsvc.stopwatch import Stopwatch
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class Documents:
         self._clock = clock
         self._view = policies(config)["view"]
         self._index = index
+        self.stopwatch = Stopwatch()  # of rendering
         self._making = threading.Lock()
         self._configured_made = False  # by this process
         self._failed: dict[str, str] = {}  # versions that could not be published, by path
@@ -106,7 +108,8 @@ class Documents:
             known = self.versions(configured)
             yield from ((path, NEVER) for path in configured if path not in known)
         for path, asked in self._index.documents.outdated(self._view):
-            if asked == NEVER:
+            # With hubs, it is made: only its bytes tell whether to tell them.
+            if asked == NEVER and not self._config.websub.hubs:
                 self._index.documents.drop(path)
             else:
                 yield path, asked
@@ -148,12 +151,22 @@ class Documents:
             format = FORMATS.get(path.rpartition(".")[2])
             if format is None or not path.startswith(_FEEDS):
                 raise NotFoundError(f"There is nothing at {path}.")
-            body = self.rendered(format, self._entries.built(slug, state))
+            feed = self._entries.built(slug, state)
+            with self.stopwatch.measuring():
+                body = self.rendered(format, feed)
             media_type = format.media_type
         if state is None:
             return as_document(body, media_type, self._entries.changed(None), "")
         document = as_document(body, media_type, state.changed, state.fingerprint)
-        self._index.documents.keep(path, slug, document, view=self._view, asked=asked)
+        self._index.documents.keep(
+            path,
+            slug,
+            document,
+            view=self._view,
+            asked=asked,
+            hubs=() if path in _LISTS else self._config.websub.hubs,
+            now=self._clock(),
+        )
         return document
 
     def rendered(self, format: Format, feed: Feed) -> bytes:

@@ -199,6 +199,7 @@ class Entries:
             updated=self.changed(state),
             limit=len(articles),
             icon=site.icon_address,
+            hubs=self._config.websub.hubs,
         )
 
     def failed(self, entry: Entry, what: str, error: Exception) -> None:

@@ -18,7 +18,8 @@ from feedsvc.config import Config
 from feedsvc.schedule import schedule_of
 from feedsvc.serve.baseurl import warn_of_other_address, with_base_url
 from feedsvc.serve.endpoint import Endpoint, ServeError
-from feedsvc.serve.state import States, available_cores, log_to_stderr, open_index, utc_now
+from feedsvc.serve.log import Log, log_to_stderr
+from feedsvc.serve.state import States, available_cores, open_index, utc_now
 from feedsvc.serve.watcherprocess import WatcherProcess
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Endpoint",
+    "Log",
     "ServeError",
     "available_cores",
     "create_app",
@@ -67,6 +69,7 @@ def serve(
     *,
     workers: int,
     reread: Callable[[], Config] | None = None,
+    log: Log | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; requests are finished first, and a pass has a second for it.
 
@@ -78,7 +81,7 @@ def serve(
     with ExitStack() as until_stopped:
         states = States(until_stopped, endpoint)
         usable = states.usable(config)
-        watcher = WatcherProcess(usable)
+        watcher = WatcherProcess(usable, log)
         watcher.start()
         until_stopped.callback(watcher.stop)  # the server stops it sooner, unless it cannot start
         # The watcher's process imports its modules meanwhile.
@@ -89,18 +92,21 @@ def serve(
             endpoint,
             watcher,
             workers=workers,
+            log=log,
             reload=lambda: states.reread(config, reread),
         )
 
 
-def watch(config: Config, *, reread: Callable[[], Config] | None = None) -> None:
+def watch(
+    config: Config, *, reread: Callable[[], Config] | None = None, log: Log | None = None
+) -> None:
     """Run the watcher alone, until SIGTERM or SIGINT, beside another server's `create_app`.
 
     Unlike `serve`, it raises StateError for a state that cannot be written.
     """
     schedule_of(config)  # raises before anything runs
     states = States(None)
-    watcher = WatcherProcess(states.usable(config))
+    watcher = WatcherProcess(states.usable(config), log)
     # Blocked in every thread, so that `sigwait` gets them.
     signals = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)

@@ -45,9 +45,14 @@ class Endpoint:
         if self.uds is not None:
             return None
         scheme, port = ("https", 443) if self.certificate else ("http", 80)
-        host = _OF_THIS_MACHINE.get(self.host, self.host)
+        host = self.own[0]
         host = f"[{host}]" if ":" in host else host
         return f"{scheme}://{host}" if self.port == port else f"{scheme}://{host}:{self.port}"
+
+    @property
+    def own(self) -> tuple[str, int]:
+        """The host and the port by which this machine reaches the service."""
+        return _OF_THIS_MACHINE.get(self.host, self.host), self.port
 
     @property
     def is_for_others(self) -> bool:

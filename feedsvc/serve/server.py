@@ -19,8 +19,10 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
 from feedsvc.config import Config
+from feedsvc.serve import systemd
 from feedsvc.serve.endpoint import Endpoint, ServeError
-from feedsvc.serve.state import log_to_stderr, open_index, utc_now
+from feedsvc.serve.log import Log, log_to_stderr
+from feedsvc.serve.state import open_index, utc_now
 from feedsvc.serve.watcherprocess import WatcherProcess
 from feedsvc.web import SLOW_REQUESTS, build_app
 
@@ -42,11 +44,12 @@ _LOGGING = {"loggers": {"_granian": {}, "granian.access": {"level": "INFO"}}}
 class _Loader:
     """Makes the application of a worker; granian calls it in each worker's process."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, log: Log | None) -> None:
         self.config = config
+        self._log = log
 
     def __call__(self) -> "Flask":
-        log_to_stderr()
+        log_to_stderr(self._log)
         threading.Thread(target=_end_with_parent, name="feedsvc-parent", daemon=True).start()
         app = build_app(self.config, open_index(self.config), utc_now, write_counts=True)
         logger.info("worker %d answers", os.getpid())
@@ -59,6 +62,7 @@ def run(
     watcher: WatcherProcess,
     *,
     workers: int,
+    log: Log | None,
     reload: Callable[[], Config | None],
 ) -> None:
     """Serve until SIGTERM or SIGINT; on SIGHUP, use the configuration that `reload` returns.
@@ -66,7 +70,7 @@ def run(
     None means to go on as before. Raises ServeError.
     """
     _allow_connections(_CONNECTIONS + 1000)
-    loader = _Loader(config)
+    loader = _Loader(config, log)
     try:
         server = Granian(
             "feedsvc",
@@ -102,8 +106,13 @@ def run(
             watcher.replace(new)
             logger.info("reloaded")
 
+    def stopping() -> None:
+        systemd.notify("STOPPING=1")
+        watcher.stop()
+
+    server.on_startup(lambda: systemd.start(endpoint))
     server.on_reload(reloaded)
-    server.on_shutdown(watcher.stop)
+    server.on_shutdown(stopping)
     logger.info("serving %s on %s", config.articles.directory, endpoint)
     try:
         server.serve(target_loader=loader, wrap_loader=False)

@@ -1,4 +1,4 @@
-"""The state and the log of a service."""
+"""The state of a service."""
 
 import contextlib
 import logging
@@ -34,15 +34,6 @@ def available_cores() -> int:
     """Return how many cores this process may use, 64 at most."""
     affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
     return min(64, len(affinity(0)) if affinity else os.cpu_count() or 1)
-
-
-def log_to_stderr() -> None:
-    """Send this process's log to standard error, one line for each event."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", force=True
-    )
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it logs each pass twice
-    logging.getLogger("watchfiles").setLevel(logging.WARNING)
 
 
 class States:

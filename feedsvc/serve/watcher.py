@@ -16,14 +16,17 @@ from feedsvc.errors import FeedsvcError
 from feedsvc.health import PassNotes
 from feedsvc.index import watchlock
 from feedsvc.model import Progress, Refresh
+from feedsvc.monitoring import Monitor
 from feedsvc.passes import Passes
 from feedsvc.progressbar import show_progress
 from feedsvc.refresh import Paths
 from feedsvc.schedule import schedule_of
-from feedsvc.serve.state import available_cores, log_to_stderr, open_index, utc_now
+from feedsvc.serve.log import log_to_stderr
+from feedsvc.serve.state import available_cores, open_index, utc_now
 from feedsvc.serve.watchdog import Watchdog
 from feedsvc.serve.watcherprocess import STOP_SECONDS, lock_file_of
 from feedsvc.watch import Watcher
+from feedsvc.websub import Pinger
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +65,10 @@ def watch(config: Config, lock: int, stop_signal: threading.Event) -> None:
     articles, lock_file = config.articles, lock_file_of(config)
     passes = Passes(config, index, utc_now, processes=available_cores())
     notes = PassNotes(config, index, utc_now, watched=True)
+    hubs = config.websub.hubs
+    pinger = Pinger(index, config.site.base_url, hubs, utc_now) if hubs else None
+
+    monitor = Monitor(config, index, utc_now)
 
     def refresh(paths: Paths | None) -> Refresh:
         with notes.noting() as note, showing() as progress:
@@ -69,7 +76,11 @@ def watch(config: Config, lock: int, stop_signal: threading.Event) -> None:
             report = passes.make(progress, paths=paths, one_stage=True)
             lock = watchlock.keep(lock_file, lock)  # the state's files may have been deleted
             note.report = report
-            return report
+        if pinger is not None:
+            pinger.wake()
+        if not report.failures:
+            monitor.note_good_pass()
+        return report
 
     watcher = Watcher(
         refresh,
@@ -79,8 +90,14 @@ def watch(config: Config, lock: int, stop_signal: threading.Event) -> None:
     notes.note_start()
     Watchdog(index.database.progress.quiet_seconds, QUIET_SECONDS).start()
     watcher.start()
+    monitor.start()
+    if pinger is not None:
+        pinger.start()
     logger.info("watcher %d watches %s", os.getpid(), articles.directory)
     stop_signal.wait()
+    if pinger is not None:
+        pinger.stop()
+    monitor.stop()
     if watcher.stop(STOP_SECONDS):
         passes.close()
         index.close()
@@ -102,13 +119,13 @@ def main(descriptor: int, lock: int) -> None:
     """
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    log_to_stderr()
     stop_signal = threading.Event()
     with Connection(descriptor) as connection:
         try:
-            config = connection.recv()
+            config, log = connection.recv()
         except EOFError:
             return
+        log_to_stderr(log)
 
         def listen() -> None:
             with suppress(EOFError, OSError):

@@ -14,6 +14,7 @@ from pathlib import Path
 from feedsvc.children import Child
 from feedsvc.config import Config
 from feedsvc.index import watchlock
+from feedsvc.serve.log import Log
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +43,9 @@ os.register_at_fork(
 class WatcherProcess:
     """Keeps a watcher process, unless another process keeps one for the same state."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, log: Log | None = None) -> None:
         self._config = config
+        self._log = log
         self._lock_file = lock_file_of(config)
         self._process_id = os.getpid()
         self._guard = threading.Lock()
@@ -108,6 +110,6 @@ class WatcherProcess:
                 child = Child("feedsvc.serve.watcher", lock, descriptors=(lock,), logs=True)
             finally:
                 os.close(lock)  # the child has it now, until it ends
-            child.connection.send(self._config)
+            child.connection.send((self._config, self._log))
             self._child = child
             return child

@@ -26,6 +26,7 @@ from feedsvc.web import (
     icon,
     imageproxy,
     media,
+    metrics,
     ops,
     pages,
     searchfeeds,
@@ -82,7 +83,16 @@ def build_app(
     page_versions = Versions(index, clock, site.timezone)
     answering = Answering(page_versions)
     preview = Preview(entries, answering).page
-    app.register_blueprint(feeds.blueprint(documents, clock, config.feeds.max_age, preview))
+    app.register_blueprint(
+        feeds.blueprint(
+            documents,
+            clock,
+            config.feeds.max_age,
+            preview,
+            base_url=site.base_url,
+            hubs=config.websub.hubs,
+        )
+    )
     app.register_blueprint(media.blueprint(config.articles, clock))
     app.register_blueprint(icon.blueprint(site))
     app.register_blueprint(
@@ -92,20 +102,23 @@ def build_app(
             base_url=site.base_url,
         )
     )
-    app.register_blueprint(ops.blueprint(index, Judge(lambda: clock().timestamp())))
+    judge = Judge(lambda: clock().timestamp())
+    app.register_blueprint(ops.blueprint(index, judge))
     overviews = Overviews(config, index, entries)
     searching = Searching(config, index, entries, documents)
     routes = pages.blueprint(config, index, entries, overviews, answering, searching=searching)
     app.jinja_env.globals["status_is_public"] = config.status.access == "public"
     statuses = Statuses(config, index, overviews)
     status.add_to(routes, index, statuses, config.status, clock=clock, today=page_versions.today)
-    app.register_blueprint(routes)
-    app.register_blueprint(
-        searchfeeds.blueprint(searching, clock, config.feeds.max_age, page_versions.now)
-    )
-    app.register_blueprint(
-        sitemap.blueprint(Sitemap(config, index, entries), site.base_url, answering)
-    )
+    for others in (
+        routes,
+        metrics.blueprint(
+            config, index, judge, statuses, overviews, clock=clock, today=page_versions.today
+        ),
+        searchfeeds.blueprint(searching, clock, config.feeds.max_age, page_versions.now),
+        sitemap.blueprint(Sitemap(config, index, entries), site.base_url, answering),
+    ):
+        app.register_blueprint(others)
     app.after_request(forbid_guessing)
     Babel(app, locale_selector=lambda: visitor.visitor_of(request.environ, site.language).locale)
 

@@ -5,11 +5,12 @@ may ask for the source to look at.
 """
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, request
 
+from feedsvc.feeds import document_address
 from feedsvc.formats import FORMATS
 from feedsvc.publish import Documents
 from feedsvc.web.http import for_other_sites, send, send_source
@@ -22,10 +23,14 @@ def blueprint(
     clock: Callable[[], datetime],
     max_age: timedelta,
     preview: Callable[[str, str], Response],
+    *,
+    base_url: str,
+    hubs: Sequence[str],
 ) -> Blueprint:
     """Return the routes of feeds and of the OPML list.
 
-    `preview` makes the page about the feed with a slug, in the format of a suffix.
+    `preview` makes the page about the feed with a slug, in the format of a suffix. Each feed names
+    its `hubs` and its address in a header, where hubs look for them (W3C WebSub, 4).
     """
     routes = Blueprint("feeds", __name__)
     routes.after_request(for_other_sites)
@@ -35,7 +40,14 @@ def blueprint(
         document, now = documents.document(canonical), clock()
         if canonical == path and document.last_modified <= now:
             request.environ[VERSION] = document.version  # the response cache may keep the answer
-        return send(request, document, max_age=max_age, now=now)
+        return send(request, document, max_age=max_age, now=now, link=link(canonical))
+
+    def link(path: str) -> str:
+        if not hubs or not path.startswith("/feeds/"):
+            return ""
+        links = [(hub, "hub") for hub in hubs]
+        links.append((document_address(base_url, path), "self"))
+        return ", ".join(f'<{address}>; rel="{relation}"' for address, relation in links)
 
     def show_source(path: str) -> Response:
         canonical = unicodedata.normalize("NFC", path)

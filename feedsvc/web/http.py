@@ -21,12 +21,20 @@ _CONTENT_SECURITY_POLICY = (
     " form-action 'self';"
     " frame-ancestors 'none'"
 )
+# RFC 5861: a shared cache answers with what it has while it asks us for the next version, and for a
+# day if we do not answer.
+_STALE = "stale-while-revalidate=60, stale-if-error=86400"
 # Compressing proxies and servers add such a suffix to an entity tag.
 _SUFFIX = re.compile(r"[-;](?:gzip|br|zstd|deflate)$")
 
 
-def send(request: Request, document: Document, *, max_age: timedelta, now: datetime) -> Response:
-    """Answer a GET or HEAD for `document`: 200, or 304 where the client has it already."""
+def send(
+    request: Request, document: Document, *, max_age: timedelta, now: datetime, link: str = ""
+) -> Response:
+    """Answer a GET or HEAD for `document`: 200, or 304 where the client has it already.
+
+    `link` is the value of a Link header (RFC 8288).
+    """
     coding, body = _choose_coding(request, document)
     etag = document.etag if coding == "identity" else f"{document.etag}-{coding}"
     # RFC 9110 8.8.2.1: a server must not send a Last-Modified that is later than its own clock.
@@ -40,9 +48,11 @@ def send(request: Request, document: Document, *, max_age: timedelta, now: datet
     # RFC 9110 15.4.5: a 304 repeats these.
     response.set_etag(etag)
     response.last_modified = last_modified
-    response.headers["Cache-Control"] = f"public, max-age={int(max_age.total_seconds())}"
+    response.headers["Cache-Control"] = f"public, max-age={int(max_age.total_seconds())}, {_STALE}"
     response.headers["Vary"] = "Accept-Encoding"
     response.headers["X-Content-Type-Options"] = "nosniff"
+    if link:
+        response.headers["Link"] = link
     return response
 
 

@@ -19,12 +19,16 @@ def blueprint(index: Index, judge: Judge) -> Blueprint:
         try:
             health = judge.health_of(index)
             answer.update(
-                ready=index.meta.is_ready() and health.well, articles=index.articles.count()
+                ready=index.meta.is_ready() and health.well,
+                articles=index.articles.count(),
+                problems=index.problems.count(),
             )
             if health.last_good is not None:
                 answer["last_pass"] = health.last_good.isoformat(timespec="seconds")
             if health.error is not None:
                 answer["error"] = health.error
+            if health.result is not None:
+                answer["last_result"] = health.result
         except StateError as error:
             answer["error"] = str(error)
         response = jsonify(**answer, reading={"done": status.done, "of": status.total})

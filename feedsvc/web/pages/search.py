@@ -43,7 +43,9 @@ def add_to(
             feed_link=searching.link,
             link=link,
             # A topic is no word of the texts, and somebody who looks for it finds its feed here.
-            near=overviews.nearest(results.query.text, answering.today())
+            near=overviews.nearest(
+                " ".join((*results.query.words, *results.query.categories)), answering.today()
+            )
             if results.query and not results.total
             else [],
         )

@@ -29,7 +29,7 @@ KINDS = ("304", "2xx", "3xx", "4xx", "5xx")
 _KEEP_SECONDS = 10.0  # for which the numbers are not read again
 
 
-class _Numbers:
+class Numbers:
     """The numbers of the status; read at most every few seconds, by one thread at a time."""
 
     def __init__(self, statuses: Statuses, today: Callable[[], date]) -> None:
@@ -65,11 +65,11 @@ def add_to(
     routes.app_template_filter("percent")(format_percent)
     if config.access == "off":
         return
-    numbers = _Numbers(statuses, today)
+    numbers = Numbers(statuses, today)
 
     @routes.get("/status")
     def status() -> Response:
-        everything = _access(config)
+        everything = access(config)
         current, record = numbers.get(), PassRecord.parse(index.meta.get(PASSES))
         now = clock()
         page = render_template(
@@ -87,14 +87,14 @@ def add_to(
             # Links to other languages would need the token.
             **({"languages": {}} if _given() else {}),
         )
-        return _answer(Response(page, mimetype="text/html"))
+        return answer(Response(page, mimetype="text/html"))
 
     @routes.get("/status.json")
     def status_for_programs() -> Response:
-        everything = _access(config)
+        everything = access(config)
         record = PassRecord.parse(index.meta.get(PASSES))
         reading = index.database.progress.read()
-        return _answer(
+        return answer(
             jsonify(
                 reading={"done": reading.done, "of": reading.total},
                 last_pass=_pass(record, everything=everything),
@@ -103,17 +103,17 @@ def add_to(
         )
 
 
-def _access(config: StatusConfig) -> bool:
+def access(config: StatusConfig) -> bool:
     """Tell whether a request may see everything; else it may see the numbers.
 
     Where it may not see even these, it is answered with 401.
     """
-    given = _given()
-    if given is None and config.access == "public":
+    token = _given()
+    if token is None and config.access == "public":
         return False
     # In constant time, so that nobody can guess the token letter by letter.
     if not config.token or not hmac.compare_digest(
-        (given or "").encode("utf-8", "replace"), config.token.encode()
+        (token or "").encode("utf-8", "replace"), config.token.encode()
     ):
         refusal = Response(
             "This needs the right status.token, as `Authorization: Bearer TOKEN` or"
@@ -122,7 +122,7 @@ def _access(config: StatusConfig) -> bool:
             {"WWW-Authenticate": 'Bearer realm="status"'},  # RFC 6750, 3
             mimetype="text/plain",
         )
-        abort(_answer(refusal))
+        abort(answer(refusal))
     return True
 
 
@@ -132,7 +132,7 @@ def _given() -> str | None:
     return token.strip() if scheme.lower() == "bearer" else request.args.get("token")
 
 
-def _answer(response: Response) -> Response:
+def answer(response: Response) -> Response:
     response.headers["Cache-Control"] = "private, no-store"
     response.headers["Vary"] = "Authorization, Accept-Language, Cookie"
     page_headers(response)
