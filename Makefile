@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: serve test lint bench format constraints translations clean
+.PHONY: serve test lint bench format constraints schema translations clean
 
 serve: $(VENV)/installed
 	$(BIN)/feedsvc serve $(if $(PORT),--port $(PORT))
@@ -36,6 +36,10 @@ constraints:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade --editable '.[test,browser,opencc,lint]'
 	{ echo '# Made by `make constraints`.'; $(BIN)/python -m pip freeze --exclude-editable; } > constraints.txt
+
+# The JSON Schema of config.yaml, from the code that reads it and the comments of the sample.
+schema: $(VENV)/installed
+	$(BIN)/python -m feedsvc.config.schema config.yaml
 
 # Collects the texts of the pages. Then translate those that are new in each messages.po, and repeat.
 translations: $(VENV)/installed

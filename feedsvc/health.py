@@ -18,7 +18,7 @@ from feedsvc.config import Config
 from feedsvc.errors import FeedsvcError, StateError
 from feedsvc.index import Index
 from feedsvc.model import Refresh
-from feedsvc.schedule import seconds_until, trigger
+from feedsvc.schedule import schedule_of, seconds_until
 
 logger = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ class PassNotes:
     def __init__(
         self, config: Config, index: Index, clock: Callable[[], datetime], *, watched: bool
     ) -> None:
-        self._schedule = trigger(config.articles.rescan, config.site.timezone)
+        self._schedule = schedule_of(config)
         self._index = index
         self._clock = clock
         self._watched = watched

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 
+from feedsvc.config import Config
 from feedsvc.errors import ConfigError, Mistake
 
 
@@ -35,6 +36,14 @@ def trigger(rescan: timedelta | str, zone: tzinfo) -> BaseTrigger:
             where="", path="articles.rescan", reason=f"no cron expression: {rescan} ({error})"
         )
         raise ConfigError((mistake,)) from error
+
+
+def schedule_of(config: Config) -> BaseTrigger:
+    """Return the schedule of a configuration. Raises ConfigError, with its line."""
+    try:
+        return trigger(config.articles.rescan, config.site.timezone)
+    except ConfigError as error:
+        raise config.mistake("articles.rescan", error.mistakes[0].reason) from error
 
 
 def seconds_until(schedule: BaseTrigger, now: datetime, *, passes: int) -> float | None:

@@ -89,7 +89,7 @@ def test_check_exits_with_2_when_the_schedule_is_wrong(folder: Path) -> None:
     (folder / "config.yaml").write_text("articles:\n  rescan: '99 * * * *'\n")
     result = run("check")
     assert result.exit_code == 2
-    assert "articles.rescan: no cron expression" in result.output
+    assert result.output.startswith("config.yaml:2: articles.rescan: no cron expression: 99 * *")
 
 
 def test_a_missing_articles_directory_is_reported(folder: Path) -> None:

@@ -121,3 +121,64 @@ def test_the_named_file_comes_before_the_environment_and_the_folder(
 def test_a_missing_configuration_file_is_reported() -> None:
     with pytest.raises(ConfigError, match=r"gone\.yaml: No such file"):
         configuration.load(Path("gone.yaml"))
+
+
+def test_a_value_may_refer_to_variables_and_to_files_with_secrets(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "token").write_text("0123456789abcdef\n")
+    (tmp_path / "c.yaml").write_text(
+        "site: {title: 'The ${CITY} News', description: '$${CITY}'}\n"
+        "feeds: {limit: '${LIMIT}', auto_categories: '${AUTO}'}\n"
+        "status: {token: '${file:${FOLDER}/token}'}\n"
+    )
+    environ = {"CITY": "Harbour", "LIMIT": "20", "AUTO": "no", "FOLDER": "secrets"}
+    config = configuration.load(tmp_path / "c.yaml", environ)
+    assert (config.site.title, config.site.description) == ("The Harbour News", "${CITY}")
+    assert (config.feeds.limit, config.feeds.auto_categories) == (20, False)
+    assert config.status.token == "0123456789abcdef"
+
+
+def test_a_variable_replaces_a_key(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("site: {title: a, icon: none.png}\ncategories: [{slug: a}]\n")
+    environ = {
+        "FEEDSVC__SITE__TITLE": "12: b",
+        "FEEDSVC__SITE__ICON": "",
+        "FEEDSVC__FEEDS__LIMIT": "7",
+        "FEEDSVC__ARTICLES__INCLUDE": "['*.md']",
+        "FEEDSVC__CATEGORIES": "[{slug: b, terms: [x]}]",
+        "FEEDSVC_CONFIG": "unused",
+    }
+    config = configuration.load(tmp_path / "c.yaml", environ)
+    assert (config.site.title, config.site.icon, config.feeds.limit) == ("12: b", None, 7)
+    assert config.articles.include == ("*.md",)
+    assert [category.slug for category in config.categories] == ["b"]
+    assert configuration.find(tmp_path / "c.yaml", environ) == config
+
+
+def test_a_mistake_in_a_variable_names_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    environ = {
+        "FEEDSVC__FEEDS__LIMIT": "many",
+        "FEEDSVC__SITE__TITEL": "x",
+        "FEEDSVC__CATEGORIES": "[{slug: a}, {slug: all}]",
+    }
+    with pytest.raises(ConfigError) as caught:
+        configuration.find(None, environ)
+    assert sorted(str(caught.value).splitlines()) == [
+        "$FEEDSVC__CATEGORIES: categories[1].slug: is taken by the feed of all articles",
+        "$FEEDSVC__FEEDS__LIMIT: feeds.limit: expected a number from 1 to 1000, got text",
+        "$FEEDSVC__SITE__TITEL: site.titel: unknown key; did you mean title?",
+    ]
+    Path("config.yaml").write_text("categories: [{slug: a}]\n")
+    with pytest.raises(ConfigError, match=r"CATEGORIES__A: .*: categories is no section"):
+        configuration.find(None, {"FEEDSVC__CATEGORIES__A": "x"})
+
+
+def test_equal_settings_are_equal_wherever_they_stand(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("site: {title: x}\n")
+    (tmp_path / "b.yaml").write_text("# a comment\nsite:\n  title: x\n")
+    first, second = (configuration.load(tmp_path / f"{name}.yaml") for name in "ab")
+    assert first == second
+    assert second.places["site.title"] == f"{tmp_path / 'b.yaml'}:3"

@@ -20,7 +20,7 @@ from feedsvc.cli.reports import (
     problems_by_cure,
 )
 from feedsvc.progressbar import progress_bar
-from feedsvc.schedule import trigger
+from feedsvc.schedule import schedule_of
 from feedsvc.serve import available_cores, open_index, utc_now, with_base_url
 
 _MOST_WAITS = 5  # for files that are being written
@@ -81,7 +81,7 @@ def check(config_file: Path | None, as_json: bool, live: bool, url: str | None) 
     from feedsvc.diagnosis import check as check_articles, ignored  # noqa: PLC0415 - see above
 
     config = load(config_file)
-    trigger(config.articles.rescan, config.site.timezone)  # raises ConfigError
+    schedule_of(config)  # raises ConfigError
     with progress_bar() as progress:
         checked = check_articles(config, utc_now(), progress, processes=available_cores())
     problems = checked.problems

@@ -6,14 +6,14 @@ and `load` read files.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from feedsvc import xmltext
-from feedsvc.config import cleaning, document
+from feedsvc.config import cleaning, document, environment
 from feedsvc.config.reader import Reader
 from feedsvc.errors import ConfigError, Mistake
 from feedsvc.feedreaders import OFFERED, READERS
@@ -21,7 +21,7 @@ from feedsvc.model import Category, Cleaning, Links
 
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/)([^?]+)(\?.*)?")
 
-_SHORTEST_TOKEN = 16
+SHORTEST_TOKEN = 16
 
 __all__ = [
     "Articles",
@@ -36,6 +36,7 @@ __all__ = [
     "WebSub",
     "find",
     "load",
+    "locate",
     "parse",
 ]
 
@@ -165,7 +166,12 @@ class Monitoring:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """The whole configuration."""
+    """The whole configuration.
+
+    `file` is where it was read, None for the defaults. `places` has the place of each key, such as
+    `config.yaml:12`, for messages about a mistake that shows only later. Equal settings are equal
+    configurations, wherever they stand.
+    """
 
     site: Site = field(default_factory=Site)
     articles: Articles = field(default_factory=Articles)
@@ -178,44 +184,58 @@ class Config:
     websub: WebSub = field(default_factory=WebSub)
     monitoring: Monitoring = field(default_factory=Monitoring)
     state: State = field(default_factory=State)
+    file: str | None = field(default=None, compare=False)
+    places: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    def mistake(self, path: str, reason: str) -> ConfigError:
+        """Return the error for a mistake in the value at a path, such as `state.url`."""
+        where = self.places.get(path, self.file or "")
+        return ConfigError((Mistake(where=where, path=path, reason=reason),))
+
+
+def locate(chosen: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """Return the file `chosen`, else that in FEEDSVC_CONFIG, else ./config.yaml if it is there."""
+    if chosen is None and environ.get("FEEDSVC_CONFIG"):
+        return Path(environ["FEEDSVC_CONFIG"])
+    return Path("config.yaml") if chosen is None and Path("config.yaml").exists() else chosen
 
 
 def find(chosen: Path | None, environ: Mapping[str, str]) -> Config:
-    """Read the file `chosen`, else the file in FEEDSVC_CONFIG, else ./config.yaml.
+    """Read the file that `locate` finds. Without any, the defaults apply.
 
-    Without any of them the defaults apply, with paths relative to the current folder.
+    Relative paths in the defaults are relative to the current folder.
     """
-    if chosen is None and environ.get("FEEDSVC_CONFIG"):
-        chosen = Path(environ["FEEDSVC_CONFIG"])
-    if chosen is None and Path("config.yaml").exists():
-        chosen = Path("config.yaml")
-    return parse({}) if chosen is None else load(chosen)
+    file = locate(chosen, environ)
+    if file is not None:
+        return load(file, environ)
+    values, lines = environment.complete({}, {}, environ, file=None, folder=Path())
+    return parse(values, lines=lines)
 
 
-def load(path: Path) -> Config:
+def load(path: Path, environ: Mapping[str, str] | None = None) -> Config:
     """Read the configuration file at `path`; paths in it are relative to its folder.
 
-    Raises ConfigError with every mistake in it.
+    `environ` has the variables that its values refer to. Raises ConfigError with every mistake.
     """
+    file, folder = str(path), path.parent
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "is not UTF-8"
-        raise ConfigError((Mistake(where=str(path), path="", reason=reason),)) from error
-    mapping, lines = document.read(text, str(path))
-    config = parse(mapping, lines=lines, file=str(path), folder=path.parent)
+        raise ConfigError((Mistake(where=file, path="", reason=reason),)) from error
+    values, own_lines = document.read(text, file)
+    values, lines = environment.complete(values, own_lines, environ or {}, file=file, folder=folder)
+    config = parse(values, lines=lines, file=file, folder=folder)
     icon = config.site.icon
     if isinstance(icon, Path) and not icon.is_file():
-        where = f"{path}:{lines['site', 'icon']}"
-        reason = f"there is no file {icon}"
-        raise ConfigError((Mistake(where=where, path="site.icon", reason=reason),))
+        raise config.mistake("site.icon", f"there is no file {icon}")
     return config
 
 
 def parse(
     mapping: Mapping[str, Any],
     *,
-    lines: Mapping[document.Path, int] | None = None,
+    lines: document.Lines | None = None,
     file: str | None = None,
     folder: Path = Path(),
 ) -> Config:
@@ -223,7 +243,14 @@ def parse(
 
     `lines` maps paths such as `("categories", 2, "terms")` to lines of `file`.
     """
-    top = Reader(mapping, lines=lines or {}, file=file)
+    lines = lines or {}
+    places = {document.dotted(path): document.place(lines, path, file) for path in lines}
+    config = read(Reader(mapping, lines=lines, file=file), folder)
+    return replace(config, file=file, places=places)
+
+
+def read(top: Reader, folder: Path) -> Config:
+    """Return the Config that a reader reads; paths are relative to `folder`."""
     site, articles, feeds = (top.section(name) for name in ("site", "articles", "feeds"))
     content, state = top.section("content"), top.section("state")
     default = Config()
@@ -266,7 +293,7 @@ def parse(
         status=_status(top.section("status")),
         websub=_websub(top.section("websub"), has_base_url=site.names("base_url")),
         monitoring=_monitoring(top.section("monitoring")),
-        state=State(url=_state_url(state.line("url", default.state.url), folder)),
+        state=State(url=_state_url(state.database("url", default.state.url), folder)),
     )
     top.finish()
     return config
@@ -322,9 +349,9 @@ def _image_proxy(section: Reader, folder: Path) -> ImageProxy:
 def _status(section: Reader) -> Status:
     access = section.choice("access", Status().access, get_args(Access))
     token = section.line("token", "") or None
-    if token is not None and (len(token) < _SHORTEST_TOKEN or not token.isascii() or " " in token):
+    if token is not None and (len(token) < SHORTEST_TOKEN or not token.isascii() or " " in token):
         # The reason is logged, so it must not repeat the token.
-        reason = f"expected {_SHORTEST_TOKEN} or more letters and digits (ASCII), without spaces"
+        reason = f"expected {SHORTEST_TOKEN} or more letters and digits (ASCII), without spaces"
         section.refuse(("token",), reason)
     if access == "token" and token is None and not section.names("token"):
         section.refuse(("access",), "token needs a status.token")

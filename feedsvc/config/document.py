@@ -1,5 +1,6 @@
 """YAML text to plain values and the line of each. Pure."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -9,7 +10,52 @@ from feedsvc.errors import ConfigError, Mistake
 Path = tuple[str | int, ...]
 """The keys that lead to a value: ("categories", 2, "terms")."""
 
+Lines = Mapping[Path, int | str]
+"""The line of each value; text for a value from outside of the file: the name of its variable."""
+
 _MAX_DEPTH = 20
+
+# What PyYAML says about the most frequent mistakes, in its order of trust, and the cure of each.
+_CURES = (
+    ("mapping values are not allowed", "put a text that holds a colon in quotes"),
+    ("found character '\\t'", "indent with spaces, not with tabs"),
+    ("found unexpected end of stream", "close the quotes that are opened here"),
+    ("cannot start any token", "put a text that begins with this character in quotes"),
+    ("could not find expected ':'", "write `key: value`, with a colon and a space"),
+    ("expected <block end>", "begin all keys of a section in the same column"),
+    ("expected ',' or", "close the bracket, with a comma between the items"),
+    ("expected the node content", "close the bracket, with a comma between the items"),
+    ("undefined alias", "put a text that begins with * in quotes"),
+    ("expected alphabetic or numeric character", "put a text that begins with * or & in quotes"),
+    ("unknown escape character", "use single quotes for a text that holds a backslash"),
+    ("expected a single document", "remove the line --- in the middle"),
+)
+
+
+def dotted(path: Path) -> str:
+    """Return a path as text.
+
+    >>> dotted(("categories", 2, "terms"))
+    'categories[2].terms'
+    """
+    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).lstrip(".")
+
+
+def place(lines: Lines, path: Path, file: str | None) -> str:
+    """Return where a value stands, or the nearest value around it: `config.yaml:12`."""
+    ancestors = (path[:end] for end in range(len(path), -1, -1))
+    line = next((lines[known] for known in ancestors if known in lines), 0)
+    if isinstance(line, str):
+        return line
+    return f"{file}:{line}" if file and line else file or ""
+
+
+def plain(text: str) -> Any:
+    """Return the value that a text has in YAML; the text itself where it is no YAML."""
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError):
+        return text
 
 
 def read(text: str, file: str) -> tuple[dict[str, Any], dict[Path, int]]:
@@ -21,9 +67,13 @@ def read(text: str, file: str) -> tuple[dict[str, Any], dict[Path, int]]:
         loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
+        problem = error.problem or error.context or ""
         mark = error.problem_mark or error.context_mark
+        if "end of stream" in problem:  # the end of the file says nothing; the opening quote does
+            mark = error.context_mark or mark
         where = f"{file}:{mark.line + 1}" if mark else file
-        reason = f"this is not YAML: {error.problem or error.context}"
+        cure = next((cure for words, cure in _CURES if words in problem), "")
+        reason = f"this is not YAML: {problem}{'; ' if cure else ''}{cure}"
         raise ConfigError((Mistake(where=where, path="", reason=reason),)) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError((Mistake(where=file, path="", reason=f"not YAML: {error}"),)) from error

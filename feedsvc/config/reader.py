@@ -13,7 +13,8 @@ from typing import Any, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from feedsvc import mediatypes, patterns, weburl, xmltext
-from feedsvc.config.document import Path
+from feedsvc.config.document import Lines, Path, dotted, place, plain
+from feedsvc.config.environment import Given
 from feedsvc.errors import ConfigError, Mistake
 from feedsvc.slugs import FORMAT_SUFFIX, SLUG
 
@@ -30,15 +31,14 @@ _KINDS = {
 
 _DURATION = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?")
 _CRON = re.compile(r"[\w*/,#-]+(?:\s+[\w*/,#-]+){4}")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
+DATABASE = re.compile(r"sqlite(\+\w+)?:(//|///[^?\s][^?]*(\?\S*)?)|(?!sqlite)\w+(\+\w+)?://\S+")
+LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 
 
 class Reader:
     """Reads one mapping of the configuration; keys that are never read are unknown keys."""
 
-    def __init__(
-        self, mapping: Any, *, lines: Mapping[Path, int], file: str | None, path: Path = ()
-    ) -> None:
+    def __init__(self, mapping: Any, *, lines: Lines, file: str | None, path: Path = ()) -> None:
         self._lines = lines
         self._file = file
         self._path = path
@@ -59,11 +59,11 @@ class Reader:
 
     def section(self, key: str) -> "Reader":
         """Return the reader of the mapping under `key`."""
-        return self._child(self._get(key), (*self._path, key))
+        return self._child(self._plain(key), (*self._path, key))
 
     def items(self, key: str) -> Iterator["Reader"]:
         """Yield a reader for each mapping of the list under `key`."""
-        value = self._get(key)
+        value = self._plain(key)
         if value is not None and not isinstance(value, list):
             self.refuse((key,), f"expected a list, got {_kind(value)}")
             return
@@ -82,7 +82,7 @@ class Reader:
 
     def lines(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
         """Return a list of text."""
-        value = self._get(key)
+        value = self._plain(key)
         if value is None:
             return default
         if not isinstance(value, list):
@@ -106,20 +106,21 @@ class Reader:
     def refuse(self, path: Path, reason: str) -> None:
         """Note a mistake at a path inside this section."""
         path = (*self._path, *path)
-        ancestors = (path[:end] for end in range(len(path), -1, -1))
-        line = next((self._lines[p] for p in ancestors if p in self._lines), 0)
-        where = f"{self._file}:{line}" if self._file and line else self._file or ""
-        dotted = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in path).lstrip(".")
-        self._mistakes.append((line, Mistake(where=where, path=dotted, reason=reason)))
+        where = place(self._lines, path, self._file)
+        _, _, line = where.rpartition(":")
+        mistake = Mistake(where=where, path=dotted(path), reason=reason)
+        self._mistakes.append((int(line) if line.isdecimal() else 0, mistake))
 
     def flag(self, key: str, default: bool) -> bool:
         """Return true or false."""
-        value = self._typed(key, bool, "true or false")
-        return default if value is None else value
+        value = self._plain(key)
+        if value is None or isinstance(value, bool):
+            return default if value is None else value
+        return self._wrong(key, f"expected true or false, got {_kind(value)}", default)
 
     def number(self, key: str, default: int, *, least: int, most: int) -> int:
         """Return a whole number from `least` to `most`."""
-        value = self._get(key)
+        value = self._plain(key)
         if value is None:
             return default
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
@@ -232,10 +233,20 @@ class Reader:
         types = ", ".join(mediatypes.ICONS)
         return self._wrong(key, f"expected an address, or a file ({types}), got {value}", None)
 
+    def database(self, key: str, default: str) -> str:
+        """Return the address of a database (an URL of SQLAlchemy), which may hold a password."""
+        value = self._typed(key, str, "the address of a database")
+        if value is None or DATABASE.fullmatch(value):
+            return value or default
+        # The value may hold a password, so the reason must not repeat it.
+        return self._wrong(
+            key, "expected the address of a database, such as sqlite:///state/feedsvc.db", default
+        )
+
     def language(self, key: str, default: str) -> str:
         """Return a language tag (RFC 5646)."""
         value = self._typed(key, str, "a language tag such as zh-CN")
-        if value is None or _LANGUAGE.fullmatch(value):
+        if value is None or LANGUAGE.fullmatch(value):
             return value or default
         return self._wrong(key, f"expected a language tag such as zh-CN, got {value}", default)
 
@@ -290,6 +301,11 @@ class Reader:
         self._asked.add(key)
         return self._mapping.get(key)
 
+    def _plain(self, key: str) -> Any:
+        """Return a value that is not text; one from outside of the file is read as YAML."""
+        value = self._get(key)
+        return plain(value) if isinstance(value, Given) else value
+
     def _typed(self, key: str, type: type[T], words: str) -> T | None:
         value = self._get(key)
         if value is None or isinstance(value, type):
@@ -322,7 +338,7 @@ def _duration(value: Any) -> timedelta | None:
 
 
 def _kind(value: Any) -> str:
-    return _KINDS.get(type(value)) or f"a {type(value).__name__}"
+    return _KINDS.get(str if isinstance(value, str) else type(value)) or f"a {type(value).__name__}"
 
 
 def _shown(value: Any) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from feedsvc import config as configuration
 from feedsvc.config import Config
-from feedsvc.schedule import trigger
+from feedsvc.schedule import schedule_of
 from feedsvc.serve.baseurl import warn_of_other_address, with_base_url
 from feedsvc.serve.endpoint import Endpoint, ServeError
 from feedsvc.serve.log import Log, log_to_stderr
@@ -56,7 +56,7 @@ def create_app(config: Config | Path | str | None = None, *, watch: bool = True)
     config = with_base_url(config, index)
     warn_of_other_address(config, None)
     if watch:
-        trigger(config.articles.rescan, config.site.timezone)  # raises before anything runs
+        schedule_of(config)  # raises before anything runs
         watcher = WatcherProcess(config)
         watcher.start()
         atexit.register(watcher.stop)
@@ -77,7 +77,7 @@ def serve(
     ServeError where the endpoint cannot be used, StateError, and ConfigError for a bad schedule.
     """
     endpoint.check()
-    trigger(config.articles.rescan, config.site.timezone)  # raises before anything runs
+    schedule_of(config)  # raises before anything runs
     with ExitStack() as until_stopped:
         states = States(until_stopped, endpoint)
         usable = states.usable(config)
@@ -104,7 +104,7 @@ def watch(
 
     Unlike `serve`, it raises StateError for a state that cannot be written.
     """
-    trigger(config.articles.rescan, config.site.timezone)  # raises before anything runs
+    schedule_of(config)  # raises before anything runs
     states = States(None)
     watcher = WatcherProcess(states.usable(config), log)
     # Blocked in every thread, so that `sigwait` gets them.

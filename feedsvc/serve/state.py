@@ -13,7 +13,7 @@ from pathlib import Path
 from feedsvc.config import Config, State
 from feedsvc.errors import ConfigError, StateError
 from feedsvc.index import Index, file_of, journal_of
-from feedsvc.schedule import trigger
+from feedsvc.schedule import schedule_of
 from feedsvc.serve.baseurl import warn_of_other_address, with_base_url
 from feedsvc.serve.endpoint import Endpoint
 
@@ -69,7 +69,7 @@ class States:
         """Return the configuration as it is now; log why and return None if it is not valid."""
         try:
             new = read() if read else config
-            trigger(new.articles.rescan, new.site.timezone)
+            schedule_of(new)
             return self.usable(new)
         except (ConfigError, StateError) as error:
             logger.error("not reloaded, all goes on as before:\n%s", error)  # noqa: TRY400

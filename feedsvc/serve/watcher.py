@@ -20,7 +20,7 @@ from feedsvc.monitoring import Monitor
 from feedsvc.passes import Passes
 from feedsvc.progressbar import show_progress
 from feedsvc.refresh import Paths
-from feedsvc.schedule import trigger
+from feedsvc.schedule import schedule_of
 from feedsvc.serve.log import log_to_stderr
 from feedsvc.serve.state import available_cores, open_index, utc_now
 from feedsvc.serve.watchdog import Watchdog
@@ -84,7 +84,7 @@ def watch(config: Config, lock: int, stop_signal: threading.Event) -> None:
 
     watcher = Watcher(
         refresh,
-        trigger(articles.rescan, config.site.timezone),
+        schedule_of(config),
         articles.directory if articles.events else None,
     )
     notes.note_start()
