@@ -23,6 +23,7 @@ WINDOW = timedelta(days=56)
 """The past from which rhythms are learnt."""
 
 _DAY = 86400.0
+_UNITS = ((_DAY, "day"), (3600.0, "hour"), (60.0, "minute"), (1.0, "second"))
 _SLOT = 900  # seconds; articles that come together are one arrival
 _LEAST_SPAN = 14 * _DAY  # from the first to the last arrival, to learn from them
 _LEAST_PAUSES = 8
@@ -122,11 +123,11 @@ class Rhythm:
 def span(seconds: float) -> str:
     """Return a span of time in words, roughly.
 
-    >>> span(86400), span(250_000), span(5000)
-    ('1 day', '2.9 days', '1.4 hours')
+    >>> span(86400), span(250_000), span(5000), span(90), span(3.2)
+    ('1 day', '2.9 days', '1.4 hours', '1.5 minutes', '3.2 seconds')
     """
-    number, unit = (seconds / _DAY, "day") if seconds >= _DAY else (seconds / 3600, "hour")
-    shown = f"{number:.1f}".removesuffix(".0")
+    size, unit = next((pair for pair in _UNITS if seconds >= pair[0]), _UNITS[-1])
+    shown = f"{seconds / size:.1f}".removesuffix(".0")
     return f"{shown} {unit}" if shown == "1" else f"{shown} {unit}s"
 
 
@@ -232,7 +233,9 @@ def judge(
         if limit is None:
             return
         judged.add(stream)
-        since = float(max((arrival.first_seen for arrival in own), default=begun))
+        seen = max((arrival.first_seen for arrival in own), default=None)
+        # None: its articles are all older, or it never had any.
+        since = last(stream) or begun if seen is None else float(seen)
         if counted(since, now, known.rest, zone) <= limit:
             return
         since = max(since, last(stream) or 0.0)
