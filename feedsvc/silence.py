@@ -1,7 +1,7 @@
 """Which folders and categories have been quiet for far longer than they used to be. Pure.
 
 A *stream* is a folder or a category into which articles come. The operator says how long it may be
-quiet (`expect`), or its past does: three times the longest pause of the last eight weeks (four and
+quiet (`expect`), or its past does: three times the longest pause of the last twelve weeks (four and
 a half times for a category), but a day at least. One pause may be longer: it was a failure.
 
 Days of the week on which a stream never has articles do not count, in its pauses and in its
@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple, Self
 KEY = "silence"
 """The key under which the index remembers the `Silences`, as JSON."""
 
-WINDOW = timedelta(days=56)
+WINDOW = timedelta(days=84)
 """The past from which rhythms are learnt."""
 
 _DAY = 86400.0
@@ -31,7 +31,8 @@ _MOST_REST_DAYS = 3  # of the week; a stream with more of them has another rhyth
 _FAR_LONGER = 3.0
 _CATEGORY_FACTOR = 1.5  # the folder behind a category is named first, and then only the folder
 _DEPTH = 3  # of folders
-_DATE = re.compile(r"[\d\W_年月日]+")  # the name of a folder for a year, a month or a day
+# The name of a folder for a time: it has a year (also as 202405 or 20240531), or is a month or day.
+_DATE = re.compile(r".*(?<!\d)(?:19|20)\d\d(?:\d\d){0,2}(?!\d).*|\d{1,2}[月日]?")
 
 
 class Stream(NamedTuple):
@@ -165,6 +166,8 @@ def folder_of(source: str) -> str:
 
     >>> folder_of("sina/tech/2024/05/a.md"), folder_of("2024/a.md"), folder_of("a/b/c/d/e.md")
     ('sina/tech', '', 'a/b/c')
+    >>> folder_of("163/a.md"), folder_of("x/12月/a.md"), folder_of("x/may-2024/a.md")
+    ('163', 'x', 'x')
     """
     parts: list[str] = []
     for part in source.split("/")[:-1][:_DEPTH]:
