@@ -1,7 +1,7 @@
 """Which folders and categories have been quiet for far longer than they used to be. Pure.
 
 A *stream* is a folder or a category into which articles come. The operator says how long it may be
-quiet (`expect`), or its past does: three times the longest pause of the last eight weeks (four and
+quiet (`expect`), or its past does: three times the longest pause of the last twelve weeks (four and
 a half times for a category), but a day at least. One pause may be longer: it was a failure.
 
 Days of the week on which a stream never has articles do not count, in its pauses and in its
@@ -19,10 +19,11 @@ from typing import Literal, NamedTuple, Self
 KEY = "silence"
 """The key under which the index remembers the `Silences`, as JSON."""
 
-WINDOW = timedelta(days=56)
+WINDOW = timedelta(days=84)
 """The past from which rhythms are learnt."""
 
 _DAY = 86400.0
+_UNITS = ((_DAY, "day"), (3600.0, "hour"), (60.0, "minute"), (1.0, "second"))
 _SLOT = 900  # seconds; articles that come together are one arrival
 _LEAST_SPAN = 14 * _DAY  # from the first to the last arrival, to learn from them
 _LEAST_PAUSES = 8
@@ -30,7 +31,8 @@ _MOST_REST_DAYS = 3  # of the week; a stream with more of them has another rhyth
 _FAR_LONGER = 3.0
 _CATEGORY_FACTOR = 1.5  # the folder behind a category is named first, and then only the folder
 _DEPTH = 3  # of folders
-_DATE = re.compile(r"[\d\W_年月日]+")  # the name of a folder for a year, a month or a day
+# The name of a folder for a time: it has a year (also as 202405 or 20240531), or is a month or day.
+_DATE = re.compile(r".*(?<!\d)(?:19|20)\d\d(?:\d\d){0,2}(?!\d).*|\d{1,2}[月日]?")
 
 
 class Stream(NamedTuple):
@@ -122,11 +124,11 @@ class Rhythm:
 def span(seconds: float) -> str:
     """Return a span of time in words, roughly.
 
-    >>> span(86400), span(250_000), span(5000)
-    ('1 day', '2.9 days', '1.4 hours')
+    >>> span(86400), span(250_000), span(5000), span(90), span(3.2)
+    ('1 day', '2.9 days', '1.4 hours', '1.5 minutes', '3.2 seconds')
     """
-    number, unit = (seconds / _DAY, "day") if seconds >= _DAY else (seconds / 3600, "hour")
-    shown = f"{number:.1f}".removesuffix(".0")
+    size, unit = next((pair for pair in _UNITS if seconds >= pair[0]), _UNITS[-1])
+    shown = f"{seconds / size:.1f}".removesuffix(".0")
     return f"{shown} {unit}" if shown == "1" else f"{shown} {unit}s"
 
 
@@ -164,6 +166,8 @@ def folder_of(source: str) -> str:
 
     >>> folder_of("sina/tech/2024/05/a.md"), folder_of("2024/a.md"), folder_of("a/b/c/d/e.md")
     ('sina/tech', '', 'a/b/c')
+    >>> folder_of("163/a.md"), folder_of("x/12月/a.md"), folder_of("x/may-2024/a.md")
+    ('163', 'x', 'x')
     """
     parts: list[str] = []
     for part in source.split("/")[:-1][:_DEPTH]:
@@ -232,7 +236,9 @@ def judge(
         if limit is None:
             return
         judged.add(stream)
-        since = float(max((arrival.first_seen for arrival in own), default=begun))
+        seen = max((arrival.first_seen for arrival in own), default=None)
+        # None: its articles are all older, or it never had any.
+        since = last(stream) or begun if seen is None else float(seen)
         if counted(since, now, known.rest, zone) <= limit:
             return
         since = max(since, last(stream) or 0.0)

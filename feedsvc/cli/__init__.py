@@ -13,6 +13,7 @@ from feedsvc.cli.common import CONFIG, PROBLEMS
 from feedsvc.cli.configuration import schema
 from feedsvc.cli.serving import serve, watch
 from feedsvc.cli.state import backup, ledger, restore
+from feedsvc.cli.status import status
 from feedsvc.errors import ConfigError, FeedsvcError
 
 __all__ = ["main"]
@@ -38,5 +39,5 @@ def main() -> None:
     """Turn a directory of article files into Atom, RSS and JSON feeds."""
 
 
-for command in (serve, watch, refresh, check, explain, schema, ledger, backup, restore):
+for command in (serve, watch, refresh, check, status, explain, schema, ledger, backup, restore):
     main.add_command(command)
