@@ -16,13 +16,19 @@ class Watched:
 
     def __init__(self, config: Config, read: Callable[[], Config]) -> None:
         self.calls: list[str] = []
+        self.config = config
+        self._read = read
         self._file = ConfigFile(
-            config,
+            lambda: self.config,
             read,
-            take_over=lambda: self.calls.append("take over"),
+            take_over=self._take_over,
             refuse=lambda error: self.calls.append(str(error)),
             accept=lambda: self.calls.append("accept"),
         )
+
+    def _take_over(self) -> None:
+        self.calls.append("take over")
+        self.config = self._read()
 
     def looked(self, times: int = 3) -> list[str]:
         """Look a few times; return what was asked for since the last call."""
@@ -55,6 +61,14 @@ def test_a_change_is_taken_over_once(folder: Path) -> None:
     write("site: {title: b}\n")
     assert watched.looked(1) == [], "it may still be being written"
     assert watched.looked() == ["take over"]
+    assert watched.looked() == []
+
+
+def test_a_change_that_is_in_use_already_is_no_change(folder: Path) -> None:
+    write("site: {title: a}\n")
+    watched = Watched(load(), load)
+    write("site: {title: b}\n")
+    watched.config = load()  # somebody sent SIGHUP
     assert watched.looked() == []
 
 

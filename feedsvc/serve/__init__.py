@@ -148,7 +148,7 @@ def _take_over_edits(config: Config, reread: Callable[[], Config] | None, states
         return new
 
     ConfigFile(
-        config,
+        lambda: states.as_read or config,
         read,
         take_over=lambda: os.kill(os.getpid(), signal.SIGHUP),
         refuse=states.refuse,

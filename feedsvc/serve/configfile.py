@@ -23,27 +23,28 @@ Signature = tuple[int, int, int] | None
 class ConfigFile:
     """Watches the file of a configuration, which `read` reads.
 
-    After a change of the settings it calls `take_over`; with mistakes it calls `refuse`, and with
-    the settings in use again, `accept`. A file that does not exist yet is watched too.
+    `in_use` returns the configuration in use. Where the file has another, `take_over` is called;
+    where it has mistakes, `refuse`, and when it is again the one in use, `accept`. A file that does
+    not exist yet is watched too.
     """
 
     def __init__(
         self,
-        config: Config,
+        in_use: Callable[[], Config],
         read: Callable[[], Config],
         *,
         take_over: Callable[[], None],
         refuse: Callable[[ConfigError], None],
         accept: Callable[[], None],
     ) -> None:
-        self._path = Path(config.file or "config.yaml").absolute()
-        self._config = config
-        self._read = read
+        file = in_use().file
+        self._path = Path(file or "config.yaml").absolute()
+        self._in_use, self._read = in_use, read
         self._take_over, self._refuse, self._accept = take_over, refuse, accept
         self._seen: Signature | str = "not yet"
         self._judged: Signature | str = "not yet"
         self._refused = False
-        self._may_be_missing = config.file is None
+        self._may_be_missing = file is None
 
     def start(self) -> None:
         """Look once a second, in a thread of its own, until the process ends."""
@@ -77,8 +78,7 @@ class ConfigFile:
             self._refuse(error)
             return
         self._may_be_missing = config.file is None
-        changed, self._config = config != self._config, config
-        if changed:
+        if config != self._in_use():
             logger.info("%s has changed", self._path)
             self._take_over()
         elif self._refused:

@@ -51,6 +51,8 @@ class States:
         self._endpoint = endpoint
         self._used: dict[str, str] = {}  # the URL in use, by the configured URL
         self._in_use: Config | None = None
+        self.as_read: Config | None = None
+        """The configuration in use as its file has it."""
 
     def usable(self, config: Config) -> Config:
         """Open the state, which makes its schema; return the configuration to use.
@@ -58,13 +60,13 @@ class States:
         It has the URL of the state in use, and the `base_url` of that state. A copy has the ids of
         the ledger, so that readers see the same entries. Raises StateError.
         """
-        url = config.state.url
+        url, as_read = config.state.url, config
         if url not in self._used:  # opened once only: the watcher is its owner from then on
             self._used[url] = self._opened(config)
         config = replace(config, state=State(url=self._used[url]))
         with contextlib.closing(open_index(config)) as index:
             config = with_base_url(config, index, self._endpoint)
-            self._in_use = config
+            self._in_use, self.as_read = config, as_read
             _note_refusal(index, "")
         warn_of_other_address(config, self._endpoint)
         return config
