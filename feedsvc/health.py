@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 PASSES = "passes"
 """The key under which the index remembers the record of the last pass, as JSON."""
 
+CONFIG_REFUSED = "config_refused"
+"""The key under which the index remembers why the configuration file is not the one in use."""
+
 _MISSED = 3  # passes that may fail or be missing before the service counts as not ready
 _MARGIN = 5.0  # seconds that a pass without changes may take, with writing its record
 _NEVER = timedelta(days=366).total_seconds()  # where the schedule has no more times

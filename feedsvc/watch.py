@@ -5,10 +5,10 @@ that come during a pass lead to one more pass after it. The schedule goes on bes
 network file systems send none, and any system may lose some.
 """
 
-import errno
 import logging
 import math
 import os
+import stat
 import threading
 import time
 import traceback
@@ -30,9 +30,11 @@ logger = logging.getLogger(__name__)
 # events at each step: at 10 ms that takes 0.7 % of a core, at 25 ms 0.3 %, and an idle service
 # costs little else.
 _STEP_MS, _DEBOUNCE_MS = 25, 400
-_UNHEARD_MS = 5000  # after which the call returns without events and is made again
+# After which the call returns without events; then the directory may be gone, or another one.
+_UNHEARD_MS = 1000
+_MISSING_SECONDS = 0.5  # between two looks for a directory that is missing
 _NO_TEXT = "Unable to decode path"  # the error of watchfiles for a name that is not UTF-8
-_RETRY_SECONDS = 60  # after a pass that failed, and for a directory that is missing
+_RETRY_SECONDS = 60  # after a pass that failed, and where there are no file events
 _MOST_PROBLEMS_LOGGED = 20
 _MOST_NAMED = 10  # files of a pass that were added, modified or removed, each
 _CLOCK_SECONDS = 2.0  # between two looks at the clocks
@@ -64,6 +66,15 @@ def _first(sources: Sequence[str]) -> str:
     return f"{names} and {more} more" if more > 0 else names
 
 
+def _identity(directory: Path) -> tuple[int, int] | None:
+    """Return the device and inode of a directory, None if there is none."""
+    try:
+        status = directory.stat()
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISDIR(status.st_mode) else None
+
+
 def _end_process() -> None:
     os._exit(1)
 
@@ -72,8 +83,10 @@ class Watcher:
     """Calls `refresh` at once, on the schedule and, with a `directory`, on its events.
 
     `refresh` gets the paths of the events, or None for everything. Its exceptions are logged, and
-    the next pass is over everything. A thread of the watcher that fails calls `fatal`, which ends
-    the process: a watcher with a dead thread would only seem to work.
+    the next pass is over everything. Events of paths that begin with one of `own` are ignored: a
+    pass writes these files, so in the directory each pass would lead to the next. A thread of the
+    watcher that fails calls `fatal`, which ends the process: a watcher with a dead thread would
+    only seem to work.
     """
 
     def __init__(
@@ -82,6 +95,7 @@ class Watcher:
         schedule: BaseTrigger,
         directory: Path | None,
         *,
+        own: Collection[str] = (),
         fatal: Callable[[], None] = _end_process,
         clocks: Clocks | None = None,
     ) -> None:
@@ -98,6 +112,7 @@ class Watcher:
         self._job = self._scheduler.add_job(
             self.request, schedule, args=(None,), coalesce=True, misfire_grace_time=1
         )
+        self._own = tuple(own)
         self._threads = [self._thread(self._make_passes, "passes")]
         if directory is not None:
             self._threads.append(self._thread(lambda: self._listen(directory), "events"))
@@ -225,16 +240,22 @@ class Watcher:
         warned = False
         while not self._stopping.is_set():
             try:
-                if not directory.is_dir():
-                    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+                if (root := _identity(directory)) is None:
+                    self._stopping.wait(_MISSING_SECONDS)  # the first pass has told of it
+                    continue
                 with RustNotify([str(directory)], False, False, 0, True, True) as events:
                     # For changes before this moment, which the first pass may have missed. The
                     # first pass does not wait for this, which takes 3 s for a million files.
                     self.request(None)
                     while not self._stopping.is_set():
                         batch = events.watch(_DEBOUNCE_MS, _STEP_MS, _UNHEARD_MS, self._stopping)
-                        if not isinstance(batch, str):  # "stop" or "timeout"
-                            self.request({path for _, path in batch})
+                        if not isinstance(batch, str):
+                            paths = {path for _, path in batch if not self._is_own(path)}
+                            if paths:
+                                self.request(paths)
+                        elif batch == "timeout" and _identity(directory) != root:
+                            self.request(None)
+                            break
             except (OSError, RuntimeError) as error:
                 if _NO_TEXT in str(error):
                     continue  # the rest of the burst is lost, too; the new RustNotify requests all
@@ -242,6 +263,10 @@ class Watcher:
                     logger.warning("no file events (%s); the schedule goes on", error)
                 warned = True
                 self._stopping.wait(_RETRY_SECONDS)
+
+    def _is_own(self, path: str) -> bool:
+        absolute = os.path.abspath(path)  # noqa: PTH100 - links are not to be resolved
+        return bool(self._own) and absolute.startswith(self._own)
 
     def _thread(self, run: Callable[[], None], name: str) -> threading.Thread:
         """Return a thread that calls `fatal` when `run` raises."""

@@ -101,8 +101,11 @@ def test_a_missing_articles_directory_is_reported(folder: Path) -> None:
     (folder / "news").rmdir()
     for command in ("check", "refresh"):
         result = run(command)
-        assert result.exit_code == 1
-        assert result.output == "feedsvc: news: No such file or directory\n"
+        assert result.exit_code == 2
+        assert result.output == (
+            "config.yaml:1: articles.directory: news: No such file or directory; make it, mount it,"
+            " or name the directory of your articles\n"
+        )
 
 
 def test_refresh_waits_for_files_that_are_being_written(folder: Path) -> None:

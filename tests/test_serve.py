@@ -337,6 +337,29 @@ def test_a_reload_of_a_broken_configuration_is_logged_and_the_old_one_stays(
         assert service.client.get("/feeds/all.json").json()["title"] == "Live"
 
 
+def test_an_edited_configuration_is_taken_over_and_a_bad_one_is_told(
+    tmp_path: Path, articles: Path
+) -> None:
+    with serving(tmp_path, articles, "--workers", "1") as service:
+        good = service.config.read_text()
+
+        def configuration() -> bool:
+            return bool(service.client.get("/status.json").json()["configuration"]["refused"])
+
+        service.config.write_text(good.replace("Live", "Renamed"))
+        until(
+            lambda: service.client.get("/feeds/all.json").json()["title"] == "Renamed",
+            "the new title is in the feed",
+        )
+        service.config.write_text("site:\n  titel: x\n")
+        until(configuration, "the status says that the file has mistakes")
+        assert "config.yaml:2: site.titel: unknown key" in service.log
+        assert "titel" not in service.client.get("/status").text, "only with the token"
+        service.config.write_text(good.replace("Live", "Renamed"))
+        until(lambda: not configuration(), "the status says so no more")
+        assert service.client.get("/feeds/all.json").json()["title"] == "Renamed"
+
+
 REQUEST = b"GET /feeds/all.json HTTP/1.1\r\nHost: x\r\n\r\n"
 
 

@@ -167,26 +167,47 @@ def test_a_name_that_is_not_utf_8_leads_to_a_whole_pass_and_events_go_on(
 def test_a_missing_directory_is_watched_once_it_appears(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    warnings: list[str] = []
-    logged = threading.Event()
-
-    def warning(message: str, *_: object) -> None:
-        warnings.append(message)
-        logged.set()
-
-    monkeypatch.setattr(watch, "_RETRY_SECONDS", 0.01)
-    monkeypatch.setattr(watch.logger, "warning", warning)
+    monkeypatch.setattr(watch, "_MISSING_SECONDS", 0.01)
     passes = Passes()
     watcher = Watcher(passes, RARELY, tmp_path / "later")
     watcher.start()
     assert passes.begun.acquire(timeout=LIMIT)
-    assert logged.wait(LIMIT)
     (tmp_path / "later").mkdir()
     assert passes.begun.acquire(timeout=LIMIT), "no event named the files in it"
     assert passes.paths == [None, None]
     next_event_paths(passes, tmp_path / "later")
     watcher.stop()
-    assert warnings == ["no file events (%s); the schedule goes on"]
+
+
+def test_a_directory_that_goes_and_comes_back_is_watched_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "_MISSING_SECONDS", 0.01)
+    monkeypatch.setattr(watch, "_UNHEARD_MS", 100)
+    (tmp_path / "news").mkdir()
+    passes = Passes()
+    watcher = Watcher(passes, RARELY, tmp_path / "news")
+    watcher.start()
+    next_event_paths(passes, tmp_path / "news")
+    (tmp_path / "news").rename(tmp_path / "away")
+    (tmp_path / "news").mkdir()
+    while passes.paths[-1] is not None or len(passes.paths) < 3:
+        assert passes.begun.acquire(timeout=LIMIT), "no pass over the other directory"
+    next_event_paths(passes, tmp_path / "news", "again-{}.md")
+    watcher.stop()
+
+
+def test_the_files_of_the_service_itself_lead_to_no_pass(tmp_path: Path) -> None:
+    passes = Passes()
+    watcher = Watcher(passes, RARELY, tmp_path, own=[str(tmp_path / "feedsvc.db")])
+    watcher.start()
+    next_event_paths(passes, tmp_path)
+    for name in ("feedsvc.db", "feedsvc.db-wal"):
+        (tmp_path / name).write_text("x")
+    next_event_paths(passes, tmp_path, "later-{}.md")
+    watcher.stop()
+    named = {Path(path).name for paths in passes.paths for path in paths or ()}
+    assert not {"feedsvc.db", "feedsvc.db-wal"} & named
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,14 @@
 """The commands that run until they are stopped."""
 
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import wraps
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
 from feedsvc.cli.common import PATH, config_option, load
+from feedsvc.config import Config
 from feedsvc.serve import (
     Endpoint,
     Log,
@@ -17,6 +18,22 @@ from feedsvc.serve import (
     watch as run_watcher,
 )
 from feedsvc.serve.log import Format, Level
+
+
+def rereading(config: Config) -> Callable[[], Config]:
+    """Return what reads the file of a configuration again, or the first that comes.
+
+    Once there is a file, it must stay: without it, the defaults would take all feeds away.
+    """
+    file = config.file
+
+    def reread() -> Config:
+        nonlocal file
+        new = load(Path(file) if file else None)
+        file = new.file
+        return new
+
+    return reread
 
 
 def with_log_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -63,11 +80,11 @@ def with_log_options(command: Callable[..., None]) -> Callable[..., None]:
 def serve(config_file: Path | None, workers: int, log: Log, **endpoint: Any) -> None:
     """Serve the feeds and watch the articles, until stopped.
 
-    SIGHUP makes it read the configuration again.
+    An edited configuration is taken over within seconds, and at SIGHUP.
     """
     config = load(config_file)
     log_to_stderr(log)
-    reread = partial(load, config_file)
+    reread = rereading(config)
     run_service(config, Endpoint(**endpoint), workers=workers, reread=reread, log=log)
 
 
@@ -77,8 +94,8 @@ def serve(config_file: Path | None, workers: int, log: Log, **endpoint: Any) -> 
 def watch(config_file: Path | None, log: Log) -> None:
     """Watch the articles, until stopped, for another server that runs the application.
 
-    SIGHUP makes it read the configuration again.
+    An edited configuration is taken over within seconds, and at SIGHUP.
     """
     config = load(config_file)
     log_to_stderr(log)
-    run_watcher(config, reread=partial(load, config_file), log=log)
+    run_watcher(config, reread=rereading(config), log=log)

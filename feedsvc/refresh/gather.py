@@ -62,7 +62,8 @@ class Gatherer:
     ) -> Gathered:
         """Scan at and below these absolute paths, or everything where `paths` is None.
 
-        The `first` pass over a state scans everything. Raises ScanError.
+        The `first` pass over a state scans everything. Raises ScanError, and ConfigError if there
+        is no such directory.
         """
         # Files that an event names are read even if their signatures are the same: the clock of the
         # file system may not have moved between two changes. An event comes once, so pending files
@@ -77,7 +78,7 @@ class Gatherer:
         if partial is None:
             within = None
             known = self._index.articles.signatures()
-            scan = self._directory.scan(self._note_alive)
+            scan = self._scan()
             if not accept_empty:
                 self._check_root(scan, known)
             self._unreadable = scan.unreadable
@@ -103,6 +104,15 @@ class Gatherer:
             pending=settled.pending,
             wait=settled.wait,
         )
+
+    def _scan(self) -> Scan:
+        try:
+            return self._directory.scan(self._note_alive)
+        except ScanError as error:
+            if self._directory.root.is_dir():
+                raise
+            cure = "make it, mount it, or name the directory of your articles"
+            raise self._config.mistake("articles.directory", f"{error}; {cure}") from error
 
     def _scan_changed_folders(self, named: set[str]) -> PartialScan | None:
         """Scan the folders whose digests differ from those in the index, and the `named` files.

@@ -17,6 +17,7 @@ from feedsvc import config as configuration
 from feedsvc.config import Config
 from feedsvc.schedule import schedule_of
 from feedsvc.serve.baseurl import warn_of_other_address, with_base_url
+from feedsvc.serve.configfile import ConfigFile
 from feedsvc.serve.endpoint import Endpoint, ServeError
 from feedsvc.serve.log import Log, log_to_stderr
 from feedsvc.serve.state import States, available_cores, open_index, utc_now
@@ -77,6 +78,7 @@ def serve(
     ServeError where the endpoint cannot be used, StateError, and ConfigError for a bad schedule.
     """
     endpoint.check()
+    _tell_of_defaults(config)
     schedule_of(config)  # raises before anything runs
     with ExitStack() as until_stopped:
         states = States(until_stopped, endpoint)
@@ -87,6 +89,7 @@ def serve(
         # The watcher's process imports its modules meanwhile.
         from feedsvc.serve.server import run  # noqa: PLC0415 - `feedsvc watch` does not need it
 
+        _take_over_edits(config, reread, states)
         run(
             usable,
             endpoint,
@@ -104,6 +107,7 @@ def watch(
 
     Unlike `serve`, it raises StateError for a state that cannot be written.
     """
+    _tell_of_defaults(config)
     schedule_of(config)  # raises before anything runs
     states = States(None)
     watcher = WatcherProcess(states.usable(config), log)
@@ -112,6 +116,7 @@ def watch(
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     logger.info("watching %s", config.articles.directory)
     watcher.start()
+    _take_over_edits(config, reread, states)
     while signal.sigwait(signals) == signal.SIGHUP:
         new = states.reread(config, reread)
         if new is not None:
@@ -120,3 +125,32 @@ def watch(
     logger.info("stopping")
     watcher.stop()
     logger.info("stopped")
+
+
+def _tell_of_defaults(config: Config) -> None:
+    if config.file is None:
+        logger.warning(
+            "there is no config.yaml in %s, so each key has its default; articles are looked for in"
+            " %s (`feedsvc init DIR` writes a config.yaml for the articles in DIR)",
+            Path.cwd(),
+            config.articles.directory.absolute(),
+        )
+
+
+def _take_over_edits(config: Config, reread: Callable[[], Config] | None, states: States) -> None:
+    """Reload after each change of the configuration file that has no mistakes."""
+    if reread is None:
+        return
+
+    def read() -> Config:
+        new = reread()
+        schedule_of(new)
+        return new
+
+    ConfigFile(
+        lambda: states.as_read or config,
+        read,
+        take_over=lambda: os.kill(os.getpid(), signal.SIGHUP),
+        refuse=states.refuse,
+        accept=states.accept,
+    ).start()

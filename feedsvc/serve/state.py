@@ -12,6 +12,7 @@ from pathlib import Path
 
 from feedsvc.config import Config, State
 from feedsvc.errors import ConfigError, StateError
+from feedsvc.health import CONFIG_REFUSED
 from feedsvc.index import Index, file_of, journal_of
 from feedsvc.schedule import schedule_of
 from feedsvc.serve.baseurl import warn_of_other_address, with_base_url
@@ -49,6 +50,9 @@ class States:
         self._until_stopped = until_stopped
         self._endpoint = endpoint
         self._used: dict[str, str] = {}  # the URL in use, by the configured URL
+        self._in_use: Config | None = None
+        self.as_read: Config | None = None
+        """The configuration in use as its file has it."""
 
     def usable(self, config: Config) -> Config:
         """Open the state, which makes its schema; return the configuration to use.
@@ -56,12 +60,14 @@ class States:
         It has the URL of the state in use, and the `base_url` of that state. A copy has the ids of
         the ledger, so that readers see the same entries. Raises StateError.
         """
-        url = config.state.url
+        url, as_read = config.state.url, config
         if url not in self._used:  # opened once only: the watcher is its owner from then on
             self._used[url] = self._opened(config)
         config = replace(config, state=State(url=self._used[url]))
         with contextlib.closing(open_index(config)) as index:
             config = with_base_url(config, index, self._endpoint)
+            self._in_use, self.as_read = config, as_read
+            _note_refusal(index, "")
         warn_of_other_address(config, self._endpoint)
         return config
 
@@ -72,8 +78,25 @@ class States:
             schedule_of(new)
             return self.usable(new)
         except (ConfigError, StateError) as error:
-            logger.error("not reloaded, all goes on as before:\n%s", error)  # noqa: TRY400
+            self.refuse(error)
             return None
+
+    def refuse(self, error: ConfigError | StateError) -> None:
+        """Log why a new configuration is not taken over, and note it for the status page."""
+        logger.error("not reloaded, all goes on as before:\n%s", error)
+        self._note(str(error))
+
+    def accept(self) -> None:
+        """Note that the configuration in use is the one in the file again."""
+        self._note("")
+
+    def _note(self, refusal: str) -> None:
+        if self._in_use is not None:
+            with (
+                contextlib.suppress(StateError),
+                contextlib.closing(open_index(self._in_use)) as index,
+            ):
+                _note_refusal(index, refusal)
 
     def _opened(self, config: Config) -> str:
         url = config.state.url
@@ -96,3 +119,9 @@ class States:
             )
             return f"sqlite:///{folder / file.name}"
         return url
+
+
+def _note_refusal(index: Index, refusal: str) -> None:
+    with contextlib.suppress(StateError):  # a state that cannot be written
+        if (index.meta.get(CONFIG_REFUSED) or "") != refusal:
+            index.meta.note(CONFIG_REFUSED, refusal)

@@ -14,7 +14,7 @@ from feedsvc.children import lower_priority
 from feedsvc.config import Config
 from feedsvc.errors import FeedsvcError
 from feedsvc.health import PassNotes
-from feedsvc.index import watchlock
+from feedsvc.index import file_of, journal_of, watchlock
 from feedsvc.model import Progress, Refresh
 from feedsvc.monitoring import Monitor
 from feedsvc.passes import Passes
@@ -53,6 +53,15 @@ def log_progress() -> Iterator[Progress]:
     yield log
 
 
+def own_files(config: Config) -> tuple[str, ...]:
+    """Return how the paths of the files begin that the service itself writes."""
+    file = file_of(config.state.url)
+    files = [path.absolute() for path in ((file, journal_of(file)) if file else ())]
+    images = config.image_proxy.directory.absolute()
+    own = [str(path) for known in files for path in (known, known.resolve())]
+    return (*own, f"{images}/", f"{images.resolve()}/")
+
+
 def watch(config: Config, lock: int, stop_signal: threading.Event) -> None:
     """Run the watcher in this process, which has the lock, until the stop signal."""
     lower_priority(_NICE)
@@ -86,6 +95,7 @@ def watch(config: Config, lock: int, stop_signal: threading.Event) -> None:
         refresh,
         schedule_of(config),
         articles.directory if articles.events else None,
+        own=own_files(config),
     )
     notes.note_start()
     Watchdog(index.database.progress.quiet_seconds, QUIET_SECONDS).start()

@@ -16,7 +16,7 @@ from flask_babel import format_decimal, format_percent, format_timedelta
 
 from feedsvc.config import Status as StatusConfig
 from feedsvc.errors import NotReadyError
-from feedsvc.health import PASSES, PassRecord
+from feedsvc.health import CONFIG_REFUSED, PASSES, PassRecord
 from feedsvc.index import Index
 from feedsvc.model import Problem
 from feedsvc.monitoring import as_json
@@ -78,6 +78,7 @@ def add_to(
             "status.html",
             status=current,
             record=record,
+            config_refused=index.meta.get(CONFIG_REFUSED),
             reading=index.database.progress.read(),
             everything=everything,
             silent=_silent(index),
@@ -111,6 +112,7 @@ def report(
     return {
         "reading": {"done": reading.done, "of": reading.total},
         "last_pass": _pass(record, everything=everything),
+        "configuration": _configuration(index.meta.get(CONFIG_REFUSED), everything=everything),
         "silence": silence,
         **_as_json(status, everything=everything),
     }
@@ -184,6 +186,13 @@ def _services(feeds: tuple[FeedStatus, ...]) -> dict[str, int]:
         for service, number in feed.subscribers.items():
             sums[service] = sums.get(service, 0) + number
     return dict(sorted(sums.items(), key=lambda item: -item[1]))
+
+
+def _configuration(refusal: str | None, *, everything: bool) -> dict[str, Any]:
+    refused: dict[str, Any] = {"refused": bool(refusal)}
+    if everything and refusal:
+        refused["error"] = refusal
+    return refused
 
 
 def _pass(record: PassRecord | None, *, everything: bool) -> dict[str, Any] | None:
