@@ -101,4 +101,4 @@ class NotFoundError(FeedsvcError):
 
 
 class GoneError(NotFoundError):
-    """There was such an article; it has been withdrawn."""
+    """There was such an article or feed; it has been withdrawn."""

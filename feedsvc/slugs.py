@@ -8,3 +8,8 @@ SLUG = re.compile(rf"[^{_SEPARATORS}.-][^{_SEPARATORS}]{{0,79}}")
 
 FORMAT_SUFFIX = re.compile(r"\.(?=(?:atom|rss|json|xml|html?)$)", re.IGNORECASE)
 """The dot of an ending that would name a format in an address."""
+
+
+def is_slug(text: str) -> bool:
+    """Tell whether an operator may choose a text as a slug."""
+    return SLUG.fullmatch(text) is not None and not FORMAT_SUFFIX.search(text)

@@ -18,6 +18,7 @@ from feedsvc.config.reader import Reader
 from feedsvc.errors import ConfigError, Mistake
 from feedsvc.feedreaders import OFFERED, READERS
 from feedsvc.model import Category, Cleaning, Links
+from feedsvc.slugs import is_slug
 
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/)([^?]+)(\?.*)?")
 
@@ -29,6 +30,7 @@ __all__ = [
     "Feeds",
     "ImageProxy",
     "Monitoring",
+    "Moves",
     "Pages",
     "Site",
     "State",
@@ -166,6 +168,22 @@ class Monitoring:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Moves:
+    """Feeds that have another address now, by the old slug, and the slugs of feeds that are gone.
+
+    They are `aliases:` and `gone:` of `categories:`.
+    """
+
+    moved: tuple[tuple[str, str], ...] = ()
+    gone: tuple[str, ...] = ()
+
+    @property
+    def slugs(self) -> frozenset[str]:
+        """The slugs at which there is no feed any more, not even that of a term."""
+        return frozenset({*self.gone, *(old for old, _ in self.moved)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The whole configuration.
 
@@ -179,6 +197,7 @@ class Config:
     feeds: Feeds = field(default_factory=Feeds)
     content: Cleaning = field(default_factory=Cleaning)
     categories: tuple[Category, ...] = ()
+    moves: Moves = field(default_factory=Moves)
     pages: Pages = field(default_factory=Pages)
     image_proxy: ImageProxy = field(default_factory=ImageProxy)
     status: Status = field(default_factory=Status)
@@ -255,6 +274,7 @@ def read(top: Reader, folder: Path) -> Config:
     site, articles, feeds = (top.section(name) for name in ("site", "articles", "feeds"))
     content, state = top.section("content"), top.section("state")
     default = Config()
+    categories, moves = _categories(top)
     config = Config(
         site=Site(
             id=site.line("id", default.site.id),
@@ -291,7 +311,8 @@ def read(top: Reader, folder: Path) -> Config:
             auto_categories=feeds.flag("auto_categories", default.feeds.auto_categories),
         ),
         content=Cleaning(**cleaning.overrides(content)),
-        categories=_categories(top),
+        categories=categories,
+        moves=moves,
         pages=_pages(top.section("pages")),
         image_proxy=_image_proxy(top.section("image_proxy"), folder),
         status=_status(top.section("status")),
@@ -303,24 +324,42 @@ def read(top: Reader, folder: Path) -> Config:
     return config
 
 
-def _categories(top: Reader) -> tuple[Category, ...]:
+def _categories(top: Reader) -> tuple[tuple[Category, ...], Moves]:
     categories: list[Category] = []
+    aliases: list[tuple[Reader, str, str, bool]] = []  # and the slug of the category, if it is gone
+    slugs: list[str] = []
+    gone: list[str] = []
     for section in top.items("categories"):
-        slug = section.slug("slug", taken=[category.slug for category in categories])
-        categories.append(
-            Category(
-                slug=slug,
-                title=section.line("title", slug),
-                description=section.line("description", "", empty=True),
-                terms=tuple(map(xmltext.line, section.lines("terms", ()))),
-                title_matches=section.pattern("title_matches"),
-                exclude_terms=tuple(map(xmltext.line, section.lines("exclude_terms", ()))),
-                timezone=section.zone("timezone"),
-                cleaning=tuple(cleaning.overrides(section.section("content")).items()),
-                expect=section.expectation("expect"),
-            )
+        slug = section.slug("slug", taken=slugs)
+        slugs.append(slug)
+        is_gone = section.flag("gone", False)
+        aliases += [(section, alias, slug, is_gone) for alias in section.lines("aliases", ())]
+        category = Category(
+            slug=slug,
+            title=section.line("title", slug),
+            description=section.line("description", "", empty=True),
+            terms=tuple(map(xmltext.line, section.lines("terms", ()))),
+            title_matches=section.pattern("title_matches"),
+            exclude_terms=tuple(map(xmltext.line, section.lines("exclude_terms", ()))),
+            timezone=section.zone("timezone"),
+            cleaning=tuple(cleaning.overrides(section.section("content")).items()),
+            expect=section.expectation("expect"),
         )
-    return tuple(categories)
+        if is_gone:
+            gone.append(slug)
+        else:
+            categories.append(category)
+    moved: dict[str, str] = {}
+    for section, alias, slug, is_gone in aliases:
+        if not is_slug(alias):
+            section.refuse(("aliases",), f"{alias} is no name of a feed in its address")
+        elif alias in slugs or alias in moved or alias in {"all", "search"}:
+            section.refuse(("aliases",), f"{alias} is the name or an alias of another category")
+        elif is_gone:
+            gone.append(alias)
+        else:
+            moved[alias] = slug
+    return tuple(categories), Moves(moved=tuple(moved.items()), gone=tuple(gone))
 
 
 def _pages(section: Reader) -> Pages:

@@ -16,7 +16,7 @@ from feedsvc import mediatypes, patterns, weburl, xmltext
 from feedsvc.config.document import Lines, Path, dotted, place, plain
 from feedsvc.config.environment import Given
 from feedsvc.errors import ConfigError, Mistake
-from feedsvc.slugs import FORMAT_SUFFIX, SLUG
+from feedsvc.slugs import is_slug
 
 T = TypeVar("T")
 
@@ -280,7 +280,7 @@ class Reader:
                 self.refuse((key,), "is missing: the feed's name in its address")
             return ""
         slug = xmltext.line(value)
-        if not SLUG.fullmatch(slug) or FORMAT_SUFFIX.search(slug):
+        if not is_slug(slug):
             return self._wrong(
                 key, "expected a name without spaces, slashes or a format's suffix", slug
             )

@@ -111,7 +111,7 @@ class Entries:
     def listings(self) -> tuple[Listing, ...]:
         """Return every feed: the feed of everything, the configured feeds, the feeds of terms."""
         self.check_ready()
-        base_url = self._config.site.base_url
+        base_url, moved = self._config.site.base_url, self._config.moves.slugs
         listings = [
             Listing(
                 slug=category.slug,
@@ -132,7 +132,7 @@ class Entries:
                     articles=count,
                 )
                 for state, count in self._index.feeds.of_terms()
-                if state.slug not in self._categories
+                if state.slug not in self._categories and state.slug not in moved
             ]
         return tuple(listings)
 

@@ -143,6 +143,7 @@ class Overviews:
     def _topics(self, counts: Mapping[str, int], terms: Mapping[str, str]) -> list[Topic]:
         """Return the feeds of `terms` that repeat no configured category, the largest first."""
         configured = {category.slug for category in self._config.categories}
+        configured |= self._config.moves.slugs
         repeated = {
             name.casefold()
             for category in self._config.categories

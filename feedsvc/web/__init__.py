@@ -39,6 +39,7 @@ from feedsvc.web.fairness import FairFetches
 from feedsvc.web.headers import ReadableHeaders
 from feedsvc.web.hostaddress import HostAddress, host_address
 from feedsvc.web.http import forbid_guessing
+from feedsvc.web.moves import follow_moves
 from feedsvc.web.pages import status
 from feedsvc.web.pages.answering import Answering, Versions
 from feedsvc.web.pages.errors import ErrorPages
@@ -120,6 +121,7 @@ def build_app(
         sitemap.blueprint(Sitemap(config, index, entries), site.base_url, answering),
     ):
         app.register_blueprint(others)
+    follow_moves(app, config.moves)
     app.after_request(forbid_guessing)
     Babel(app, locale_selector=lambda: visitor.visitor_of(request.environ, site.language).locale)
 

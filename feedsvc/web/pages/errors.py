@@ -39,7 +39,9 @@ class ErrorPages:
         return self.page(404, _("Not found"), text, near=near)
 
     def gone(self) -> Response:
-        """Return the page of an article that was withdrawn."""
+        """Return the page of an article that was withdrawn, or of a feed that was closed."""
+        if request.path.startswith("/feeds/"):
+            return self.page(410, _("Closed"), _("This feed was here, and has been closed."))
         return self.page(410, _("Withdrawn"), _("This article was here, and has been withdrawn."))
 
     def not_ready(self) -> Response:

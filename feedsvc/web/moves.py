@@ -1,0 +1,40 @@
+"""Feeds that have another address now (301), and feeds that are gone for good (410)."""
+
+import unicodedata
+from urllib.parse import quote
+
+from flask import Flask, Response, redirect, request
+
+from feedsvc.config import Moves
+from feedsvc.errors import GoneError
+from feedsvc.slugs import FORMAT_SUFFIX
+
+_FEEDS = "/feeds/"
+
+
+def follow_moves(app: Flask, moves: Moves) -> None:
+    """Have requests for feeds that moved led to their addresses, in each format and page.
+
+    Feed readers take the new address over after a 301 (RFC 9110, 15.4.2), and stop asking after a
+    410 (15.5.11).
+    """
+    moved, gone = dict(moves.moved), frozenset(moves.gone)
+    if not moved and not gone:
+        return
+
+    @app.before_request
+    def follow() -> Response | None:
+        if not request.path.startswith(_FEEDS):
+            return None
+        name = unicodedata.normalize("NFC", request.path.removeprefix(_FEEDS))
+        slug = FORMAT_SUFFIX.split(name)[0]
+        if slug in gone:
+            raise GoneError(f"The feed {slug} is gone.")
+        if slug not in moved:
+            return None
+        query = request.query_string.decode("latin-1")
+        address = quote(f"{_FEEDS}{moved[slug]}{name.removeprefix(slug)}")
+        response = redirect(f"{request.script_root}{address}{'?' if query else ''}{query}", 301)
+        assert isinstance(response, Response)
+        response.headers["Cache-Control"] = "public, max-age=3600"
+        return response
