@@ -17,6 +17,7 @@ from feedsvc.index.engine import (
     BUSY_SECONDS,
     file_of,
     is_damage,
+    is_foreign,
     is_state,
     make_engine,
     message,
@@ -48,6 +49,11 @@ class Database:
         try:
             self._url: URL = make_url(url)
             self.file = file_of(self._url)
+            if self.file is not None and is_foreign(self.file):
+                raise StateError(
+                    f"{self.file} is no database of feedsvc, and is left as it is; name another"
+                    " file in state.url"
+                )
             self.progress = PassProgress(self._beside(_PROGRESS) if self.file else None)
             self._engine: Engine = make_engine(self._url, self.progress.note_alive)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
