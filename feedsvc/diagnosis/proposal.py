@@ -95,7 +95,7 @@ def propose(findings: Findings, directory: str, zone: str) -> str:
     guessed = language.guess(findings.titles[:_MOST_TITLES])
     lines = [
         f"# yaml-language-server: $schema={SCHEMA}",
-        "# The configuration of feedsvc, proposed from what the articles say. Read it once, then",
+        "# The configuration of feedsvc, proposed from what the articles say. Read it, then",
         "# run `feedsvc check` and `feedsvc serve`. `feedsvc schema` describes every key. When you",
         "# edit this file, a running service takes it over.",
         "",
