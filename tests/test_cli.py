@@ -140,6 +140,7 @@ def test_check_prints_problems_as_json(folder: Path) -> None:
         "last_good_served": [],
         "empty_categories": [],
         "copies": [],
+        "feed_warnings": None,
         "ignored": {"unmatched": [], "left_behind": []},
     }
 
@@ -172,6 +173,7 @@ def test_check_counts_ignored_files_and_exits_with_0(folder: Path) -> None:
         "last_good_served": [],
         "empty_categories": [],
         "copies": [],
+        "feed_warnings": None,
         "ignored": {
             "unmatched": [
                 {"extension": ".pdf", "files": 4, "first": ["1.pdf", "2.PDF", "4.pdf"]},
@@ -343,3 +345,24 @@ def test_check_names_empty_categories_copies_missing_images_and_misspelled_field
     report = json.loads(run("check", "--json").output)
     assert report["copies"] == [{"source": "b.md", "shown": "a.md"}]
     assert len(report["empty_categories"]) == 1
+
+
+def test_check_judges_feeds_as_the_w3c_validator_does(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "---\ntitle: One\n---\n<p>Hi</p><video controls src='https://x.org/a.mp4'></video>"
+    (folder / "news" / "a.md").write_text(text)
+    result = run("check", "--feeds")
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert "faults of feeds by the rules of the W3C validator: 0" in lines
+    assert any(
+        line.startswith("warnings of the W3C validator that are no faults") for line in lines
+    )
+    assert lines[-1].endswith("SecurityRiskAttr controls: no one can start a player without them")
+    monkeypatch.setattr("feedsvc.diagnosis.feeds.KEPT", {})
+    result = run("check", "--feeds", "--json")
+    assert result.exit_code == 1
+    assert {warning["warning"] for warning in json.loads(result.output)["feed_warnings"]} == {
+        "SecurityRiskAttr"
+    }

@@ -9,7 +9,7 @@ from feedsvc import xmltext
 from feedsvc.model import Changes, Problem, Refresh
 
 if TYPE_CHECKING:
-    from feedsvc.diagnosis import Checked, Fault, Ignored
+    from feedsvc.diagnosis import Checked, Fault, FeedWarning, Ignored
 
 _MOST_COPIES = 10  # that `check` lists
 _MOST_EXTENSIONS = 10  # of ignored files that `check` lists
@@ -90,6 +90,22 @@ def notes(checked: "Checked") -> Iterator[str]:
         yield f"  … {len(checked.copies) - _MOST_COPIES} more"
     if checked.language:
         yield checked.language
+
+
+def feed_warnings(warnings: "Sequence[FeedWarning]") -> Iterator[str]:
+    """Yield lines about what the W3C validator would say; first the faults."""
+    for faults, heading in (
+        (True, "faults of feeds by the rules of the W3C validator"),
+        (False, "warnings of the W3C validator that are no faults here"),
+    ):
+        group = [warning for warning in warnings if faults is not bool(warning.kept)]
+        if faults or group:
+            yield f"{heading}: {sum(warning.number for warning in group)}"
+        for warning in group:
+            value = xmltext.shown(" ".join(warning.value.split()))
+            times = f" ({warning.number} times)" if warning.number > 1 else ""
+            why = f": {warning.kept}" if warning.kept else ""
+            yield f"  {warning.feed}: {warning.place}: {warning.warning} {value}{times}{why}"
 
 
 def as_text(report: Refresh) -> str:

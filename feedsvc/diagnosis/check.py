@@ -18,9 +18,8 @@ from feedsvc import sitelanguage, xmltext
 from feedsvc.cleaning import Cleaner
 from feedsvc.config import Config
 from feedsvc.contents import Contents
-from feedsvc.errors import StateError
-from feedsvc.index import Index, article_sources, file_of
-from feedsvc.index.database import Database
+from feedsvc.diagnosis.feeds import FeedWarning, feed_warnings
+from feedsvc.index import Index, article_sources, mistake_in
 from feedsvc.model import Entry, Problem, Progress
 from feedsvc.publish import Documents, Entries
 from feedsvc.refresh import Refresher
@@ -36,7 +35,7 @@ class Checked:
     `old_served` are the sources of problems whose last good version the service has in its feeds.
     `empty` has a line about each configured category without articles. `copies` pairs each file
     that is a copy with the file that is shown. `language` is a note about the language of the
-    feeds, or "".
+    feeds, or "". `warnings` are those of the W3C validator about the feeds.
     """
 
     problems: tuple[Problem, ...]
@@ -44,22 +43,28 @@ class Checked:
     empty: tuple[str, ...]
     copies: tuple[tuple[str, str], ...]
     language: str
+    warnings: tuple[FeedWarning, ...] = ()
 
 
 def check(
-    config: Config, now: datetime, progress: Progress | None = None, *, processes: int = 0
+    config: Config,
+    now: datetime,
+    progress: Progress | None = None,
+    *,
+    processes: int = 0,
+    lint: bool = False,
 ) -> Checked:
     """Return the problems of the articles, which so many child `processes` read.
+
+    With `lint`, the configured feeds and the feed of all articles are judged as the W3C validator
+    judges them.
 
     Raises ConfigError when there is no such directory or `state.url` cannot be used, ScanError when
     the directory cannot be read, StateError when there is no room for a state in the system's
     directory for temporary files.
     """
-    try:
-        if (file := file_of(config.state.url)) is None or file.exists():
-            Database(config.state.url).close()
-    except StateError as error:
-        raise config.mistake("state.url", str(error)) from error
+    if mistake := mistake_in(config.state.url):
+        raise config.mistake("state.url", mistake)
     config = replace(config, articles=replace(config.articles, settle=timedelta()))
     with (
         tempfile.TemporaryDirectory(prefix="feedsvc-check-") as folder,
@@ -95,6 +100,7 @@ def check(
             empty=tuple(_empty_categories(config, index)),
             copies=tuple(index.articles.copies()),
             language=language,
+            warnings=tuple(feed_warnings(documents, entries)) if lint else (),
         )
 
 

@@ -14,7 +14,7 @@ from feedsvc.index import journal, schema, watchlock
 from feedsvc.index.arrivals import ArrivalTable
 from feedsvc.index.articles import ArticleTable
 from feedsvc.index.contents import Content, ContentTable
-from feedsvc.index.database import Database, Generation
+from feedsvc.index.database import Database, Generation, mistake_in
 from feedsvc.index.documents import NEVER, DocumentTable
 from feedsvc.index.engine import article_sources, file_of, is_of_state, journal_of
 from feedsvc.index.feeds import LIST, LIST_OF_ALL, FeedState, FeedTable
@@ -49,6 +49,7 @@ __all__ = [
     "is_of_state",
     "journal",
     "journal_of",
+    "mistake_in",
     "watchlock",
 ]
 
