@@ -142,6 +142,10 @@ def test_check_prints_problems_as_json(folder: Path) -> None:
             }
         ],
         "language": "",
+        "last_good_served": [],
+        "empty_categories": [],
+        "copies": [],
+        "feed_warnings": None,
         "ignored": {"unmatched": [], "left_behind": []},
     }
 
@@ -171,6 +175,10 @@ def test_check_counts_ignored_files_and_exits_with_0(folder: Path) -> None:
     assert json.loads(result.output) == {
         "problems": [],
         "language": "",
+        "last_good_served": [],
+        "empty_categories": [],
+        "copies": [],
+        "feed_warnings": None,
         "ignored": {
             "unmatched": [
                 {"extension": ".pdf", "files": 4, "first": ["1.pdf", "2.PDF", "4.pdf"]},
@@ -329,3 +337,99 @@ def test_status_of_a_service_that_does_not_work_exits_with_1(folder: Path) -> No
     assert result.exit_code == 1
     assert "not ready: the disk is gone" in result.output.splitlines()
     assert json.loads(run("status", "--json").output)["ready"] is False
+
+
+def test_check_names_a_state_that_is_another_programs_file(folder: Path) -> None:
+    (folder / "notes.txt").write_text("not a database")
+    (folder / "config.yaml").write_text(
+        "articles: {directory: news}\nstate:\n  url: sqlite:///notes.txt\n"
+    )
+    result = run("check")
+    assert result.exit_code == 2
+    assert result.output.startswith("config.yaml:3: state.url: ")
+    assert result.output.endswith(
+        "notes.txt is no database of feedsvc, and is left as it is; name another file in"
+        " state.url\n"
+    )
+    assert (folder / "notes.txt").read_text() == "not a database"
+
+
+def test_check_reports_mistakes_of_the_configuration_as_json(folder: Path) -> None:
+    (folder / "config.yaml").write_text("site:\n  titel: x\n")
+    result = run("check", "--json")
+    assert result.exit_code == 2
+    assert json.loads(result.output)["mistakes"] == [
+        {
+            "where": "config.yaml:2",
+            "path": "site.titel",
+            "reason": "unknown key; did you mean title?",
+        }
+    ]
+
+
+def test_check_tells_that_the_last_good_version_is_served(folder: Path) -> None:
+    for name in ("a", "b"):
+        (folder / "news" / f"{name}.md").write_text("Hello")
+    run("refresh")
+    (folder / "news" / "a.md").write_text("---\nno end")
+    (folder / "news" / "c.md").write_text("---\nno end")
+    before = (folder / "state" / "x.db").read_bytes()
+    result = run("check")
+    assert result.output == (
+        "not published: 1\n"
+        "  put a line --- after the last field:\n"
+        "    c.md:1: the front matter opened by --- does not end\n"
+        "not the new version: the last good one is served: 1\n"
+        "  put a line --- after the last field:\n"
+        "    a.md:1: the front matter opened by --- does not end\n"
+    )
+    assert json.loads(run("check", "--json").output)["last_good_served"] == ["a.md"]
+    assert (folder / "state" / "x.db").read_bytes() == before, "check changes nothing"
+
+
+def test_check_names_empty_categories_copies_missing_images_and_misspelled_fields(
+    folder: Path,
+) -> None:
+    (folder / "config.yaml").write_text(
+        "articles: {directory: news, settle: 0s}\n"
+        "categories:\n"
+        "  - slug: ships\n    terms: [ships]\n"
+        "  - slug: trains\n    terms: [trains]\n"
+    )
+    text = "---\ntitel: One\ntags: [ships]\nimages: x\n---\n![](there.png) ![](gone%20a.png)\n"
+    (folder / "news" / "there.png").write_bytes(b"png")
+    (folder / "news" / "a.md").write_text(text)
+    (folder / "news" / "b.md").write_text(text)
+    result = run("check")
+    assert result.exit_code == 1
+    lines = result.output.splitlines()
+    assert "    a.md:2: titel: is not a known field" in lines
+    assert "  did you mean title?:" in lines
+    assert "    a.md: there is no file gone a.png, which the article shows" in lines
+    assert not any("there.png" in line or "images" in line for line in lines)
+    assert "  config.yaml:5: categories[1]: trains has no articles" in lines
+    assert "  b.md (shown: a.md)" in lines
+    report = json.loads(run("check", "--json").output)
+    assert report["copies"] == [{"source": "b.md", "shown": "a.md"}]
+    assert len(report["empty_categories"]) == 1
+
+
+def test_check_judges_feeds_as_the_w3c_validator_does(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "---\ntitle: One\n---\n<p>Hi</p><video controls src='https://x.org/a.mp4'></video>"
+    (folder / "news" / "a.md").write_text(text)
+    result = run("check", "--feeds")
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert "faults of feeds by the rules of the W3C validator: 0" in lines
+    assert any(
+        line.startswith("warnings of the W3C validator that are no faults") for line in lines
+    )
+    assert lines[-1].endswith("SecurityRiskAttr controls: no one can start a player without them")
+    monkeypatch.setattr("feedsvc.diagnosis.feeds.KEPT", {})
+    result = run("check", "--feeds", "--json")
+    assert result.exit_code == 1
+    assert {warning["warning"] for warning in json.loads(result.output)["feed_warnings"]} == {
+        "SecurityRiskAttr"
+    }

@@ -99,15 +99,31 @@ def test_while_a_refresh_writes_readers_go_on_and_no_content_is_kept(
     other.close()
 
 
-def test_a_file_that_is_no_database_is_set_aside_and_made_anew(
+def test_a_state_that_is_no_database_any_more_is_set_aside_and_made_anew(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    Index.open(url(tmp_path / "x.db"), owner=True).close()
+    (tmp_path / "x.ledger.jsonl").touch()
     for number in (1, 2):
         text = f"not a database at all, but long enough to look at ({number})"
         (tmp_path / "x.db").write_text(text)
         Index.open(url(tmp_path / "x.db"), owner=True).close()
         assert (tmp_path / f"x.db.damaged-{number}").read_text() == text
     assert "was damaged; it was set aside as x.db.damaged-1" in caplog.text
+
+
+def test_the_file_of_another_program_is_never_taken_over(tmp_path: Path) -> None:
+    notes, other = tmp_path / "notes.txt", tmp_path / "other.db"
+    notes.write_text("not ours")
+    with closing(sqlite3.connect(other)) as database:
+        database.execute("CREATE TABLE addresses (name)")
+    for file in (notes, other):
+        before = file.read_bytes(), file.stat().st_mtime_ns
+        for owner in (True, False):
+            with pytest.raises(StateError, match="is no database of feedsvc, and is left as it is"):
+                Index.open(url(file), owner=owner)
+        assert (file.read_bytes(), file.stat().st_mtime_ns) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt", "other.db"]
 
 
 def identity(name: str, **named: object) -> Identity:

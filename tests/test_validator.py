@@ -7,23 +7,12 @@ from pathlib import Path
 import pytest
 from conftest import Tree
 from sites import Site
-from w3c import documents, values
 
 from feedsvc.formats import FORMATS
+from feedsvc.validator import KEPT, documents, values
 
 ROOT = Path(__file__).parent.parent
 CASES = Path(__file__).parent / "cases"
-
-# Elements that articles need though the service warns of them; a case shows each.
-KEPT = {
-    ("SecurityRiskAttr", "controls"): "no one can start a player without them",
-    ("SecurityRisk", "iframe"): "players of known hosts, boxed in; `content.embeds: link` for none",
-    ("SecurityRisk", "bdo"): "some text can only be read in the direction that it names",
-    **{
-        ("NotHtml", tag): "a formula; `content.math: false` for its text alone"
-        for tag in "math mfrac mi mn mo mpadded mrow mspace mstyle msup mtext".split()
-    },
-}
 
 
 def warned(site: Site, format: str) -> list[tuple[str, values.Warned]]:

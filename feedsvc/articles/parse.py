@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from functools import partial
+from functools import lru_cache, partial
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ from feedsvc.articles import dates, encoding, frontmatter
 from feedsvc.articles.tables import Field, Value
 from feedsvc.model import Article, Markup, Person, Problem, name_as_title
 
-POLICY = "3"
+POLICY = "4"
 """Raise it when the same bytes are read as another Article than before."""
 
 T = TypeVar("T")
@@ -37,6 +38,14 @@ _MARKUP: Mapping[str, Markup] = {
     ".html": "html",
     ".htm": "html",
 }
+FIELDS = frozenset(
+    """title categories category tags author authors date updated modified lastmod headimg thumbnail
+    cover image link from source_url id guid description summary excerpt lang language draft
+    published""".split()
+)
+"""The fields of front matter that are read."""
+_SHORTEST_MISSPELLED = 5  # letters
+_MOST_LOOKED_AT = 100  # fields whose names may be misspelled
 _COMMA = re.compile("[,，]")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _MAIL_IN_BRACKETS = re.compile(r"<[^<>]*@")
@@ -83,6 +92,7 @@ def explain(source: str, data: bytes, *, zone_of: ZoneOf) -> ParsedFile:
     terms = fields.all(_terms, "categories", "category", "tags")
     zone = zone_of(title, terms)
     date, summary = partial(_date, zone=zone), partial(_line, longest=_LONGEST_SUMMARY)
+    fields.note_misspelled()
     article = Article(
         source=source,
         title=title,
@@ -113,6 +123,34 @@ def explain(source: str, data: bytes, *, zone_of: ZoneOf) -> ParsedFile:
 def _markup(source: str, body: str) -> Markup:
     by_name = _MARKUP.get(PurePosixPath(source).suffix.lower())
     return by_name or ("html" if _TAG.search(body) else "text")
+
+
+@lru_cache(maxsize=4096)
+def misspelled(name: str) -> str | None:
+    """Return the known field from which a name differs by one letter, or by two in wrong order.
+
+    None for known fields, and for short names and plurals, which are other programs' fields.
+
+    >>> misspelled("titel"), misspelled("catgories"), misspelled("title"), misspelled("images")
+    ('title', 'categories', None, None)
+    """
+    name = name.lower()
+    if len(name) < _SHORTEST_MISSPELLED or name in FIELDS or name.removesuffix("s") in FIELDS:
+        return None
+    return next((field for field in sorted(FIELDS) if _is_near(name, field)), None)
+
+
+def _is_near(name: str, field: str) -> bool:
+    if abs(len(name) - len(field)) > 1:
+        return False
+    if len(name) > len(field):
+        name, field = field, name
+    pairs = enumerate(zip(name, field, strict=False))
+    start = next((n for n, (one, other) in pairs if one != other), len(name))
+    rest, other = name[start:], field[start:]
+    if len(rest) < len(other):
+        return rest == other[1:]
+    return rest[1:] == other[1:] or (rest[:2] == other[1::-1] and rest[2:] == other[2:])
 
 
 class _UnreadableError(Exception):
@@ -168,6 +206,13 @@ class _Fields:
             given = self.matter.get(name)
             if given is not None and given.value is not None and given.value not in ("", [], {}):
                 yield name, given
+
+    def note_misspelled(self) -> None:
+        """Note the unknown fields whose names are one letter from a known field that is not set."""
+        for name, given in islice(self.matter.items(), _MOST_LOOKED_AT):
+            meant = misspelled(name)
+            if meant is not None and meant not in self.matter:
+                self.note(given.line, name, "is not a known field", cure=f"did you mean {meant}?")
 
     def note(self, line: int | None, name: str | None, reason: str, cure: str) -> None:
         """Note a problem of an article that is published all the same."""

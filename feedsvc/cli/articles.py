@@ -10,15 +10,19 @@ from pathlib import Path
 import click
 
 from feedsvc import xmltext
-from feedsvc.cli.common import PROBLEMS, config_option, json_option, load
+from feedsvc.cli.common import CONFIG, PROBLEMS, config_option, json_option, load
 from feedsvc.cli.reports import (
     as_json as report_as_json,
     as_text,
     faults_by_cure,
+    feed_warnings,
     ignored_by_extension,
     joined,
+    notes,
     problems_by_cure,
 )
+from feedsvc.config import Config
+from feedsvc.errors import ConfigError, FeedsvcError
 from feedsvc.progressbar import progress_bar
 from feedsvc.schedule import schedule_of
 from feedsvc.serve import available_cores, open_index, utc_now, with_base_url
@@ -65,30 +69,51 @@ def refresh(config_file: Path | None, as_json: bool, accept_empty: bool) -> None
 @config_option
 @json_option
 @click.option("--live", is_flag=True, help="Check what readers get at the public address instead.")
+@click.option("--feeds", is_flag=True, help="Also judge the feeds as the W3C validator does.")
 @click.argument("url", required=False)
-def check(config_file: Path | None, as_json: bool, live: bool, url: str | None) -> None:
+def check(
+    config_file: Path | None, as_json: bool, live: bool, feeds: bool, url: str | None
+) -> None:
     """Check the configuration and every article; change nothing.
 
     With --live, ask for the feed at URL as feed readers do, by default at site.base_url.
 
     Exits with 0 when all is well, 1 when articles have problems, 2 when the configuration has.
     """
-    if live:
-        _check_live(url or load(config_file).site.base_url, as_json=as_json)
-        return
-    if url is not None:
+    if url is not None and not live:
         raise click.UsageError("a URL is for --live")
+    try:
+        if live:
+            _check_live(url or load(config_file).site.base_url, as_json=as_json)
+        else:
+            _check_articles(load(config_file), as_json=as_json, lint=feeds)
+    except FeedsvcError as error:
+        if not as_json:
+            raise
+        mistakes = error.mistakes if isinstance(error, ConfigError) else ()
+        report = {"error": str(error), "mistakes": [asdict(mistake) for mistake in mistakes]}
+        click.echo(json.dumps(report, ensure_ascii=False))
+        sys.exit(CONFIG if mistakes else PROBLEMS)
+
+
+def _check_articles(config: Config, *, as_json: bool, lint: bool) -> None:
+    """Report what is wrong with the articles and the feeds."""
     from feedsvc.diagnosis import check as check_articles, ignored  # noqa: PLC0415 - see above
 
-    config = load(config_file)
     schedule_of(config)  # raises ConfigError
     with progress_bar() as progress:
-        checked = check_articles(config, utc_now(), progress, processes=available_cores())
+        checked = check_articles(
+            config, utc_now(), progress, processes=available_cores(), lint=lint
+        )
     problems = checked.problems
     unmatched, left_behind = ignored(config)
     if as_json:
         report = {
             "problems": [asdict(problem) for problem in problems],
+            "last_good_served": sorted(checked.old_served),
+            "empty_categories": checked.empty,
+            "copies": [{"source": source, "shown": shown} for source, shown in checked.copies],
+            "feed_warnings": [asdict(warning) for warning in checked.warnings] if lint else None,
             "ignored": {
                 "unmatched": [asdict(group) for group in unmatched],
                 "left_behind": [asdict(group) for group in left_behind],
@@ -97,15 +122,15 @@ def check(config_file: Path | None, as_json: bool, live: bool, url: str | None) 
         }
         click.echo(json.dumps(report, ensure_ascii=False))
     else:
-        click.echo(problems_by_cure(problems))
+        click.echo(problems_by_cure(problems, checked.old_served))
         for line in (
             *ignored_by_extension("no pattern of articles.include matches", unmatched),
             *ignored_by_extension("an editor or a download left them", left_behind),
+            *notes(checked),
+            *(feed_warnings(checked.warnings) if lint else ()),
         ):
             click.echo(line)
-        if checked.language:
-            click.echo(checked.language)
-    if problems:
+    if problems or any(not warning.kept for warning in checked.warnings):
         sys.exit(PROBLEMS)
 
 

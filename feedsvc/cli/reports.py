@@ -1,7 +1,7 @@
 """Reports as text and as JSON."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -9,8 +9,9 @@ from feedsvc import xmltext
 from feedsvc.model import Changes, Problem, Refresh
 
 if TYPE_CHECKING:
-    from feedsvc.diagnosis import Fault, Ignored
+    from feedsvc.diagnosis import Checked, Fault, FeedWarning, Ignored
 
+_MOST_COPIES = 10  # that `check` lists
 _MOST_EXTENSIONS = 10  # of ignored files that `check` lists
 
 
@@ -30,13 +31,18 @@ def joined(first: Refresh, second: Refresh) -> Refresh:
     )
 
 
-def problems_by_cure(problems: Sequence[Problem]) -> str:
-    """Return the problems that keep an article out, then the others; each group by cure."""
+def problems_by_cure(problems: Sequence[Problem], old_served: Container[str] = ()) -> str:
+    """Return the problems that keep an article out, then the others; each group by cure.
+
+    `old_served` are the sources whose last good version is in the feeds.
+    """
     lines: list[str] = []
-    for published, heading in ((False, "not published"), (True, "published all the same")):
+    new = "not the new version: the last good one is served"
+    for heading in ("not published", new, "published all the same"):
         by_cure: dict[str, list[Problem]] = {}
         for problem in problems:
-            if problem.published is published:
+            refused = new if problem.source in old_served else "not published"
+            if heading == ("published all the same" if problem.published else refused):
                 by_cure.setdefault(problem.cure, []).append(problem)
         if by_cure:
             lines.append(f"{heading}: {sum(map(len, by_cure.values()))}")
@@ -69,6 +75,37 @@ def ignored_by_extension(reason: str, groups: "Sequence[Ignored]") -> Iterator[s
         yield f"  {extension}: {group.files} ({names}{more})"
     if len(groups) > _MOST_EXTENSIONS:
         yield f"  … {len(groups) - _MOST_EXTENSIONS} extensions more"
+
+
+def notes(checked: "Checked") -> Iterator[str]:
+    """Yield lines about categories without articles, copies, and the language."""
+    if checked.empty:
+        yield f"categories without articles: {len(checked.empty)}"
+    yield from (f"  {line}" for line in checked.empty)
+    if checked.copies:
+        yield f"copies of other files, not shown again: {len(checked.copies)}"
+    for source, shown in checked.copies[:_MOST_COPIES]:
+        yield f"  {xmltext.shown(source)} (shown: {xmltext.shown(shown)})"
+    if len(checked.copies) > _MOST_COPIES:
+        yield f"  … {len(checked.copies) - _MOST_COPIES} more"
+    if checked.language:
+        yield checked.language
+
+
+def feed_warnings(warnings: "Sequence[FeedWarning]") -> Iterator[str]:
+    """Yield lines about what the W3C validator would say; first the faults."""
+    for faults, heading in (
+        (True, "faults of feeds by the rules of the W3C validator"),
+        (False, "warnings of the W3C validator that are no faults here"),
+    ):
+        group = [warning for warning in warnings if faults is not bool(warning.kept)]
+        if faults or group:
+            yield f"{heading}: {sum(warning.number for warning in group)}"
+        for warning in group:
+            value = xmltext.shown(" ".join(warning.value.split()))
+            times = f" ({warning.number} times)" if warning.number > 1 else ""
+            why = f": {warning.kept}" if warning.kept else ""
+            yield f"  {warning.feed}: {warning.place}: {warning.warning} {value}{times}{why}"
 
 
 def as_text(report: Refresh) -> str:

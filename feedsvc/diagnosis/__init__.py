@@ -2,6 +2,7 @@
 
 from feedsvc.diagnosis.check import Checked, check
 from feedsvc.diagnosis.explain import Explainer, Explanation
+from feedsvc.diagnosis.feeds import FeedWarning
 from feedsvc.diagnosis.ignored import Ignored, ignored
 from feedsvc.diagnosis.live import Fault, LiveCheck
 
@@ -10,6 +11,7 @@ __all__ = [
     "Explainer",
     "Explanation",
     "Fault",
+    "FeedWarning",
     "Ignored",
     "LiveCheck",
     "check",

@@ -7,7 +7,6 @@ transaction of a refresh, with a `Writer`. Not inside: decisions about what to w
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Self
 
 from feedsvc.errors import StateDamagedError, StateError
@@ -15,9 +14,9 @@ from feedsvc.index import journal, schema, watchlock
 from feedsvc.index.arrivals import ArrivalTable
 from feedsvc.index.articles import ArticleTable
 from feedsvc.index.contents import Content, ContentTable
-from feedsvc.index.database import Database, Generation
+from feedsvc.index.database import Database, Generation, mistake_in
 from feedsvc.index.documents import NEVER, DocumentTable
-from feedsvc.index.engine import file_of, is_of_state
+from feedsvc.index.engine import article_sources, file_of, is_of_state, journal_of
 from feedsvc.index.feeds import LIST, LIST_OF_ALL, FeedState, FeedTable
 from feedsvc.index.journal import Journal
 from feedsvc.index.ledger import LedgerTable
@@ -45,10 +44,12 @@ __all__ = [
     "Period",
     "Ping",
     "Writer",
+    "article_sources",
     "file_of",
     "is_of_state",
     "journal",
     "journal_of",
+    "mistake_in",
     "watchlock",
 ]
 
@@ -184,8 +185,3 @@ class Index:
             raise StateError(f"the ledger's journal cannot be used: {error}") from error
         if missing:
             self.import_ledger(missing)
-
-
-def journal_of(file: Path) -> Path:
-    """Return where the ledger of the database `file` is kept as text."""
-    return file.with_suffix(".ledger.jsonl")

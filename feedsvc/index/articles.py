@@ -151,6 +151,17 @@ class ArticleTable:
         articles = self._published(published_articles().where(schema.ledger.c.key == key))
         return articles[0] if articles else None
 
+    def copies(self) -> list[tuple[str, str]]:
+        """Return the files that are copies of others, each with the file that is shown."""
+        articles, ledger = schema.articles.c, schema.ledger.c
+        query = (
+            select(articles.source, ledger.source.label("shown"))
+            .join(schema.ledger, ledger.id == articles.id)
+            .where(ledger.source != articles.source)
+            .order_by(articles.source)
+        )
+        return [(row.source, row.shown) for row in self._database.rows(query)]
+
     def shown_in(self, source: str) -> tuple[list[str], datetime | None]:
         """Return the slugs of the feeds that show an article, and until when it is held."""
         memberships, articles = schema.memberships.c, schema.articles.c

@@ -17,6 +17,7 @@ from feedsvc.index.engine import (
     BUSY_SECONDS,
     file_of,
     is_damage,
+    is_foreign,
     is_state,
     make_engine,
     message,
@@ -30,10 +31,26 @@ from feedsvc.index.watchlock import is_taken, watcher_lock_of
 # Files beside a SQLite file: `.open` while an owner has it open, `.suspect` after a process has met
 # damage in it.
 _OPEN, _SUSPECT, _PROGRESS = ".open", ".suspect", ".progress"
+_FOREIGN = "{file} is no database of feedsvc, and is left as it is; name another file in state.url"
+_NO_ADDRESS = "state.url is no database address that can be used here"
 _PATIENCE = 0.05  # seconds: enough for short transactions to end, not for those of a refresh
 
 Generation = tuple[int | None, str | None]
 """The inode of the database's file, and a number that moves with every change."""
+
+
+def mistake_in(url: str) -> str | None:
+    """Return why a state cannot be at a database URL, None where it can. Nothing is changed."""
+    try:
+        file = file_of(url)
+        if file is not None:
+            return _FOREIGN.format(file=file) if is_foreign(file) else None
+        Database(url).close()
+    except (ArgumentError, ValueError):  # a port that is no number
+        return _NO_ADDRESS
+    except StateError as error:
+        return str(error)
+    return None
 
 
 class Database:
@@ -48,10 +65,12 @@ class Database:
         try:
             self._url: URL = make_url(url)
             self.file = file_of(self._url)
+            if self.file is not None and is_foreign(self.file):
+                raise StateError(_FOREIGN.format(file=self.file))
             self.progress = PassProgress(self._beside(_PROGRESS) if self.file else None)
             self._engine: Engine = make_engine(self._url, self.progress.note_alive)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
-            raise StateError("state.url is no database address that can be used here") from error
+            raise StateError(_NO_ADDRESS) from error
         self.dialect = self._engine.dialect.name
         self._inode = _inode(self.file)
         self._mark = OwnerMark(self._beside(_OPEN)) if self.file else None

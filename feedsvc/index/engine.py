@@ -12,6 +12,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import (
+    ArgumentError,
     DataError,
     DBAPIError,
     IntegrityError,
@@ -29,6 +30,7 @@ _RETRY_SECONDS = 0.01
 _PAGES, _PAGES_TO_WRITE = 2000, 32_000
 _LONGEST_LOG = 64 * 1024 * 1024  # bytes
 _STEPS = 1_000_000  # of SQLite's virtual machine, which take some 20 ms
+_HEADER = b"SQLite format 3\0"  # https://sqlite.org/fileformat.html, 1.3.1
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -143,6 +145,48 @@ def set_aside(file: Path, word: str) -> Path:
         with suppress(FileNotFoundError):
             file.with_name(file.name + suffix).rename(aside.with_name(aside.name + suffix))
     return aside
+
+
+def journal_of(file: Path) -> Path:
+    """Return where the ledger of the database `file` is kept as text."""
+    return file.with_suffix(".ledger.jsonl")
+
+
+def is_foreign(file: Path) -> bool:
+    """Tell whether a file is that of another program, which must not be touched.
+
+    A file that is no database any more is ours, and damaged, if the journal of a ledger is beside
+    it.
+    """
+    try:
+        if not file.is_file() or not file.stat().st_size or journal_of(file).exists():
+            return False
+        with file.open("rb") as opened:
+            if opened.read(len(_HEADER)) != _HEADER:
+                return True
+        address = f"file:{quote(str(file.absolute()))}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS)) as database:
+            tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+    except (OSError, sqlite3.Error):
+        return False  # opening it says more
+    return bool(tables) and "meta" not in tables
+
+
+def article_sources(url: str) -> frozenset[str]:
+    """Return the files whose articles a state has; none where there is no state that can be read.
+
+    It is for a look at the state of a running service: nothing is written.
+    """
+    try:
+        file = file_of(url)
+        if file is None or not is_state(file):
+            return frozenset()
+        address = f"file:{quote(str(file.absolute()))}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS)) as database:
+            rows = database.execute("SELECT source FROM articles WHERE held_until IS NULL")
+            return frozenset(source for (source,) in rows)
+    except (ArgumentError, OSError, sqlite3.Error):
+        return frozenset()
 
 
 def _write_ahead(connection: Any) -> None:

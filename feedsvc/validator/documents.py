@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lxml import etree
-from w3c.values import (
+
+from feedsvc.validator.values import (
     WEB,
     Warned,
     Warnings,
@@ -98,7 +99,7 @@ def unique(place: str, values: list[str | None], warning: str) -> Warnings:
 
 def of_atom(body: bytes) -> Warnings:
     """Yield the warnings about an Atom document."""
-    feed = etree.fromstring(body)
+    feed: Any = etree.fromstring(body)
     entries = feed.findall(f"{ATOM}entry")
     if feed.tag != f"{ATOM}feed":
         yield Warned("InvalidNamespace", "feed", feed.tag)
@@ -137,7 +138,7 @@ def of_atom(body: bytes) -> Warnings:
 
 def of_rss(body: bytes) -> Warnings:
     """Yield the warnings about an RSS document."""
-    rss = etree.fromstring(body)
+    rss: Any = etree.fromstring(body)
     channel = rss.find("channel")
     items = channel.findall("item")
     if (rss.tag, rss.get("version")) != ("rss", "2.0"):

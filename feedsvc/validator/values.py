@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import lru_cache
 from html.entities import name2codepoint
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -58,6 +58,10 @@ RFC822 = re.compile(
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[0-9A-Za-z]{1,8})*")
 
 
+LONGEST = 300_000
+"""Characters of HTML; longer HTML is passed over."""
+
+
 class Warned(NamedTuple):
     """A warning: its name, the element, and the value."""
 
@@ -69,9 +73,11 @@ class Warned(NamedTuple):
 Warnings = Iterator[Warned]
 
 
-@cache
+@lru_cache(maxsize=4096)  # one entry is in several feeds, each in three formats
 def of_html(markup: str) -> tuple[tuple[str, str], ...]:
     """Return the warnings about HTML, each with the element, attribute or address."""
+    if len(markup) > LONGEST:
+        return ()
     try:
         tree = html5lib.HTMLParser(strict=True).parseFragment(markup)
     except ParseError as error:
