@@ -11,7 +11,8 @@ from flask.testing import FlaskClient
 from sites import Open, Site
 from werkzeug.test import TestResponse
 
-from feedsvc.errors import StateError
+from feedsvc import __version__
+from feedsvc.errors import ConfigError, StateError
 from feedsvc.feedreaders import READERS
 from feedsvc.publish.topics import Topic, parents, tree
 
@@ -318,3 +319,18 @@ def test_what_each_page_loads_is_small(client: FlaskClient, name: str, most: int
     response = client.get(f"/static/{name}", buffered=True)
     assert response.status_code == 200
     assert len(response.data) < most
+
+
+def test_the_footer_names_program_version_source_and_status(open_site: Open) -> None:
+    source = "https://code.example.org/feedsvc?a=1&b=2"
+    site = open_site(pages={"source": source})
+    site.refresh()
+    page = text(site.app().test_client().get("/"))
+    footer = page[page.index('<footer class="site"') :]
+    assert f"Made by feedsvc {__version__}" in footer
+    assert (
+        '<a href="https://code.example.org/feedsvc?a=1&amp;b=2" rel="noopener">Source</a>' in footer
+    )
+    assert '<a href="/status">Status</a>' in footer
+    with pytest.raises(ConfigError, match=r"pages\.source"):
+        open_site(pages={"source": "javascript:alert(1)"})

@@ -105,9 +105,13 @@ class Feeds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pages:
-    """`pages:` the pages for people; `readers` are names of `feedreaders.READERS`, in order."""
+    """`pages:` the pages for people; `readers` are names of `feedreaders.READERS`, in order.
+
+    `source` is an address that the footer links to, None for no link.
+    """
 
     readers: tuple[str, ...] = OFFERED
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,7 +373,10 @@ def _pages(section: Reader) -> Pages:
             section.refuse(
                 ("readers", n), f"{name} is not known; the known readers are {', '.join(READERS)}"
             )
-    return Pages(readers=tuple(dict.fromkeys(name for name in readers if name in READERS)))
+    return Pages(
+        readers=tuple(dict.fromkeys(name for name in readers if name in READERS)),
+        source=section.address("source"),
+    )
 
 
 def _image_proxy(section: Reader, folder: Path) -> ImageProxy:
@@ -418,8 +425,8 @@ def _monitoring(section: Reader) -> Monitoring:
         elif expect is not None:
             folders["" if folder == "." else folder] = expect
     return Monitoring(
-        heartbeat_url=section.secret_address("heartbeat_url"),
-        webhook_url=section.secret_address("webhook_url"),
+        heartbeat_url=section.address("heartbeat_url"),
+        webhook_url=section.address("webhook_url"),
         learn=section.flag("learn", Monitoring().learn),
         folders=tuple(folders.items()),
     )

@@ -160,7 +160,7 @@ class Reader:
             key, f"expected a duration such as 6h or 2d, at least 1h, got {_shown(value)}", None
         )
 
-    def secret_address(self, key: str) -> str | None:
+    def address(self, key: str) -> str | None:
         """Return an http(s) address, or None. A mistake is reported without the address."""
         value = self._typed(key, str, "an address")
         if value is None:

@@ -133,7 +133,7 @@ class Recorder(Reader):
         """Note a span of time."""
         return self._note(key, None, {"type": "string", "pattern": _DURATION})
 
-    def secret_address(self, key: str) -> str | None:
+    def address(self, key: str) -> str | None:
         """Note an address."""
         return self._note(key, None, {"type": "string", "pattern": r"^\s*https?://[^/\s]"})
 

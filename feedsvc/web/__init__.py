@@ -110,6 +110,7 @@ def build_app(
     searching = Searching(config, index, entries, documents)
     routes = pages.blueprint(config, index, entries, overviews, answering, searching=searching)
     app.jinja_env.globals["status_is_public"] = config.status.access == "public"
+    app.jinja_env.globals["source"] = config.pages.source
     statuses = Statuses(config, index, overviews)
     status.add_to(routes, index, statuses, config.status, clock=clock, today=page_versions.today)
     for others in (
