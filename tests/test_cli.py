@@ -1,9 +1,11 @@
 """The commands: their output and their exit codes."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,10 @@ from click.testing import CliRunner, Result
 
 from feedsvc.cli import main
 from feedsvc.cli.reports import as_text
+from feedsvc.health import PASSES, PassRecord
+from feedsvc.index import Index
 from feedsvc.model import Changes, Refresh
+from feedsvc.silence import KEY, Silence, Silences
 
 
 @pytest.fixture
@@ -366,3 +371,65 @@ def test_check_judges_feeds_as_the_w3c_validator_does(
     assert {warning["warning"] for warning in json.loads(result.output)["feed_warnings"]} == {
         "SecurityRiskAttr"
     }
+
+
+# status
+
+
+def record_of_passes(folder: Path) -> None:
+    assert run("refresh").exit_code == 0
+
+
+def test_status_tells_what_the_page_tells(folder: Path) -> None:
+    (folder / "news" / "a.md").write_text("---\ntags: [船]\ndate: never\n---\nHello")
+    record_of_passes(folder)
+    result = run("status")
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert lines[:2] == ["feedsvc, http://127.0.0.1:8080", "ready"]
+    assert re.fullmatch(r"the last good pass took [\d.]+ s and ended [\d.]+ seconds ago", lines[2])
+    assert lines[3].endswith(": 1 file added, 0 modified, 0 removed")
+    assert re.fullmatch(r"1 article, the newest .* old", lines[4])
+    assert lines[5] == "1 file with problems"
+    assert any(line.startswith("  a.md:3: date:") for line in lines)
+    assert (
+        "today: 0 requests for feeds; about 0 readers; 0 subscribers of reading services" in lines
+    )
+    assert lines[-1].endswith("  船")
+
+
+def test_status_names_what_is_silent(folder: Path) -> None:
+    record_of_passes(folder)
+    silent = Silence(kind="folder", name="si\nna", since=0.0, limit=86400.0, learnt=False)
+    with closing(Index.open(f"sqlite:///{folder}/state/x.db")) as index:
+        index.meta.note(KEY, str(Silences(begun=0.0, silent=(silent,))))
+    line = r"no new article in folder si\nna since 1970-01-01 00:00 UTC (expected: 1 day)"
+    assert line in run("status").output.splitlines()
+    report = json.loads(run("status", "--json").output)
+    assert report["silence"]["list"][0]["name"] == "si\nna"
+
+
+def test_status_for_programs_is_that_of_the_page_with_all_problems(folder: Path) -> None:
+    (folder / "news" / "b.md").write_text("---\ntitle: x\n")
+    (folder / "news" / "a.md").write_text("Hello")
+    record_of_passes(folder)
+    report = json.loads(run("status", "--json").output)
+    assert report["ready"] is True
+    assert report["articles"]["number"] == 1
+    assert report["problems"]["list"][0]["file"] == "b.md"
+    assert report["last_pass"]["changes"]["added"] == 2
+
+
+def test_status_of_a_service_that_does_not_work_exits_with_1(folder: Path) -> None:
+    result = run("status")
+    assert result.exit_code == 1
+    assert "there is no state at" in result.output
+    assert not (folder / "state").exists(), "it makes nothing"
+    record_of_passes(folder)
+    with closing(Index.open(f"sqlite:///{folder}/state/x.db")) as index:
+        record = PassRecord(since=0.0, within=9.0, good=True, error="the disk is gone")
+        index.meta.note(PASSES, str(record))
+    result = run("status")
+    assert result.exit_code == 1
+    assert "not ready: the disk is gone" in result.output.splitlines()
+    assert json.loads(run("status", "--json").output)["ready"] is False

@@ -90,7 +90,7 @@ def test_feeds_are_served_as_soon_as_their_newest_entries_are_known(
         ("/opml.xml", 503, "5"),
         ("/feeds/rare", 503, "5"),
         ("/articles/00000000000000000000", 503, "5"),
-        {"ready": True, "articles": 10, "reading": {"done": 15, "of": ARTICLES}},
+        {"ready": True, "articles": 10, "problems": 0, "reading": {"done": 15, "of": ARTICLES}},
     ]
     assert done == [(n, ARTICLES) for n in range(5, ARTICLES + 1, 5)]
     assert titles(site, "rare") == ["A30", "A3"]

@@ -47,7 +47,8 @@ def hangs(folder: Path, *, quiet: float = 3600.0, always: bool = False) -> dict[
     code = HANGS.format(quiet=quiet, marker=str(folder / "hangs"), always=always)
     (folder / "python").mkdir()
     (folder / "python" / "sitecustomize.py").write_text(code)
-    return {"PYTHONPATH": str(folder / "python")}
+    more = os.environ.get("PYTHONPATH", "")  # of the feedsvc that is tested
+    return {"PYTHONPATH": os.pathsep.join(filter(None, (str(folder / "python"), more)))}
 
 
 @pytest.fixture

@@ -3,8 +3,10 @@
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from service import serving, until
 
 from feedsvc.serve.log import Log, log_to_stderr
 
@@ -63,3 +65,20 @@ def test_the_level_says_what_is_logged_and_no_library_tells_its_details(
         logger.error("e")
         lines = capsys.readouterr().err.splitlines()
         assert [json.loads(line)["message"] for line in lines] == expected
+
+
+@pytest.mark.parametrize("options", [("--log-level", "warning"), ("--log-format", "text")])
+def test_the_options_reach_all_processes_of_a_service(
+    tmp_path: Path, options: tuple[str, str]
+) -> None:
+    articles = tmp_path / "articles"
+    articles.mkdir()
+    (articles / "1.md").write_text("Hello")
+    with serving(tmp_path, articles, *options) as service:
+        if "warning" in options:
+            service.stop()
+            assert service.log == ""
+        else:
+            for message in ("serving ", "worker ", "watcher ", "refreshed: "):
+                line = f" INFO    {message}"
+                until(lambda line=line: line in service.log, line)

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import NOW, Clock, Tree
+from service import serving, until
 from sites import Open, Site
 
 from feedsvc import config as configuration, outgoing, silence
@@ -256,3 +258,19 @@ def test_an_expectation_changes_no_feed(open_site: Open, tree: Tree) -> None:
         documents.append(site.document("/feeds/finance.atom"))
     assert documents[0] == documents[1]
     assert not report.changes
+
+
+def test_the_watcher_of_a_service_sends_heartbeats_while_passes_are_good(
+    tmp_path: Path, host: Host
+) -> None:
+    articles = tmp_path / "articles"
+    articles.mkdir()
+    (articles / "1.md").write_text("Hello")
+    section = f"monitoring: {{heartbeat_url: '{host.url}/ping'}}\n"
+    with serving(tmp_path, articles, sections=section, rescan="1s") as service:
+        until(lambda: host.asked, "a heartbeat")
+        assert host.asked[0] == ("GET", "/ping", "")
+        lines = [json.loads(line) for line in service.log.splitlines()]
+        (refreshed,) = (line for line in lines if line["message"].startswith("refreshed:"))
+        assert refreshed["message"].endswith("; added 1.md")
+        assert service.client.get("/metrics").text.count("feedsvc_ready 1.0") == 1

@@ -151,6 +151,14 @@ def test_a_category_may_be_expected_too_and_one_without_articles_is_told() -> No
     assert moment == MONDAY + DAY + HOUR
 
 
+def test_a_category_whose_articles_are_all_old_is_told() -> None:
+    old = MONDAY - 100 * DAY
+    arrivals = [Arrival("life", "x.md", old, MONDAY - 2 * DAY)]
+    expected = {Stream("category", "life"): float(DAY)}
+    ((_, moment),) = Replay(arrivals, expected=expected).until(MONDAY + HOUR).told
+    assert moment == MONDAY
+
+
 def test_a_category_is_not_told_for_a_folder_that_is_silent() -> None:
     arrivals = [
         *files("sina", times(range(20), (8, 12, 17)), "finance"),

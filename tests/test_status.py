@@ -22,6 +22,7 @@ from feedsvc.distinct import SIZE, Distinct
 from feedsvc.errors import StateError
 from feedsvc.health import PASSES, PassNotes, PassRecord
 from feedsvc.index import Counts, file_of, requests as request_tables
+from feedsvc.silence import KEY, Silence, Silences
 from feedsvc.web import counting
 from feedsvc.web.counting import RequestCounter, subscribers
 from feedsvc.web.pages import status as status_page
@@ -411,6 +412,23 @@ def test_the_page_says_in_words_how_the_service_is(app: Flask, client: FlaskClie
     assert "About 3 readers asked." in text
     assert "Reading services ask for 462 subscribers more." in text
     assert "Feedly 462" in text
+
+
+def test_what_is_silent_is_named_only_with_the_token(site: Site, client: FlaskClient) -> None:
+    silent = Silence(
+        kind="folder", name="sina<b>", since=NOW.timestamp() - 7200, limit=9, learnt=True
+    )
+    site.index.meta.note(KEY, str(Silences(begun=0.0, silent=(silent,))))
+    public = client.get("/status", headers={"Accept-Language": "en"})
+    text = "1 folder or category has been without a new article for longer than usual or expected."
+    assert text in text_of(public)
+    assert "sina" not in public.text
+    assert client.get("/status.json").json["silence"] == {"number": 1}
+    everything = {"Authorization": f"Bearer {TOKEN}", "Accept-Language": "en"}
+    page = client.get("/status", headers=everything).text
+    assert "sina&lt;b&gt;: 2 hours" in page
+    (listed,) = client.get("/status.json", headers=everything).json["silence"]["list"]
+    assert (listed["name"], listed["seconds"]) == ("sina<b>", 7200)
 
 
 def test_the_charts_and_the_table_show_each_day(

@@ -80,6 +80,18 @@ def test_an_abstract_socket_is_named_with_an_at_sign(monkeypatch: pytest.MonkeyP
         assert heard(receiver) == "READY=1"
 
 
+def test_a_receiver_that_does_not_read_stops_nobody(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    address = str(tmp_path / "notify")
+    monkeypatch.setenv("NOTIFY_SOCKET", address)
+    monkeypatch.setattr(systemd, "_SEND_SECONDS", 0.01)
+    with listening(address) as receiver:
+        for _ in range(1000):
+            systemd.notify("WATCHDOG=1")
+        assert heard(receiver) == "WATCHDOG=1"
+
+
 def test_without_systemd_nothing_is_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     systemd.notify("READY=1")

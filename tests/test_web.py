@@ -278,13 +278,14 @@ def test_readyz_tells_whether_feeds_can_be_served_and_how_far_a_pass_is(
         tree.write(f"{number}.html", f"<p>{number}</p>")
     response = client.get("/readyz")
     assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
-    assert response.json == {"ready": False, "articles": 0, "reading": {"done": 0, "of": 0}}
+    answer = {"ready": False, "articles": 0, "problems": 0, "reading": {"done": 0, "of": 0}}
+    assert response.json == answer
     seen = []
     site.refresh(lambda done, total: seen.append(client.get("/readyz").json))
-    assert seen == [{"ready": False, "articles": 0, "reading": {"done": 3, "of": 3}}]
+    assert seen == [{**answer, "reading": {"done": 3, "of": 3}}]
     response = client.get("/readyz")
     assert response.status_code == 200
-    assert response.json == {"ready": True, "articles": 3, "reading": {"done": 0, "of": 0}}
+    assert response.json == {**answer, "ready": True, "articles": 3}
 
 
 def page(response: TestResponse) -> str:

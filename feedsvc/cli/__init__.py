@@ -13,6 +13,7 @@ from feedsvc.cli.common import CONFIG, PROBLEMS
 from feedsvc.cli.configuration import init, schema
 from feedsvc.cli.serving import serve, watch
 from feedsvc.cli.state import backup, ledger, restore
+from feedsvc.cli.status import status
 from feedsvc.errors import ConfigError, FeedsvcError
 
 __all__ = ["main"]
@@ -38,5 +39,6 @@ def main() -> None:
     """Turn a directory of article files into Atom, RSS and JSON feeds."""
 
 
-for command in (init, serve, watch, refresh, check, explain, schema, ledger, backup, restore):
+_COMMANDS = (init, serve, watch, refresh, check, status, explain, schema, ledger, backup, restore)
+for command in _COMMANDS:
     main.add_command(command)

@@ -97,6 +97,7 @@ class Feeds:
     limit: int = 50
     content: EntryContent = "full"
     max_age: timedelta = timedelta(minutes=15)
+    full_fetches: int = 0  # of a feed, by one client in an hour, without validators; 0: any number
     auto_categories: bool = True
 
 
@@ -284,6 +285,9 @@ def read(top: Reader, folder: Path) -> Config:
             limit=feeds.number("limit", default.feeds.limit, least=1, most=1000),
             content=feeds.choice("content", default.feeds.content, get_args(EntryContent)),
             max_age=feeds.duration("max_age", default.feeds.max_age, most=timedelta(days=365)),
+            full_fetches=feeds.number(
+                "full_fetches", default.feeds.full_fetches, least=0, most=100_000
+            ),
             auto_categories=feeds.flag("auto_categories", default.feeds.auto_categories),
         ),
         content=Cleaning(**cleaning.overrides(content)),

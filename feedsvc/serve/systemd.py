@@ -14,6 +14,7 @@ from feedsvc.serve.endpoint import Endpoint
 
 logger = logging.getLogger(__name__)
 
+_SEND_SECONDS = 1.0
 _ANSWER_SECONDS = 10.0
 _START_SECONDS = 0.2  # between two looks whether the service answers for the first time
 
@@ -23,6 +24,7 @@ def notify(state: str) -> None:
     address = os.environ.get("NOTIFY_SOCKET", "")
     if address.startswith(("/", "@")):
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.settimeout(_SEND_SECONDS)  # a receiver that does not read must stop nobody
             sender.connect("\0" + address[1:] if address[0] == "@" else address)
             sender.send(state.encode())
 

@@ -35,6 +35,7 @@ from feedsvc.web import (
 )
 from feedsvc.web.boundary import Boundary
 from feedsvc.web.counting import RequestCounter
+from feedsvc.web.fairness import FairFetches
 from feedsvc.web.headers import ReadableHeaders
 from feedsvc.web.hostaddress import HostAddress, host_address
 from feedsvc.web.http import forbid_guessing
@@ -122,24 +123,7 @@ def build_app(
     app.after_request(forbid_guessing)
     Babel(app, locale_selector=lambda: visitor.visitor_of(request.environ, site.language).locale)
 
-    error_pages = ErrorPages(index, overviews, page_versions.today)
-
-    @app.errorhandler(NotFoundError)
-    def not_found(error: NotFoundError) -> Response:
-        return error_pages.gone() if isinstance(error, GoneError) else error_pages.missing()
-
-    @app.errorhandler(NotReadyError)
-    def not_ready(_: NotReadyError) -> Response:
-        return error_pages.not_ready()
-
-    @app.errorhandler(StateError)
-    def no_state(error: StateError) -> Response:
-        app.logger.error("%s", error)
-        return error_pages.no_state()
-
-    @app.errorhandler(HTTPException)
-    def http_error(error: HTTPException) -> Response:
-        return error_pages.failure(error.code or 500, error.name, error.get_headers())
+    _add_error_pages(app, ErrorPages(index, overviews, page_versions.today))
 
     def versions(paths: Collection[str]) -> dict[str, str]:
         current = documents.versions([path for path in paths if path != PAGE])
@@ -161,6 +145,8 @@ def build_app(
             variant=variant,
             wall=lambda: clock().timestamp(),
         )
+    if config.feeds.full_fetches:
+        inner = FairFetches(inner, config.feeds.full_fetches)
     counter = RequestCounter(index.requests, page_versions.today, background=write_counts)
     app.extensions["feedsvc.counter"] = counter
     inner = Boundary(inner, counter.note)
@@ -168,6 +154,25 @@ def build_app(
         inner = SubPath(inner, site.base_url, is_address=_is_address(app))
     app.wsgi_app = inner  # type: ignore[method-assign, assignment]  # documented by Flask
     return app
+
+
+def _add_error_pages(app: Flask, error_pages: ErrorPages) -> None:
+    @app.errorhandler(NotFoundError)
+    def not_found(error: NotFoundError) -> Response:
+        return error_pages.gone() if isinstance(error, GoneError) else error_pages.missing()
+
+    @app.errorhandler(NotReadyError)
+    def not_ready(_: NotReadyError) -> Response:
+        return error_pages.not_ready()
+
+    @app.errorhandler(StateError)
+    def no_state(error: StateError) -> Response:
+        app.logger.error("%s", error)
+        return error_pages.no_state()
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        return error_pages.failure(error.code or 500, error.name, error.get_headers())
 
 
 def _is_address(app: Flask) -> Callable[[str], bool]:

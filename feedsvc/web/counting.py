@@ -25,6 +25,7 @@ from feedsvc.errors import StateError
 from feedsvc.index import Counts
 from feedsvc.index.requests import OTHER, RequestTable
 from feedsvc.web.visitor import is_of_feed
+from feedsvc.web.wsgi import client_address
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -114,10 +115,10 @@ class RequestCounter:
             if not self._begin(path, status):
                 return
         agent = environ.get("HTTP_USER_AGENT")
-        address = environ.get("HTTP_X_FORWARDED_FOR") or environ.get("REMOTE_ADDR")
+        address = client_address(environ)
         reader = hash((path, agent, address))
         if reader not in self._seen:
-            self._see(reader, path, agent or "", address or "")
+            self._see(reader, path, agent or "", address)
 
     def write(self) -> None:
         """Write the sums into the index; where that fails, keep them for the next time."""
@@ -177,9 +178,7 @@ class RequestCounter:
             if self._key is None:
                 self._ask_key()
             if self._key is not None:
-                # In X-Forwarded-For, the nearest proxy wrote the last address; anybody, the others.
-                nearest = address.rpartition(",")[2].strip()
-                self._clients.add(f"{nearest}\0{agent}", self._key)
+                self._clients.add(f"{address}\0{agent}", self._key)
 
     def _wake_writer(self) -> None:
         if self._thread is None or not self._thread.is_alive():

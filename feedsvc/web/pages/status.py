@@ -19,7 +19,9 @@ from feedsvc.errors import NotReadyError
 from feedsvc.health import CONFIG_REFUSED, PASSES, PassRecord
 from feedsvc.index import Index
 from feedsvc.model import Problem
+from feedsvc.monitoring import as_json
 from feedsvc.publish.status import DAYS, LATELY, DayStatus, FeedStatus, Status, Statuses
+from feedsvc.silence import KEY, Silence, Silences
 from feedsvc.web.http import page_headers
 from feedsvc.web.pages.chart import HEIGHT, WIDTH, bars
 
@@ -79,6 +81,7 @@ def add_to(
             config_refused=index.meta.get(CONFIG_REFUSED),
             reading=index.database.progress.read(),
             everything=everything,
+            silent=_silent(index),
             problem_files=len({problem.source for problem in current.problems}) if current else 0,
             most_problems=MOST_PROBLEMS,
             services=_services(current.feeds) if current else {},
@@ -93,16 +96,32 @@ def add_to(
     @routes.get("/status.json")
     def status_for_programs() -> Response:
         everything = access(config)
-        record = PassRecord.parse(index.meta.get(PASSES))
-        reading = index.database.progress.read()
-        return answer(
-            jsonify(
-                reading={"done": reading.done, "of": reading.total},
-                last_pass=_pass(record, everything=everything),
-                configuration=_configuration(index.meta.get(CONFIG_REFUSED), everything=everything),
-                **_as_json(numbers.get(), everything=everything),
-            )
-        )
+        return answer(jsonify(report(index, numbers.get(), clock(), everything=everything)))
+
+
+def report(
+    index: Index, status: Status | None, now: datetime, *, everything: bool
+) -> dict[str, Any]:
+    """Return the status for programs. Raises StateError."""
+    record = PassRecord.parse(index.meta.get(PASSES))
+    reading = index.database.progress.read()
+    silent = _silent(index)
+    silence: dict[str, Any] = {"number": len(silent)}
+    if everything:
+        silence["list"] = [as_json(one, now) for one in silent]
+    return {
+        "reading": {"done": reading.done, "of": reading.total},
+        "last_pass": _pass(record, everything=everything),
+        "configuration": _configuration(index.meta.get(CONFIG_REFUSED), everything=everything),
+        "silence": silence,
+        **_as_json(status, everything=everything),
+    }
+
+
+def _silent(index: Index) -> tuple[Silence, ...]:
+    """Return the folders and categories that are silent."""
+    silences = Silences.parse(index.meta.get(KEY))
+    return silences.silent if silences else ()
 
 
 def access(config: StatusConfig) -> bool:
