@@ -7,10 +7,10 @@ with its cure. Nothing but the feed is asked for, a dozen times.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import urljoin
 
 import urllib3
 
+from feedsvc import weburl
 from feedsvc.formats import FORMATS
 
 _SECONDS = 20.0  # for one answer
@@ -118,7 +118,7 @@ class LiveCheck:
 
     def _fault_of(self, reader: str, answer: _Answer) -> Fault | None:
         if 300 <= answer.status < 400:
-            target = urljoin(self.address, answer.headers.get("location", ""))
+            target = weburl.join(self.address, answer.headers.get("location", "")) or "nowhere"
             return Fault(
                 reader=reader,
                 what=f"is sent on to {target} ({answer.status})",

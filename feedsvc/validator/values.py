@@ -7,10 +7,11 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from html.entities import name2codepoint
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import html5lib
 from html5lib.html5parser import ParseError
+
+from feedsvc import weburl
 
 # Of the elements that the service accepts, those that an article may need.
 ELEMENTS = frozenset(
@@ -115,7 +116,7 @@ def of_attribute(name: str, value: str) -> Iterator[tuple[str, str]]:
     for address in addresses:
         if not re.match(r"[A-Za-z][\w+.-]*:", address):
             yield "ContainsRelRef", address
-        elif urlsplit(address).scheme.lower() not in SCHEMES:
+        elif (parts := weburl.split(address)) is None or parts.scheme.lower() not in SCHEMES:
             yield "SecurityRiskAttr", f"{name}={address[:40]}"
 
 
@@ -176,8 +177,8 @@ def contact(place: str, value: str | None) -> Warnings:
 def canonical(place: str, value: str | None) -> Warnings:
     """Yield the warnings about an id, which has a canonical form (RFC 4287 4.2.6.1)."""
     yield from address(place, value)
-    parts = urlsplit(value or "")
-    if parts.scheme in WEB:
+    parts = weburl.split(value or "")
+    if parts is not None and parts.scheme in WEB:
         host = parts.netloc
         segments = parts.path.split("/")
         if (
