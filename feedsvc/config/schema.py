@@ -28,6 +28,8 @@ Schema = dict[str, Any]
 FILE = pathlib.Path(__file__).with_name("schema.json")
 """The schema that is shipped."""
 
+_INDEX = re.compile(r"\[\d+\]")
+_COMMENTED = re.compile(r"( *)(- )?(\w+):(?: .*?)??(?:\s+# (.*))?$")  # a line of the sample
 _SPAN = r"(\d{1,4}d)? ?(\d{1,6}h)? ?(\d{1,6}m)? ?(\d{1,8}s)?"
 _DURATION = rf"^(?=\d){_SPAN}$"
 _CRON = r"^\s*[\w*/,#-]+(\s+[\w*/,#-]+){4}\s*$"
@@ -193,7 +195,7 @@ class Recorder(Reader):
 
 
 def _pattern_of(path: Path) -> str:
-    return re.sub(r"\[\d+\]", "[]", dotted(path))
+    return _INDEX.sub("[]", dotted(path))
 
 
 def _with_reference(schema: Schema) -> Schema:
@@ -214,7 +216,7 @@ def comments_of(sample: str) -> dict[str, str]:
     comments: dict[str, str] = {}
     above: list[tuple[int, str]] = []  # the column and the path of each key around this line
     for line in sample.splitlines():
-        match = re.match(r"( *)(- )?(\w+):(?: .*?)??(?:\s+# (.*))?$", line)
+        match = _COMMENTED.match(line)
         if match is None:
             continue
         spaces, dash, key, comment = match.groups()

@@ -47,6 +47,7 @@ _CHALLENGE = re.compile(
     rb"challenge|captcha|just a moment|checking your browser|enable javascript|not a bot|anubis",
     re.IGNORECASE,
 )
+_OBJECT = re.compile(r"^<[^<>]{0,500}>:?\s{0,9}")  # as urllib3 names its own objects
 _SELF = re.compile(rb"<(?:atom:)?link\b[^<>]*\brel=\"self\"[^<>]*>|\"feed_url\":\"([^\"]*)\"")
 _HREF = re.compile(rb'\bhref="([^"]*)"')
 
@@ -271,4 +272,4 @@ class LiveCheck:
 def _reason(error: Exception) -> str:
     """Return an error of urllib3 in few words."""
     reason = getattr(error, "reason", None) or error
-    return re.sub(r"^<.*?>:?\s*", "", str(reason))[:200]
+    return _OBJECT.sub("", str(reason)[:2000])[:200]

@@ -24,6 +24,7 @@ _MOST_TITLES = 200
 _CATEGORIES, _OTHERS = 8, 12  # terms that become categories, and terms that a comment names
 _FEWEST = 2  # articles of a category
 _DATES = ("date", "updated", "modified", "lastmod")
+_PLAIN = re.compile(r"[A-Za-z\u3400-\u9fff/.][\w\u3400-\u9fff/. -]*(?<! )")
 _ZONE = re.compile(r"(?:Z|UTC|GMT|[+-]\d\d:?\d\d)\s*\)?$|\b[A-Z]{3,4}$")
 _OFFSET = re.compile(r"[+-]\d\d:?\d\d$")
 _DIGIT = re.compile(r"\d")
@@ -176,7 +177,7 @@ def _categories(findings: Findings) -> list[str]:
 
 def _text(value: str) -> str:
     """Return a text as YAML: plain where nobody can take it for anything else, else in quotes."""
-    if re.fullmatch(r"[A-Za-z\u3400-\u9fff/.][\w\u3400-\u9fff/. -]*(?<! )", value) and (
+    if _PLAIN.fullmatch(value) and (
         value.lower() not in {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
     ):
         return value

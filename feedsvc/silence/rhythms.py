@@ -20,7 +20,8 @@ _MOST_REST_DAYS = 3  # of the week; a stream with more of them has another rhyth
 _FAR_LONGER = 3.0
 _DEPTH = 3  # of folders
 # The name of a folder for a time: it has a year (also as 202405 or 20240531), or is a month or day.
-_DATE = re.compile(r".*(?<!\d)(?:19|20)\d\d(?:\d\d){0,2}(?!\d).*|\d{1,2}[月日]?")
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?:\d\d){0,2}(?!\d)")
+_MONTH_OR_DAY = re.compile(r"\d{1,2}[月日]?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ def folder_of(source: str) -> str:
 def _folder(folder: str) -> str:
     parts: list[str] = []
     for part in folder.split("/")[:_DEPTH]:
-        if _DATE.fullmatch(part):
+        if _YEAR.search(part) or _MONTH_OR_DAY.fullmatch(part):
             break
         parts.append(part)
     return "/".join(parts)

@@ -32,6 +32,10 @@ RELATIONS = frozenset(
     """alternate current describedby edit edit-media enclosure first hub last license next
     next-archive payment prev-archive previous related replies search self service up via""".split()
 )
+_DIGITS = re.compile(r"\d*")
+_NUMBER = re.compile(r"\d+")
+_SHORT_NUMBER = re.compile(r"\d{0,8}")
+MAIL = re.compile(r"[\w.+'-]{1,64}@([\w-]{1,63}\.){1,20}[\w-]{1,63}")
 MIME = re.compile(r"[^\s()<>,;:\\\"/\[\]?=]+/[^\s()<>,;:\\\"/\[\]?=]+(;\s*charset=[\w-]+)?")
 
 
@@ -54,7 +58,7 @@ def links(parent: Any, place: str) -> Warnings:
             yield Warned("InvalidMIMEType", f"{place}/link", type_)
         if rel == "self" and type_ not in {"application/atom+xml", "application/rss+xml"}:
             yield Warned("SelfNotAtom", f"{place}/link", str(type_))
-        if not re.fullmatch(r"\d*", link.get("length", "")):
+        if not _DIGITS.fullmatch(link.get("length", "")):
             yield Warned("InvalidNonNegativeInteger", f"{place}/link", link.get("length"))
         if rel == "alternate":
             if (type_, link.get("hreflang")) in alternates:
@@ -87,7 +91,7 @@ def persons(parent: Any, place: str) -> Warnings:
         for uri in person.findall(f"{ATOM}uri"):
             yield from address(f"{place}/author/uri", uri.text)
         for email in person.findall(f"{ATOM}email"):
-            if not re.fullmatch(r"[\w.+'-]+@([\w-]+\.)+[\w-]+", email.text or ""):
+            if not MAIL.fullmatch(email.text or ""):
                 yield Warned("InvalidContact", f"{place}/author/email", str(email.text))
 
 
@@ -183,11 +187,11 @@ def of_item(item: Any) -> Warnings:
     for guid in item.findall("guid"):
         if guid.get("isPermaLink") != "false":
             yield from web("item/guid", guid.text)
-        if re.fullmatch(r"\d{0,8}", guid.text or ""):
+        if _SHORT_NUMBER.fullmatch(guid.text or ""):
             yield Warned("NotSufficientlyUnique", "item/guid", str(guid.text))
     for enclosure in item.findall("enclosure"):
         yield from web("item/enclosure", enclosure.get("url"))
-        if not re.fullmatch(r"\d+", enclosure.get("length", "")):
+        if not _NUMBER.fullmatch(enclosure.get("length", "")):
             yield Warned("InvalidIntegerAttribute", "item/enclosure", str(enclosure.get("length")))
         if not MIME.fullmatch(enclosure.get("type", "")):
             yield Warned("InvalidMIMEAttribute", "item/enclosure", str(enclosure.get("type")))

@@ -41,6 +41,17 @@ REFERENCES = {"href", "src", "poster", "cite", "longdesc", "background", "data",
 WEB = frozenset({"http", "https"})
 SCHEMES = WEB | frozenset("cid data ftp geo info mailto news sip sips tag tel urn xmpp".split())
 
+_SETTING = re.compile(r"[\w\s#%.,!-]+")  # of a property of a style
+_CANDIDATES = re.compile(r",\s+")  # between those of a srcset
+_SCHEME = re.compile(r"[A-Za-z][\w+.-]*:")
+_CLOSING = re.compile(r"</(\w{1,40})>")
+_REFERENCE = re.compile(r"&(#?\w{1,40})")
+_AUTHORITY = re.compile(r"\w{1,40}://[^/]")
+_CONTACT = re.compile(r"[\w.+'-]{1,64}@([\w-]{1,63}\.){1,20}[\w-]{1,63} \(.+\)")
+_MARKUP = re.compile(r"&#[x0-9]|<[/a-zA-Z]")
+_CONTROLS = re.compile(r"[\x80-\x9f]")
+_DEFAULT_PORT = re.compile(r":(80|443)?$")
+_NOT_CANONICAL = re.compile(r"%(?![0-9A-F]{2})|%(2[DE]|3[0-9]|[46][1-9A-F]|[57][0-9A]|5F|7E)")
 URI = re.compile(
     r"[A-Za-z][0-9A-Za-z+.-]*:(//)?(\[[0-9A-Fa-f:]+\])?[0-9A-Za-z;/?:@&=+$.\-_!~*'()%,#]+"
 )
@@ -102,7 +113,7 @@ def of_attribute(name: str, value: str) -> Iterator[tuple[str, str]]:
     if name == "style":
         for declaration in filter(str.strip, value.split(";")):
             property_, _, setting = map(str.strip, declaration.partition(":"))
-            if property_.lower() not in PROPERTIES or not re.fullmatch(r"[\w\s#%.,!-]+", setting):
+            if property_.lower() not in PROPERTIES or not _SETTING.fullmatch(setting):
                 yield "DangerousStyleAttr", declaration.strip()
     elif name not in ATTRIBUTES and not name.startswith("data-"):
         yield "SecurityRiskAttr", name
@@ -110,11 +121,11 @@ def of_attribute(name: str, value: str) -> Iterator[tuple[str, str]]:
     if name in REFERENCES:
         addresses = [value]
     elif name == "srcset":
-        addresses = [part.split()[0] for part in re.split(r",\s+", value.strip()) if part.split()]
+        addresses = [part.split()[0] for part in _CANDIDATES.split(value.strip()) if part.split()]
     else:
         addresses = []
     for address in addresses:
-        if not re.match(r"[A-Za-z][\w+.-]*:", address):
+        if not _SCHEME.match(address):
             yield "ContainsRelRef", address
         elif (parts := weburl.split(address)) is None or parts.scheme.lower() not in SCHEMES:
             yield "SecurityRiskAttr", f"{name}={address[:40]}"
@@ -131,19 +142,19 @@ def text(place: str, value: str | None, warning: str = "ContainsHTML") -> Warnin
     if not (value and value.strip()):
         yield Warned("NotBlank", place, "")
         return
-    for tag in re.findall(r"</(\w+)>", value):
+    for tag in _CLOSING.findall(value):
         if tag.lower() in ELEMENTS | RISKY_ELEMENTS:
             yield Warned(warning, place, f"</{tag}>")
-    for name in re.findall(r"&(#?\w+)", value):
+    for name in _REFERENCE.findall(value):
         if name in name2codepoint or name == "apos" or not name.isalpha():
             yield Warned(warning, place, f"&{name}")
-    if re.search(r"&#[x0-9]|<[/a-zA-Z]", value):
+    if _MARKUP.search(value):
         yield Warned("CharacterData", place, value)
     yield from characters(place, value)
 
 
 def characters(place: str, value: str) -> Warnings:
-    if match := re.search("[\x80-\x9f]", value):
+    if match := _CONTROLS.search(value):
         yield Warned("BadCharacters", place, ascii(match[0]))
 
 
@@ -158,7 +169,7 @@ def address(place: str, value: str | None, *schemes: str) -> Warnings:
         good, warning = pattern.fullmatch(value), "InvalidURN"
     else:
         good, warning = URI.fullmatch(value), "InvalidFullLink"
-    if not good or (scheme in WEB and not re.match(r"\w+://[^/]", value)):
+    if not good or (scheme in WEB and not _AUTHORITY.match(value)):
         yield Warned(warning, place, value)
     elif scheme not in (schemes or SCHEMES):
         yield Warned("SchemeNotIANARegistered", place, value)
@@ -170,7 +181,7 @@ def web(place: str, value: str | None) -> Warnings:
 
 def contact(place: str, value: str | None) -> Warnings:
     """Yield the warnings about a person in RSS: an address of e-mail with a name."""
-    if not re.fullmatch(r"[\w.+'-]+@([\w-]+\.)+[\w-]+ \(.+\)", value or ""):
+    if not _CONTACT.fullmatch(value or ""):
         yield Warned("InvalidContact", place, str(value))
 
 
@@ -184,12 +195,10 @@ def canonical(place: str, value: str | None) -> Warnings:
         if (
             not (value or "").startswith(parts.scheme)
             or host != host.lower()
-            or re.search(r":(80|443)?$", host)
+            or _DEFAULT_PORT.search(host)
             or not parts.path
             or {".", ".."} & set(segments)
-            or re.search(
-                r"%(?![0-9A-F]{2})|%(2[DE]|3[0-9]|[46][1-9A-F]|[57][0-9A]|5F|7E)", value or ""
-            )
+            or _NOT_CANONICAL.search(value or "")
         ):
             yield Warned("NonCanonicalURI", place, value or "")
 

@@ -269,7 +269,10 @@ def test_any_articles_beside_good_ones_leave_every_document_valid(
     with site_of(files) as (site, client, _):
         for problem in site.refresh().problems:
             assert not any(category(char) == "Cc" for char in str(problem))
-        assert set(check(site.config, site.clock()).problems) == set(site.problems())
+        found = check(site.config, site.clock()).problems
+        # That a picture is missing is told by `check` alone: the article is published as it is.
+        noted = [problem for problem in found if "there is no file " not in problem.reason]
+        assert set(noted) == set(site.problems())
         after = served(site, client)
         assert after.entries.keys() >= without.entries.keys()
         for feed, all_entries in after.entries.items():
