@@ -2,6 +2,8 @@
 
 import re
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -319,7 +321,7 @@ def test_counts_wait_while_another_process_writes(
 def test_feeds_are_served_while_counts_cannot_be_written(
     site: Site, app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise StateError("the disk is read-only")
 
     monkeypatch.setattr(site.index.requests, "add", fail)
@@ -344,22 +346,22 @@ def test_counts_go_on_after_the_state_was_made_anew(
     site.index.mend()
     assert site.index.requests.by_path(TODAY) == {}
     site.refresh()
-    ask(client, address="203.0.113.8")
-    counter_of(app).write()
-    ask(client, address="203.0.113.9")
+    counter_of(app).write()  # which learns the new key
+    for address in ("203.0.113.7", "203.0.113.8"):  # of these, the first has asked before
+        ask(client, address=address)
     counter_of(app).write()
     assert site.index.requests.by_path(TODAY) == {FEED: {"2xx": 2}}
-    assert site.index.requests.clients(TODAY)[TODAY] >= 1
+    assert site.index.requests.clients(TODAY) == {TODAY: 2}
 
 
 def test_a_thread_writes_the_counts(
     site: Site, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counting, "WRITE_SECONDS", 0.0)
+    monkeypatch.setattr(counting, "WRITE_SECONDS", 0.01)
     written = threading.Event()
     kept: list[Counts] = []
 
-    def add(counts: Counts) -> None:
+    def add(counts: Counts, **_: float) -> None:
         kept.append(counts)
         written.set()
 
@@ -370,6 +372,38 @@ def test_a_thread_writes_the_counts(
         ask(client)
         assert written.wait(30)
     assert {path for counts in kept for path, _ in counts.requests} <= {FEED}
+
+
+def test_a_process_that_ends_writes_its_last_counts(site: Site) -> None:
+    program = (
+        "import sys\n"
+        "from datetime import date\n"
+        "from feedsvc.index import Index\n"
+        "from feedsvc.web.counting import RequestCounter\n"
+        "table = Index.open(sys.argv[1]).requests\n"
+        "day = date.fromisoformat(sys.argv[2])\n"
+        "counter = RequestCounter(table, lambda: day, background=True)\n"
+        "counter.note({'PATH_INFO': '/feeds/all.atom', 'REMOTE_ADDR': '203.0.113.7'}, '200 OK')\n"
+    )
+    arguments = [site.config.state.url, TODAY.isoformat()]
+    subprocess.run([sys.executable, "-c", program, *arguments], check=True, timeout=60)
+    assert site.index.requests.by_path(TODAY) == {FEED: {"2xx": 1}}
+    assert site.index.requests.clients(TODAY) == {TODAY: 1}
+
+
+def test_a_client_that_asked_while_there_was_no_key_counts_when_it_asks_again(
+    site: Site, app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StateError("another process writes")
+
+    monkeypatch.setattr(counting, "WRITE_SECONDS", 0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(site.index.requests, "key", fail)
+        ask(client)
+    ask(client)
+    counter_of(app).write()
+    assert site.index.requests.clients(TODAY) == {TODAY: 1}
 
 
 # The number of different texts

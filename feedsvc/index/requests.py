@@ -24,8 +24,10 @@ KEPT_DAYS = 90
 MOST_PATHS = 1000
 """How many feeds are counted by name on one day; requests for more of them count as OTHER."""
 
+PATIENCE = 0.05
+"""The seconds that counts wait while others write."""
+
 _MOST_SUBSCRIBERS = 10_000_000  # of one feed at one service; anybody can send any number
-_PATIENCE = 0.05  # seconds that counts wait while others write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +71,12 @@ class RequestTable:
                     connection.execute(clients.insert(), row)
         return bytes.fromhex(known)
 
-    def add(self, counts: Counts) -> None:
+    def add(self, counts: Counts, *, patience: float = PATIENCE) -> None:
         """Add these counts to those of their day, and delete what is too old.
 
-        Raises StateError where that cannot be done within a moment.
+        Raises StateError where that cannot be done within `patience` seconds.
         """
-        with self._database.transaction(patience=_PATIENCE) as connection:
+        with self._database.transaction(patience=patience) as connection:
             _add_requests(connection, counts)
             _add_subscribers(connection, counts)
             _add_clients(connection, counts)

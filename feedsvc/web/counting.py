@@ -1,4 +1,4 @@
-"""Counts requests in memory, and hands the sums to the index about once a minute.
+"""Counts requests in memory, and hands the sums to the index once a minute and at the end.
 
 What is counted: answers by feed and class of status, the subscribers that reading services name in
 their User-Agent, and about how many other clients asked for feeds today. Neither addresses nor
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from feedsvc.distinct import Distinct
 from feedsvc.errors import StateError
 from feedsvc.index import Counts
-from feedsvc.index.requests import OTHER, RequestTable
+from feedsvc.index.requests import OTHER, PATIENCE, RequestTable
 from feedsvc.web.visitor import is_of_feed
 from feedsvc.web.wsgi import client_address
 
@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 WRITE_SECONDS = 60.0
 """The time between two writings of the sums."""
+_LAST_PATIENCE = 1.0  # seconds that the last sums of a process wait while others write
 
 _LONGEST = 300  # characters of a User-Agent and of a path
 _MOST_KINDS = 4000  # pairs of a feed and a status, or of a feed and a service, in a minute
@@ -82,8 +83,8 @@ def subscribers(agent: str) -> tuple[str, int] | None:
 class RequestCounter:
     """Counts the requests of this process; `today` returns the day in the site's zone.
 
-    With `background`, a thread of its own writes the sums. It starts with the first request, so
-    that it is there after a fork.
+    With `background`, a thread of its own writes the sums, the last time when the process ends. It
+    starts with the first request, so that it is there after a fork.
     """
 
     def __init__(
@@ -104,26 +105,27 @@ class RequestCounter:
         self._key_asked = -WRITE_SECONDS  # by the monotonic clock
         self._failed = False
         self._thread: threading.Thread | None = None
-        self._noted = threading.Event()  # there is something to write
 
     def note(self, environ: "WSGIEnvironment", status: str) -> None:
         """Note that a request was answered with a status such as `200 OK`."""
         path = environ["PATH_INFO"]
-        try:
-            next(self._numbers[path, status])
-        except KeyError:
-            if not self._begin(path, status):
+        number = self._numbers.get((path, status))
+        if number is None:
+            is_feed, number = self._number(path, status)
+            next(number)
+            if not is_feed:
                 return
+        else:
+            next(number)
         agent = environ.get("HTTP_USER_AGENT")
         address = client_address(environ)
         reader = hash((path, agent, address))
         if reader not in self._seen:
             self._see(reader, path, agent or "", address)
 
-    def write(self) -> None:
+    def write(self, *, patience: float = PATIENCE) -> None:
         """Write the sums into the index; where that fails, keep them for the next time."""
         with self._lock:
-            self._noted.clear()
             self._go_to_today()
             self._ask_key()
             counted, self._numbers = self._numbers, {}
@@ -136,7 +138,7 @@ class RequestCounter:
                 clients=self._clients.registers,
             )
         try:
-            self._table.add(counts)
+            self._table.add(counts, patience=patience)
             self._failed = False
         except StateError as error:
             if not self._failed:
@@ -147,54 +149,57 @@ class RequestCounter:
                     more = next(self._numbers.get(kind, count()))
                     self._numbers[kind] = count(number + more)
 
-    def _begin(self, path: str, status: str) -> bool:
-        """Count the first request of its kind since the last writing; tell whether it got a feed.
+    def _number(self, path: str, status: str) -> tuple[bool, "count[int]"]:
+        """Tell whether a request got a feed; return also the number that it is counted in.
 
         Requests for anything else are counted together, so that made-up paths take no memory.
         """
-        with self._lock:
-            self._go_to_today()
-            is_feed = (
-                status.startswith(("200", "304")) and len(path) <= _LONGEST and is_of_feed(path)
-            )
-            by_name = is_feed and len(self._numbers) < _MOST_KINDS
-            next(self._numbers.setdefault((path if by_name else None, status), count()))
-            if self._background and not self._noted.is_set():
-                self._wake_writer()
-            return is_feed
+        is_feed = status.startswith(("200", "304")) and len(path) <= _LONGEST and is_of_feed(path)
+        by_name = is_feed and len(self._numbers) < _MOST_KINDS
+        kind = (path if by_name else None), status
+        number = self._numbers.get(kind)
+        if number is None:
+            with self._lock:
+                self._go_to_today()
+                number = self._numbers.setdefault(kind, count())
+                if self._background:
+                    self._start_writing()
+        return is_feed, number
 
     def _see(self, reader: int, path: str, agent: str, address: str) -> None:
         """Count a reader that has not asked for this feed today."""
         with self._lock:
-            if len(self._seen) >= _MOST_SEEN:
-                self._seen.clear()
-            self._seen.add(reader)
             service = subscribers(agent[:_LONGEST])
             if service is not None:
                 name = _feed(path), service[0]
                 if name in self._subscribers or len(self._subscribers) < _MOST_KINDS:
                     self._subscribers[name] = max(service[1], self._subscribers.get(name, 0))
-                return
-            if self._key is None:
-                self._ask_key()
-            if self._key is not None:
+            else:
+                if self._key is None:
+                    self._ask_key()
+                if self._key is None:
+                    return  # it counts when it asks again
                 self._clients.add(f"{address}\0{agent}", self._key)
+            if len(self._seen) >= _MOST_SEEN:
+                self._seen.clear()
+            self._seen.add(reader)
 
-    def _wake_writer(self) -> None:
+    def _start_writing(self) -> None:
         if self._thread is None or not self._thread.is_alive():
+            # No daemon, because Python waits for it when the process ends.
             self._thread = threading.Thread(
-                target=self._write_now_and_then, name="feedsvc-counts", daemon=True
+                target=self._write_until_the_end, name="feedsvc-counts", daemon=False
             )
             self._thread.start()
-        self._noted.set()
 
-    def _write_now_and_then(self) -> None:
-        while self._noted.wait():
-            time.sleep(WRITE_SECONDS)
+    def _write_until_the_end(self) -> None:
+        main = threading.main_thread()
+        while main.is_alive():
+            main.join(WRITE_SECONDS)
             try:
-                self.write()
+                if self._numbers:
+                    self.write(patience=PATIENCE if main.is_alive() else _LAST_PATIENCE)
             except Exception:
-                self._noted.clear()
                 logger.exception("requests could not be counted")
 
     def _go_to_today(self) -> None:
@@ -202,7 +207,6 @@ class RequestCounter:
         today = self._today()
         if today != self._day:
             self._day = today
-            self._seen.clear()
             self._subscribers.clear()
             self._set_key(None)
             self._key_asked = -WRITE_SECONDS
@@ -219,6 +223,7 @@ class RequestCounter:
 
     def _set_key(self, key: bytes | None) -> None:
         self._key = key
+        self._seen.clear()  # whoever asks again counts with the new key
         self._clients = Distinct()
 
 
