@@ -26,7 +26,7 @@ CASES = {
     "bold-and-italic": ("<p><b><i>x</i></b></p>", "**_x_**\n"),
     "bold-that-ends-with-punctuation-before-a-letter": (
         "<p><b>标题：</b>正文</p>",
-        "<strong>标题：</strong>正文\n",
+        "**标题**：正文\n",
     ),
     "code-with-its-language": (
         '<pre><code class="language-py">x = 1\n\n# no heading\n</code></pre>',
@@ -74,6 +74,47 @@ CASES = {
     "text-that-looks-like-markup": (
         "<p># *a* [b](c) &lt;i&gt; snake_case 1 &lt; 2 &amp;amp; `x`<br>- y<br>1. z</p>",
         "\\# \\*a\\* \\[b\\](c) \\<i> snake_case 1 < 2 \\&amp; \\`x\\`  \n\\- y  \n1\\. z\n",
+    ),
+    "bold-in-quotation-marks-between-letters": (
+        "<p>说<b>“好”</b>的</p>",
+        "说<strong>“好”</strong>的\n",
+    ),
+    "markup-that-elements-part": (
+        "<p>&lt;<small>img src=x onerror=y&gt;</small> &amp;<u>lt;</u> a=<small>=b=</small>=c</p>",
+        "\\<img src=x onerror=y> \\&lt; a\\==b\\==c\n",
+    ),
+    "an-exclamation-mark-before-a-link": (
+        '<p>Wow!<a href="https://h.example/">a</a> Wow!</p>',
+        "Wow\\![a](https://h.example/) Wow!\n",
+    ),
+    "a-number-that-an-element-parts-from-its-dot": (
+        "<p><small>1</small>. a</p><p><b>1</b>. b</p>",
+        "1\\. a\n\n**1**. b\n",
+    ),
+    "punctuation-within-a-line": (
+        '<p><b>Note</b>: a<br>: b</p><p><a href="https://h.example/">a</a> - b</p>',
+        "**Note**: a  \n\\: b\n\n[a](https://h.example/) - b\n",
+    ),
+    "an-address-in-angle-brackets": (
+        "<p>&lt;+a@h.example&gt; 1 &lt;2</p>",
+        "\\<+a@h.example> 1 <2\n",
+    ),
+    "bold-in-bold": ("<p><strong>a <b>b</b> c</strong></p>", "**a b c**\n"),
+    "a-mark-around-markup": (
+        "<p><mark><b>a</b></mark> <mark>b</mark></p>",
+        "<mark>**a**</mark> ==b==\n",
+    ),
+    "a-line-that-begins-with-a-raised-break": (
+        "<p><sup><br>*a*</sup></p>",
+        "<sup>\\*a\\*</sup>\n",
+    ),
+    "code-beside-code": (
+        "<p><u><code>a</code></u><code>b</code></p>",
+        "`a`<code>b</code>\n",
+    ),
+    "a-table-whose-first-row-is-short": (
+        "<table><tr><th>a</th></tr><tr><td>b</td><td>c</td></tr></table>",
+        "| a |  |\n| --- | --- |\n| b | c |\n",
     ),
     "definitions": ("<dl><dt>a</dt><dd>b</dd></dl>", "a\n\n- b\n"),
     "nothing": ("", "\n"),

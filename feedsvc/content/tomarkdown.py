@@ -31,11 +31,16 @@ _BACK = re.compile(r"\s*(?:[↩↑^⤴⏎](?:\ufe0e|\ufe0f)?\s*)+")
 # Everywhere: `_` within a word is no emphasis, a single `=` no mark, and `&` no reference without
 # a name and a semicolon (CommonMark 0.31, 2.5 and 6.2).
 _MARKUP = re.compile(
-    r"[\\`*\[\]~]|<(?=[A-Za-z/!?])|(?<![^\W_])_|_(?![^\W_])|={2,}|&(?=#?[A-Za-z0-9]{1,40};)"
+    r"[\\`*\[\]~]|<(?=[A-Za-z/!?]|[^\s<>]*@)|(?<![^\W_])_|_(?![^\W_])|={2,}|&(?=#?[A-Za-z0-9]{1,40};)"
+)
+# The same, and what becomes markup together with the text of the next element.
+_MARKUP_BEFORE_MORE = re.compile(
+    rf"{_MARKUP.pattern}|<(?=[^\s<>]*\Z)|[!=]\Z|&(?=#?[A-Za-z0-9]{{0,40}}\Z)"
 )
 # Where a line begins: headings, lists, quotations, lines under headings and rows of tables.
 _LINE_START = re.compile(r"\s*(?::?-[\s|:-]|[#+=]|-$|[>|:])")
 _NUMBER = re.compile(r"\s*[0-9]{1,9}(?=[.)](?:\s|$))")
+_AFTER_NUMBER = re.compile(r"[.)](?:\s|$)")
 _CLOSING_HASHES = re.compile(r"(?:^|(?<=\s))#+\s*$")
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n")
 _SPACES = re.compile(r"[ \t\r\n\f]+")
@@ -45,6 +50,7 @@ _REFERENCE = re.compile(r"&(?=#?[A-Za-z0-9]{1,40};)")
 _IN_TITLE = re.compile(r'[\\"&]')
 _FOOTNOTE = re.compile(r"\s*\[\^[^\[\]]+\]\s*")
 _NO_NAME = re.compile(r"[^\w-]")
+_ENDS_WORDS = "：:，,。.；;、！!？?…"
 _BARE_LINK = re.compile(r"://|www\.", re.IGNORECASE)
 _LINE = re.compile(r"^(?=.)", re.MULTILINE)
 
@@ -67,13 +73,15 @@ def markdown_of(html: SafeHTML) -> str:
     return "\n\n".join(_escaped(line) for line in paragraphs if line) + "\n"
 
 
-def _escaped(words: str, *, starts_line: bool = True) -> str:
+def _escaped(words: str, *, starts_line: bool = True, goes_on: bool = False) -> str:
     """Return text as Markdown that shows it as it is.
+
+    `goes_on` says that more may follow in the same line.
 
     >>> _escaped("# a*b_c_ & d"), _escaped("1. a"), _escaped("a #1 - b")
     ('\\\\# a\\\\*b_c\\\\_ & d', '1\\\\. a', 'a #1 - b')
     """
-    escaped = _MARKUP.sub(_with_backslashes, words)
+    escaped = (_MARKUP_BEFORE_MORE if goes_on else _MARKUP).sub(_with_backslashes, words)
     escaped = _CLOSING_HASHES.sub(_with_backslashes, escaped)
     if starts_line:
         if _LINE_START.match(escaped):
@@ -113,6 +121,7 @@ class _Converter(MarkdownConverter):
         self.headed: set[int] = set()  # tables with a first row
         self.footnotes: dict[str, str] = {}  # their names by the id of their definition
         self.ids: dict[str, Tag] = {}
+        self.node: Any = None  # the text that is being converted
 
     def convert_soup(self, soup: Any) -> str:
         """Find the footnotes, then convert."""
@@ -123,9 +132,19 @@ class _Converter(MarkdownConverter):
 
     # --- text ---
 
+    def process_text(self, el: NavigableString, parent_tags: set[str] | None = None) -> str:
+        """Convert a text; what it is next to decides what must be escaped in it."""
+        self.node = el
+        return str(super().process_text(el, parent_tags))  # type: ignore[misc]  # no stub has it
+
     def escape(self, text: str, parent_tags: set[str]) -> str:
-        """Escape the text of one node as if it began a line, except in headings and cells."""
-        return _escaped(text, starts_line="_inline" not in parent_tags)
+        before = _before(self.node)
+        words = before.strip() if isinstance(before, NavigableString) else ""
+        starts_line = "_inline" not in parent_tags and not words
+        escaped = _escaped(text, starts_line=starts_line, goes_on=_goes_on(self.node))
+        if words.isdigit() and before.parent.name not in _MARKS and _AFTER_NUMBER.match(text):
+            return f"\\{escaped}"
+        return escaped
 
     def _block(self, text: str, parent_tags: set[str]) -> str:
         text = text.strip()
@@ -164,11 +183,12 @@ class _Converter(MarkdownConverter):
     def _marked(self, el: Tag, text: str, parent_tags: set[str], mark: str, tag: str) -> str:
         """Put marks around text where Markdown can read them, else a tag of HTML.
 
-        A mark between a letter and punctuation is none (CommonMark 0.31, 6.2), which happens in
-        every `<b>标题：</b>正文`.
+        A mark between a letter and punctuation is none (CommonMark 0.31, 6.2). In the frequent
+        `<b>标题：</b>正文` the punctuation moves out.
         """
         inner = text.strip()
-        if "_noformat" in parent_tags or not inner or el.name in parent_tags:
+        nested = any(_MARKS.get(name) == _MARKS[el.name] for name in parent_tags)
+        if "_noformat" in parent_tags or not inner or nested:
             return text
         if _PARAGRAPHS.search(inner):
             return text
@@ -177,10 +197,15 @@ class _Converter(MarkdownConverter):
             mark = "_"
         start = " " if text[0].isspace() else ""
         end = " " if text[-1].isspace() else ""
+        bare = inner.rstrip(_ENDS_WORDS)
+        if not end and _is_word(after) and bare and _is_word(bare[-1]):
+            inner, end = bare, inner[len(bare) :]
         opens = _is_word(inner[0]) or start or not _is_word(before)
         closes = _is_word(inner[-1]) or end or not _is_word(after)
         if mark == "==" and before.isascii() and before.isalnum():
             opens = False  # there it is a comparison
+        if mark == "==" and ("a" in parent_tags or not _has_plain_edges(el)):
+            opens = False  # our reader of Markdown finds marks beside text only
         touches = mark[0] in f"{before}{after}{inner[0]}{inner[-1]}"
         if opens and closes and not touches:
             return f"{start}{mark}{inner}{mark}{end}"
@@ -206,7 +231,12 @@ class _Converter(MarkdownConverter):
         plain = "_noformat" in parent_tags or not text.strip() or _PARAGRAPHS.search(text)
         # The brackets of a footnote are raised by themselves.
         plain = plain or _FOOTNOTE.fullmatch(text)
-        return text if plain else f"<{el.name}>{text}</{el.name}>"
+        if plain:
+            return text
+        # A tag that is alone in its line begins a block of HTML (CommonMark 0.31, 4.6).
+        start = " " if text[0].isspace() else ""
+        end = " " if text[-1].isspace() else ""
+        return f"{start}<{el.name}>{text.strip()}</{el.name}>{end}"
 
     convert_sup = convert_sub
 
@@ -224,8 +254,9 @@ class _Converter(MarkdownConverter):
         inner = _SPACES.sub(" ", text)
         if "_noformat" in parent_tags or not inner.strip():
             return text
-        before = el.previous_sibling
-        if isinstance(before, Tag) and before.name in _CODE:  # ticks must not touch
+        before = _before(el)
+        if before is not None and any(parent.name in _CODE for parent in before.parents):
+            # Ticks must not touch.
             return f"<code>{_escaped(inner, starts_line=False)}</code>"
         ticks = "`" * (max((len(run) for run in _TICKS.findall(inner)), default=0) + 1)
         start = " " if inner[0] == " " else ""
@@ -257,7 +288,7 @@ class _Converter(MarkdownConverter):
             return f"[^{self.footnotes[id]}]"
         if self.footnotes and id in self.ids and _BACK.fullmatch(text):
             return ""  # Markdown makes the way back from a footnote by itself
-        if _PARAGRAPHS.search(text):  # no link in Markdown holds blocks
+        if _PARAGRAPHS.search(text.strip()):  # no link in Markdown holds blocks
             return f"\n\n{text.strip()}\n\n<{href}>\n\n"
         return self._inline_link(el, text, href)
 
@@ -361,11 +392,14 @@ class _Converter(MarkdownConverter):
         if table is None or id(table) in self.headed:
             return row
         self.headed.add(id(table))
-        cells = list(el.find_all(["td", "th"], recursive=False))
-        columns = max(sum(_columns(cell) for cell in cells), 1)
+        cells = _cells(el)
+        own = sum(map(_columns, cells))
+        # What is in more cells than the first row has is not shown (GFM, 4.10).
+        rows = (row for row in table.find_all("tr") if row.find_parent("table") is table)
+        columns = max(1, own, *(sum(map(_columns, _cells(row))) for row in rows))
         rule = f"|{' --- |' * columns}\n"
         if all(cell.name == "th" for cell in cells) or el.find_parent("thead") is not None:
-            return row + rule
+            return f"{row.rstrip()}{'  |' * (columns - own)}\n{rule}"
         return f"|{'  |' * columns}\n{rule}{row}"
 
     def convert_td(self, el: Tag, text: str, parent_tags: set[str]) -> str:
@@ -375,6 +409,10 @@ class _Converter(MarkdownConverter):
         return f" {inner.replace('|', chr(92) + '|')} |{'  |' * (_columns(el) - 1)}"
 
     convert_th = convert_td
+
+
+def _cells(row: Tag) -> list[Tag]:
+    return list(row.find_all(["td", "th"], recursive=False))
 
 
 def _columns(cell: Tag) -> int:
@@ -405,6 +443,31 @@ def _language(el: Tag) -> str:
 def _indented(first: str, text: str, width: int) -> str:
     """Put `first` before the first line of text and spaces before the others."""
     return first + _LINE.sub(" " * width, text)[width:]
+
+
+def _has_plain_edges(el: Tag) -> bool:
+    """Tell whether an element begins and ends with text."""
+    edges = el.contents[:1] + el.contents[-1:]
+    return all(isinstance(edge, NavigableString) and edge.strip() for edge in edges)
+
+
+def _before(node: Any) -> Any:
+    """Return the last text or empty element before a node in its line; None if it begins one."""
+    while node.previous_sibling is None:
+        node = node.parent
+        if node is None or node.name in _BLOCKS:
+            return None
+    node = node.previous_sibling
+    while isinstance(node, Tag) and node.contents and node.name not in _BLOCKS:
+        node = node.contents[-1]
+    return None if node.name in _BLOCKS or node.name == "br" else node
+
+
+def _goes_on(text: NavigableString) -> bool:
+    """Tell whether more may follow a text in its line."""
+    after = text.next_element
+    is_end = isinstance(after, Tag) and (after.name in _BLOCKS or after.name == "br")
+    return after is not None and not is_end
 
 
 def _char_before(el: Tag) -> str:

@@ -43,7 +43,23 @@ def test_no_text_is_lost(html: str) -> None:
 @settings(max_examples=settings().max_examples * 4, deadline=None)
 @given(MARKED)
 def test_text_that_looks_like_markup_stays_text(parts: list[tuple[str, str]]) -> None:
-    html = "".join(f"<{tag}>{escape(text)}</{tag}>" for tag, text in parts)
+    assert_reads_alike("".join(f"<{tag}>{escape(text)}</{tag}>" for tag, text in parts))
+
+
+PIECES = st.sampled_from(["<", "b>", "&", "lt;", "=", "!", "1", ". ", "- ", "a", "。", "`", "~"])
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["small", "a", "b", "i"]), PIECES, PIECES), max_size=6))
+def test_markup_that_elements_part_stays_text(parts: list[tuple[str, str, str]]) -> None:
+    inner = "".join(
+        f'{escape(before)}<{tag} href="https://h.example/">{escape(within)}</{tag}>'
+        for tag, before, within in parts
+    )
+    assert_reads_alike(f"<p>{inner}</p>")
+
+
+def assert_reads_alike(html: str) -> None:
     cleaned = content.clean(html, "html", POLICY).html
     shown = re.sub(r"\s", "", content.plain(cleaned))
     assert re.sub(r"\s", "", content.plain(again(cleaned))) == shown, markdown_of(cleaned)
