@@ -54,6 +54,11 @@ def test_the_configuration_beside_the_readme_has_every_key() -> None:
             assert re.search(rf"^  {key}: ", text, re.MULTILINE), f"{section}.{key} is not in it"
 
 
+def test_the_status_may_be_off_as_one_writes_it(tmp_path: Path) -> None:
+    tmp_path.joinpath("c.yaml").write_text("status:\n  access: off\n")
+    assert configuration.load(tmp_path / "c.yaml").status.access == "off"
+
+
 def test_paths_are_relative_to_the_configuration_file(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(
         "articles: {directory: news}\nstate: {url: 'sqlite:///s/x.db'}"

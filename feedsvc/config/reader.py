@@ -6,7 +6,7 @@ import it.
 
 import pathlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any, TypeVar, cast
@@ -127,9 +127,11 @@ class Reader:
             return self._wrong(key, f"expected a number from {least} to {most}, got {got}", default)
         return value
 
-    def choice(self, key: str, default: T, choices: Iterable[T]) -> T:
+    def choice(self, key: str, default: T, choices: Collection[T]) -> T:
         """Return one of a few words."""
         value = self._get(key)
+        if value is False and "off" in choices:
+            value = "off"  # which is false in YAML 1.1, as PyYAML reads it
         if value is None or value in choices:
             return default if value is None else cast("T", value)
         words = ", ".join(map(str, choices))
