@@ -5,6 +5,7 @@ process when an attempt takes too long; the last line then names the pattern.
 """
 
 import importlib
+import inspect
 import pkgutil
 import re
 import resource
@@ -122,12 +123,14 @@ STARTS = {
 def patterns() -> Iterator[tuple[str, re.Pattern[Any], frozenset[str]]]:
     """Yield the patterns among the package's globals: name, pattern, methods called on it."""
     package = Path(feedsvc.__file__).parent
-    source = "\n".join(file.read_text("utf-8") for file in sorted(package.rglob("*.py")))
+    whole = "\n".join(file.read_text("utf-8") for file in sorted(package.rglob("*.py")))
     for info in sorted(pkgutil.walk_packages(feedsvc.__path__, "feedsvc."), key=lambda i: i.name):
         if info.name.endswith("__main__"):
             continue
         module = importlib.import_module(info.name)
+        own = inspect.getsource(module)
         for name, value in vars(module).items():
+            source = own if name.startswith("_") else whole
             for number, pattern in enumerate(_patterns_in(value, 3)):
                 used = {
                     method

@@ -329,7 +329,7 @@ def damaged_files(trial: Trial) -> list[str]:
 
 def test_a_refresh_killed_at_any_moment_loses_no_article_and_changes_no_id(trial: Trial) -> None:
     chance = random.Random(20260301)
-    while trial.kills < 120 or trial.refreshes_of_changes < 200:
+    while trial.kills < 80 or trial.refreshes_of_changes < 120:
         for _ in range(chance.randint(1, 3)):
             for _ in range(chance.randrange(4)):
                 trial.articles.change()

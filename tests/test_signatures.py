@@ -345,7 +345,7 @@ def reported(results: dict[str, os.stat_result]) -> Iterator[None]:
     ),
     st.sampled_from(["0s", "1s"]),
 )
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 def test_a_pass_works_after_any_stat_result_and_any_clock_jump(
     passes: list[tuple[dict[str, os.stat_result], datetime]], settle: str
 ) -> None:

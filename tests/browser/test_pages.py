@@ -269,8 +269,7 @@ def test_a_chosen_language_stays(open_page: Any) -> None:
     assert "訂閱" in page.locator("details.subscribe summary").first.inner_text()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 320), ("dark", 1280)])
 def test_pages_are_accessible(service: Service, open_page: Any, scheme: str, width: int) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = open_page("/", color_scheme=scheme, viewport={"width": width, "height": 900})

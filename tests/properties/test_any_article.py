@@ -254,7 +254,7 @@ def hostile(*fields: str) -> dict[str, str]:
     return {NAMES[0]: "\n".join(["---", *fields, "---", "x"])}
 
 
-@settings(slow_examples, max_examples=EXAMPLES or 30)
+@settings(slow_examples, max_examples=EXAMPLES or 15)
 @given(FILES)
 @example(hostile("headimg: 'http://[::1'"))
 @example(hostile("headimg: '//[x/a.png'"))
@@ -297,7 +297,7 @@ ALL_FEEDS = [f"/feeds/all.{name}" for name in FORMATS] + ["/opml.xml"]
 YEAR = timedelta(days=366)
 
 
-@settings(slow_examples, max_examples=EXAMPLES or 30)
+@settings(slow_examples, max_examples=EXAMPLES or 15)
 @given(EVENTS)
 @example([(YEAR, "edit"), (-YEAR, "ask")])
 @example([(timedelta(hours=-1), "edit"), (timedelta(hours=1), "edit")])

@@ -174,7 +174,7 @@ FILE = st.builds(
 
 
 @settings(
-    max_examples=70,
+    max_examples=40,
     deadline=None,
     # Text out of many pieces is large before it is refused; each example is a site of its own.
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

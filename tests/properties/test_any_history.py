@@ -497,7 +497,7 @@ class History(RuleBasedStateMachine):
 
 
 History.TestCase.settings = settings(
-    max_examples=30,
+    max_examples=20,
     stateful_step_count=30,
     deadline=None,
     # Each step is a pass over files and a database.
@@ -535,7 +535,7 @@ class InStages(History):
 
 TestInStages = InStages.TestCase
 # Each file is a transaction here, and a pass of its own.
-TestInStages.settings = settings(TestHistory.settings, max_examples=15)
+TestInStages.settings = settings(TestHistory.settings, max_examples=8)
 
 
 # Histories that Hypothesis would hardly ever make up.
