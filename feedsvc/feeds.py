@@ -104,12 +104,17 @@ class Memberships:
 
     With `auto`, every term has a feed of its own, unless a configured category has the term's slug
     and names the term.
+
+    Here alone it is decided which articles are private: those of a private category that belong to
+    no other configured one. They are members of private feeds alone, not of `all`, and everything
+    public asks for members of public feeds.
     """
 
     def __init__(self, categories: Iterable[Category], *, auto: bool) -> None:
         self._categories = tuple(categories)
         self._auto = auto
         self._taken = {category.slug: category for category in self._categories}
+        self._private = {c.slug for c in self._categories if c.access is not None}
         # The numbers of the categories that can match; most name no term of an article.
         self._with_pattern: list[int] = []
         self._by_term: dict[str, list[int]] = {}
@@ -124,11 +129,14 @@ class Memberships:
         numbers = set(self._with_pattern)
         for term in folded(article.terms):
             numbers.update(self._by_term.get(term, ()))
-        slugs: dict[str, str | None] = {ALL: None}
-        for number in sorted(numbers):
-            category = self._categories[number]
-            if matches(category, article.title, article.terms):
-                slugs[category.slug] = None
+        configured = [
+            category.slug
+            for category in (self._categories[number] for number in sorted(numbers))
+            if matches(category, article.title, article.terms)
+        ]
+        if configured and self._private.issuperset(configured):
+            return dict.fromkeys(configured)
+        slugs: dict[str, str | None] = {ALL: None, **dict.fromkeys(configured)}
         if self._auto:
             for term in article.terms:
                 owner = self._taken.get(slug(term))
@@ -228,6 +236,15 @@ def address(base_url: str, slug: str) -> str:
     'https://example.org/feeds/%E8%B4%A2%E7%BB%8F'
     """
     return f"{base_url}/feeds/{quote(slug, safe='')}"
+
+
+def private_page(base_url: str, slug: str, key: str) -> str:
+    """Return the address of an article's page for the readers of a private feed.
+
+    >>> private_page("https://example.org", "board", "0123456789abcdef0123")
+    'https://example.org/feeds/board/0123456789abcdef0123'
+    """
+    return f"{address(base_url, slug)}/{key}"
 
 
 def document_address(base_url: str, path: str) -> str:

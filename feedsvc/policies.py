@@ -24,6 +24,8 @@ def digest(*parts: str) -> str:
 def policies(config: Config) -> dict[str, str]:
     """Return the digests for `articles`, `memberships` and `view`."""
     site, limits = config.site, config.feeds
+    # Nothing for a site without private categories, so that its digests are as they were.
+    private = [repr(sorted(config.private_slugs))] if config.private_slugs else []
     zones = [
         (repr(category), category.timezone) for category in config.categories if category.timezone
     ]
@@ -35,13 +37,16 @@ def policies(config: Config) -> dict[str, str]:
             str(config.articles.max_bytes),
             repr(zones),
         ),
-        "memberships": digest(feeds.POLICY, str(limits.auto_categories), repr(config.categories)),
+        "memberships": digest(
+            feeds.POLICY, str(limits.auto_categories), repr(config.categories), *private
+        ),
         "view": digest(
             formats.POLICY,
             repr((site.id, site.title, site.description, site.base_url, site.language)),
             site.icon_address,
             repr((limits.limit, limits.content)),
             *config.websub.hubs,
+            *private,
             # The rules of `content:` that are applied when a feed is built.
             repr([(rules.get("convert"), rules.get("images")) for rules in _rules(config)]),
         ),

@@ -8,8 +8,9 @@ from feedsvc.config import Config
 from feedsvc.contents import Contents
 from feedsvc.errors import GoneError, NotFoundError, NotReadyError
 from feedsvc.index import Content, FeedState, Index
-from feedsvc.model import Category, Entry, Feed, Published
+from feedsvc.model import Category, Entry, Feed, Published, SafeHTML
 from feedsvc.publish.medialengths import MediaLengths
+from feedsvc.publish.signedfiles import SignedFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,11 @@ class Entries:
             category.slug: category for category in (everything, *config.categories)
         }
         self._lengths = MediaLengths(site.base_url, config.articles.directory)
+        self._memberships = feeds.Memberships(config.categories, auto=config.feeds.auto_categories)
+        self._files = (
+            SignedFiles(site.base_url, contents.image_key) if config.private_slugs else None
+        )
+        self._private = config.private_slugs
         self._last: tuple[tuple[str, str], Feed] | None = None
 
     def configured(self) -> list[str]:
@@ -72,15 +78,32 @@ class Entries:
         return self.entry_of(self.published(key))
 
     def published(self, key: str) -> Published:
-        """Return the article of one key, without its body; raises what `entry` raises."""
+        """Return the public article of one key, without its body; raises what `entry` raises."""
         article = self._index.articles.article(key)
         if article is None:
             self.check_ready()
             if self._index.ledger.has_key(key):
                 raise GoneError("This article has been withdrawn.")
             self.check_whole()
+        if article is None or feeds.ALL not in self.slugs(article):
             raise NotFoundError("There is no such article.")
         return article
+
+    def private(self, slug: str, key: str) -> Published:
+        """Return the article of one key in a private feed, without its body.
+
+        Raises NotFoundError, and NotReadyError before the first pass.
+        """
+        article = self._index.articles.article(key)
+        if article is None:
+            self.check_ready()
+        if article is None or slug not in self._private or slug not in self.slugs(article):
+            raise NotFoundError("There is no such article.")
+        return article
+
+    def slugs(self, article: Published) -> dict[str, str | None]:
+        """Return the slugs of an article's feeds, each with its term, None if it has none."""
+        return self._memberships.of(article.article)
 
     def entry_of(self, article: Published) -> Entry:
         """Return the entry of one article in full. Raises GoneError where it has none any more."""
@@ -109,7 +132,7 @@ class Entries:
         return entries
 
     def listings(self) -> tuple[Listing, ...]:
-        """Return every feed: the feed of everything, the configured feeds, the feeds of terms."""
+        """Return every public feed: that of everything, the configured ones, those of terms."""
         self.check_ready()
         base_url, moved = self._config.site.base_url, self._config.moves.slugs
         listings = [
@@ -119,7 +142,7 @@ class Entries:
                 description=category.description,
                 link=feeds.address(base_url, category.slug),
             )
-            for category in (self._categories[feeds.ALL], *self._config.categories)
+            for category in (self._categories[feeds.ALL], *self._config.public_categories)
         ]
         if self._config.feeds.auto_categories:
             listings += [
@@ -199,8 +222,12 @@ class Entries:
             updated=self.changed(state),
             limit=len(articles),
             icon=site.icon_address,
-            hubs=self._config.websub.hubs,
+            hubs=self.hubs(category.slug),
         )
+
+    def hubs(self, slug: str) -> tuple[str, ...]:
+        """Return the hubs of a feed; a private one has none, because hubs could not read it."""
+        return () if slug in self._private else self._config.websub.hubs
 
     def failed(self, entry: Entry, what: str, error: Exception) -> None:
         """Log why an entry cannot be shown, and have its file named as a problem."""
@@ -211,16 +238,26 @@ class Entries:
     def _entry(self, published: Published, kept: Content, *, full: bool) -> Entry:
         article = published.article
         policy = self._contents.policy(article, published.key)
+        link, html = policy.link, contents.safe(kept)
+        slugs = self.slugs(published)
+        if feeds.ALL not in slugs:
+            # It has no public page. The first private feed has one, for its readers.
+            page = feeds.private_page(self._config.site.base_url, next(iter(slugs)), published.key)
+            link = article.link or page
+            html = SafeHTML(html.replace(policy.page, page))
         image = content.image(article.lead_image, policy) if article.lead_image else None
         converted = replace(article, title=content.converted(article.title, policy))
         entry = feeds.entry(
             replace(published, article=converted),
-            link=policy.link,
+            link=link,
             summary=kept.summary,
-            content=contents.safe(kept) if full else None,
+            content=html if full else None,
             lead_image=None if image is None or image.startswith("data:") else image,
             # The address of a proxy does not tell the type.
             lead_image_type=mediatypes.of(article.lead_image or ""),
-            played=content.playable(contents.safe(kept)),
+            played=content.playable(html),
         )
+        # An article with an original elsewhere has no files of ours: its text is not to open any.
+        if self._files is not None and article.link is None:
+            entry = self._files.signed(entry)
         return replace(entry, enclosures=tuple(map(self._lengths.add, entry.enclosures)))

@@ -179,7 +179,13 @@ class Stages:
                 for outcome in outcomes:
                     self._publish(writer, this_pass, [outcome], signatures)
                 return
-            logger.exception("%s could not be published", outcomes[0].source)
+            if self._config.private_slugs:  # it may be a private article
+                logger.error(  # noqa: TRY400 - nor is what the error says of it for the log
+                    "a file could not be published (%s); `feedsvc check` names it",
+                    type(error).__name__,
+                )
+            else:
+                logger.exception("%s could not be published", outcomes[0].source)
             failed = failure(outcomes[0].source, f"publishing it failed ({type(error).__name__})")
             this_pass.ingest.take(writer, [failed], signatures)
 

@@ -44,6 +44,7 @@ from feedsvc.web.pages import status
 from feedsvc.web.pages.answering import Answering, Versions
 from feedsvc.web.pages.errors import ErrorPages
 from feedsvc.web.pages.preview import Preview
+from feedsvc.web.private import PrivateFeeds, guard
 from feedsvc.web.response_cache import PAGE, ResponseCache
 from feedsvc.web.slow import SlowRequests
 from feedsvc.web.subpath import SubPath
@@ -92,10 +93,15 @@ def build_app(
             config.feeds.max_age,
             preview,
             base_url=site.base_url,
-            hubs=config.websub.hubs,
+            hubs=entries.hubs,
+            guard=guard(config),
         )
     )
-    app.register_blueprint(media.blueprint(config.articles, clock))
+    app.register_blueprint(
+        media.blueprint(
+            config.articles, clock, contents.image_key if config.private_slugs else None
+        )
+    )
     app.register_blueprint(icon.blueprint(site))
     app.register_blueprint(
         imageproxy.blueprint(
@@ -108,7 +114,9 @@ def build_app(
     app.register_blueprint(ops.blueprint(index, judge))
     overviews = Overviews(config, index, entries)
     searching = Searching(config, index, entries, documents)
-    routes = pages.blueprint(config, index, entries, overviews, answering, searching=searching)
+    routes = pages.blueprint(
+        config, index, entries, overviews, answering, searching=searching, guard=guard(config)
+    )
     app.jinja_env.globals["status_is_public"] = config.status.access == "public"
     app.jinja_env.globals["source"] = config.pages.source
     statuses = Statuses(config, index, overviews)
@@ -150,6 +158,8 @@ def build_app(
         )
     if config.feeds.full_fetches:
         inner = FairFetches(inner, config.feeds.full_fetches)
+    if config.private_slugs:
+        inner = PrivateFeeds(inner, config)
     counter = RequestCounter(index.requests, page_versions.today, background=write_counts)
     app.extensions["feedsvc.counter"] = counter
     inner = Boundary(inner, counter.note)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from werkzeug.datastructures import Headers
 from werkzeug.wsgi import ClosingIterator
 
+from feedsvc.web.private import PERMIT
 from feedsvc.web.wsgi import Started, answer_text
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ class Boundary:
                 with closing(ClosingIterator(body)) as pieces:
                     body = [b"".join(pieces)]
         except Exception:
-            logger.exception("%s %.200r failed", method, path)
+            asked = "an address of a private feed" if PERMIT in environ else repr(path[:200])
+            logger.exception("%s %s failed", method, asked)
             self._note(environ, "500")
             return answer_text(environ, start, "500 Internal Server Error")
         self._note(environ, started.status)

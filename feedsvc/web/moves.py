@@ -7,7 +7,7 @@ from flask import Flask, Response, redirect, request
 
 from feedsvc.config import Moves
 from feedsvc.errors import GoneError
-from feedsvc.slugs import FORMAT_SUFFIX
+from feedsvc.web.private import PERMIT, slug_of
 
 _FEEDS = "/feeds/"
 
@@ -27,12 +27,14 @@ def follow_moves(app: Flask, moves: Moves) -> None:
         if not request.path.startswith(_FEEDS):
             return None
         name = unicodedata.normalize("NFC", request.path.removeprefix(_FEEDS))
-        slug = FORMAT_SUFFIX.split(name)[0]
+        slug = slug_of(request.path)
         if slug in gone:
             raise GoneError(f"The feed {slug} is gone.")
         if slug not in moved:
             return None
-        query = request.query_string.decode("latin-1")
+        permit = request.environ.get(PERMIT)
+        parts = (request.query_string.decode("latin-1"), permit.query if permit else "")
+        query = "&".join(filter(None, parts))
         address = quote(f"{_FEEDS}{moved[slug]}{name.removeprefix(slug)}")
         response = redirect(f"{request.script_root}{address}{'?' if query else ''}{query}", 301)
         assert isinstance(response, Response)

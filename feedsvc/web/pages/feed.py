@@ -1,11 +1,12 @@
 """The page of a feed: all its articles, by pages, and how to subscribe to it."""
 
 import unicodedata
+from collections.abc import Callable
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from babel.dates import format_interval
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, request
 from flask_babel import get_locale, ngettext
 
 from feedsvc.config import Config
@@ -14,13 +15,23 @@ from feedsvc.index import Index
 from feedsvc.publish import Entries
 from feedsvc.publish.feedpages import FeedPage, FeedPages, Rhythm
 from feedsvc.web.pages.answering import Answering
+from feedsvc.web.pages.look import feed_link
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 _PAGE = "page"
 _MOST_DIGITS = 9
 
 
 def add_to(
-    routes: Blueprint, config: Config, index: Index, entries: Entries, answering: Answering
+    routes: Blueprint,
+    config: Config,
+    index: Index,
+    entries: Entries,
+    answering: Answering,
+    *,
+    guard: Callable[["WSGIEnvironment", str], None],
 ) -> None:
     """Add the route of the pages of feeds."""
     feed_pages = FeedPages(config, index, entries)
@@ -29,6 +40,7 @@ def add_to(
     @routes.get("/feeds/<slug>")
     def feed(slug: str) -> Response:
         slug = unicodedata.normalize("NFC", slug)
+        guard(request.environ, slug)
         page = feed_pages.page(slug, _number(), answering.today(), zone)
         days = [entry.published.astimezone(zone).date() for entry in page.feed.entries]
         return answering.page(
@@ -59,7 +71,7 @@ def _links(page: FeedPage) -> dict[str, Any]:
         if absolute:
             return page.feed.link if number is None else f"{page.feed.link}?{_PAGE}={number}"
         values: dict[str, Any] = {} if number is None else {_PAGE: number}
-        return url_for("pages.feed", slug=page.feed.slug, **values)
+        return feed_link(page.feed.slug, **values)
 
     return {
         "canonical": link(page.number, absolute=True),
