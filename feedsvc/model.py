@@ -320,25 +320,14 @@ class Cleaning:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
-    """Who may read a private feed: the hashes of tokens by name, and of passwords by user.
-
-    The hashes are as `feedsvc token` prints them.
-    """
-
-    tokens: tuple[tuple[str, str], ...] = ()
-    passwords: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Category:
     """A feed and the rule that says which articles belong to it.
 
     The rule is `everything`, else `term` (exactly that term of the articles), else the operator's
     rule (`terms`; `title_matches`, a pattern of RE2; `exclude_terms`). `timezone` is for dates of
     its articles without a zone. `cleaning` pairs fields of Cleaning with the category's own values.
-    `expect` is the longest time without a new article that the operator expects. A category with
-    `access` is private.
+    `expect` is the longest time without a new article that the operator expects. `access` has the
+    hashes of the tokens that open a private feed, and is None where everybody may read it.
     """
 
     slug: str
@@ -353,7 +342,7 @@ class Category:
     cleaning: tuple[tuple[str, Any], ...] = ()
     # Not in the repr, by which `policies` knows settings that feeds depend on.
     expect: timedelta | None = field(default=None, repr=False)
-    access: Access | None = field(default=None, repr=False)
+    access: frozenset[str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from feedsvc.config import cleaning, document, environment
 from feedsvc.config.reader import Reader
 from feedsvc.errors import ConfigError, Mistake
 from feedsvc.feedreaders import OFFERED, READERS
-from feedsvc.model import Access, Category, Cleaning, Links
+from feedsvc.model import Category, Cleaning, Links
 from feedsvc.slugs import is_slug
 
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/)([^?]+)(\?.*)?")
@@ -25,8 +25,6 @@ _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/)([^?]+)(\?.*)?")
 SHORTEST_TOKEN = 16
 TOKEN = re.compile(r"(\S{1,80}) (sha256:[0-9a-f]{64})")
 """A name and the hash of a token, as `feedsvc token new` prints them."""
-PASSWORD = re.compile(r"([^\s:]{1,80}) (scrypt:32768:8:[1-9]\$\w{1,64}\$[0-9a-f]{128})")
-"""A user and the hash of a password, as `feedsvc token password` prints them."""
 
 __all__ = [
     "Articles",
@@ -222,7 +220,7 @@ class Config:
 
     @property
     def private_slugs(self) -> frozenset[str]:
-        """The slugs of the categories whose feeds need a token or a password."""
+        """The slugs of the categories whose feeds need a token."""
         return frozenset(c.slug for c in self.categories if c.access is not None)
 
     def mistake(self, path: str, reason: str) -> ConfigError:
@@ -387,38 +385,27 @@ def _categories(top: Reader) -> tuple[tuple[Category, ...], Moves]:
     return tuple(categories), Moves(moved=tuple(moved.items()), gone=tuple(gone))
 
 
-def _access(category: Reader) -> Access | None:
-    """Return who may read a category's feed, None for everybody."""
+def _access(category: Reader) -> frozenset[str] | None:
+    """Return the hashes of the tokens that open a category's feed, None if it is public."""
     if category.says("access", "public"):
         return None
-    section = category.section("access")
-    access = Access(
-        tokens=_hashes(section, "tokens", TOKEN, "feedsvc token new NAME"),
-        passwords=_hashes(section, "passwords", PASSWORD, "feedsvc token password USER"),
-    )
-    if not category.has("access"):
-        return None
-    if not category.names("access"):
+    lines = category.section("access").lines("tokens", ())
+    if category.has("access") and not category.names("access"):
         # Whoever takes the last token out of the file must not open the feed to everybody.
         reason = "is empty: write `public` for everybody, or `{tokens: []}` for nobody"
         category.refuse(("access",), reason)
-    return access
-
-
-def _hashes(
-    section: Reader, key: str, pattern: re.Pattern[str], command: str
-) -> tuple[tuple[str, str], ...]:
     hashes: dict[str, str] = {}
-    for n, line in enumerate(section.lines(key, ())):
-        match = pattern.fullmatch(" ".join(line.split()))
+    for n, line in enumerate(lines):
+        match = TOKEN.fullmatch(line)
         if match is None:
-            # The reason must not repeat the text: it may be a secret instead of its hash.
-            section.refuse((key, n), f"expected a name and a hash, as `{command}` prints them")
+            # The reason must not repeat the text: it may be a token instead of its hash.
+            reason = "expected a name and a hash, as `feedsvc token new NAME` prints them"
+            category.refuse(("access", "tokens", n), reason)
         elif match[1] in hashes:
-            section.refuse((key, n), f"{match[1]} is there twice")
+            category.refuse(("access", "tokens", n), f"{match[1]} is there twice")
         else:
             hashes[match[1]] = match[2]
-    return tuple(hashes.items())
+    return frozenset(hashes.values()) if category.has("access") else None
 
 
 def _pages(section: Reader) -> Pages:

@@ -6,7 +6,8 @@ writes anything.
 
 from collections.abc import Callable, Collection
 from datetime import datetime
-from typing import TYPE_CHECKING
+from traceback import format_tb
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, request
 from flask_babel import Babel
@@ -44,7 +45,7 @@ from feedsvc.web.pages import status
 from feedsvc.web.pages.answering import Answering, Versions
 from feedsvc.web.pages.errors import ErrorPages
 from feedsvc.web.pages.preview import Preview
-from feedsvc.web.private import PrivateFeeds, guard
+from feedsvc.web.private import guard
 from feedsvc.web.response_cache import PAGE, ResponseCache
 from feedsvc.web.slow import SlowRequests
 from feedsvc.web.subpath import SubPath
@@ -74,7 +75,8 @@ def build_app(
     `slow_requests` is how many are answered at a time: fewer than the server has threads. With
     `write_counts`, a thread writes once a minute how many requests there were.
     """
-    app = Flask("feedsvc.web")
+    app = _Application("feedsvc.web") if config.private_slugs else Flask("feedsvc.web")
+    guard(app, config)
     app.config["MAX_CONTENT_LENGTH"] = 0  # no route takes a body
     app.url_map.merge_slashes = False  # some feed readers fail on any redirect
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -94,7 +96,6 @@ def build_app(
             preview,
             base_url=site.base_url,
             hubs=entries.hubs,
-            guard=guard(config),
         )
     )
     app.register_blueprint(
@@ -114,9 +115,7 @@ def build_app(
     app.register_blueprint(ops.blueprint(index, judge))
     overviews = Overviews(config, index, entries)
     searching = Searching(config, index, entries, documents)
-    routes = pages.blueprint(
-        config, index, entries, overviews, answering, searching=searching, guard=guard(config)
-    )
+    routes = pages.blueprint(config, index, entries, overviews, answering, searching=searching)
     app.jinja_env.globals["status_is_public"] = config.status.access == "public"
     app.jinja_env.globals["source"] = config.pages.source
     statuses = Statuses(config, index, overviews)
@@ -158,15 +157,22 @@ def build_app(
         )
     if config.feeds.full_fetches:
         inner = FairFetches(inner, config.feeds.full_fetches)
-    if config.private_slugs:
-        inner = PrivateFeeds(inner, config)
     counter = RequestCounter(index.requests, page_versions.today, background=write_counts)
     app.extensions["feedsvc.counter"] = counter
-    inner = Boundary(inner, counter.note)
+    inner = Boundary(inner, counter.note, names_paths=not config.private_slugs)
     if site.has_base_url:
         inner = SubPath(inner, site.base_url, is_address=_is_address(app))
     app.wsgi_app = inner  # type: ignore[method-assign, assignment]  # documented by Flask
     return app
+
+
+class _Application(Flask):
+    """An application whose log does not name the address of a request that failed."""
+
+    def log_exception(self, exc_info: Any) -> None:
+        """Log where an unexpected error was, without its text, which may be of an article."""
+        kind, _, where = exc_info
+        self.logger.error("a request failed (%s)\n%s", kind.__name__, "".join(format_tb(where)))
 
 
 def _add_error_pages(app: Flask, error_pages: ErrorPages) -> None:

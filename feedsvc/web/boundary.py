@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from werkzeug.datastructures import Headers
 from werkzeug.wsgi import ClosingIterator
 
-from feedsvc.web.private import PERMIT
 from feedsvc.web.wsgi import Started, answer_text
 
 if TYPE_CHECKING:
@@ -39,15 +38,21 @@ def _count_nothing(_environ: "WSGIEnvironment", _status: str) -> None:
 
 
 class Boundary:
-    """A WSGI application around `app`; `note` is called with each request and its status."""
+    """A WSGI application around `app`; `note` is called with each request and its status.
+
+    The log has the path of a request that fails, if it `names_paths`.
+    """
 
     def __init__(
         self,
         app: "WSGIApplication",
         note: Callable[["WSGIEnvironment", str], None] = _count_nothing,
+        *,
+        names_paths: bool = True,
     ) -> None:
         self._app = app
         self._note = note
+        self._names_paths = names_paths
 
     def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         """Answer a request."""
@@ -65,8 +70,7 @@ class Boundary:
                 with closing(ClosingIterator(body)) as pieces:
                     body = [b"".join(pieces)]
         except Exception:
-            asked = "an address of a private feed" if PERMIT in environ else repr(path[:200])
-            logger.exception("%s %s failed", method, asked)
+            logger.exception("%s %.200r failed", method, path if self._names_paths else "…")
             self._note(environ, "500")
             return answer_text(environ, start, "500 Internal Server Error")
         self._note(environ, started.status)

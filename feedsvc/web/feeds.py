@@ -7,7 +7,6 @@ may ask for the source to look at.
 import unicodedata
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, request
 
@@ -15,12 +14,8 @@ from feedsvc.feeds import document_address
 from feedsvc.formats import FORMATS
 from feedsvc.publish import Documents
 from feedsvc.web.http import for_other_sites, send, send_source
-from feedsvc.web.private import slug_of
 from feedsvc.web.response_cache import OTHER_OPML, VERSION, opml_path
 from feedsvc.web.visitor import asks_for_source, is_navigation
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 
 def blueprint(
@@ -31,29 +26,26 @@ def blueprint(
     *,
     base_url: str,
     hubs: Callable[[str], Sequence[str]],
-    guard: Callable[["WSGIEnvironment", str], None],
 ) -> Blueprint:
     """Return the routes of feeds and of the OPML list.
 
     `preview` makes the page about the feed with a slug, in the format of a suffix. Each feed names
     its `hubs`, by slug, and its address in a header, where hubs look for them (W3C WebSub, 4).
-    `guard` raises NotFoundError for a feed that the request may not read.
     """
     routes = Blueprint("feeds", __name__)
     routes.after_request(for_other_sites)
 
-    def answer(path: str) -> Response:
+    def answer(path: str, hubs: Sequence[str] = ()) -> Response:
         canonical = unicodedata.normalize("NFC", path)
         document, now = documents.document(canonical), clock()
         if canonical == path and document.last_modified <= now:
             request.environ[VERSION] = document.version  # the response cache may keep the answer
-        return send(request, document, max_age=max_age, now=now, link=link(canonical))
+        return send(request, document, max_age=max_age, now=now, link=link(canonical, hubs))
 
-    def link(path: str) -> str:
-        known = hubs(slug_of(path)) if path.startswith("/feeds/") else ()
-        if not known:
+    def link(path: str, hubs: Sequence[str]) -> str:
+        if not hubs:
             return ""
-        links = [(hub, "hub") for hub in known]
+        links = [(hub, "hub") for hub in hubs]
         links.append((document_address(base_url, path), "self"))
         return ", ".join(f'<{address}>; rel="{relation}"' for address, relation in links)
 
@@ -67,12 +59,11 @@ def blueprint(
     # The suffix alone chooses the format: the Accept of many readers names formats by mistake.
     @routes.get(f"/feeds/<slug>.<any({', '.join(FORMATS)}):suffix>")
     def feed(slug: str, suffix: str) -> Response:
-        guard(request.environ, slug)
         if asks_for_source(request.environ):
             return show_source(f"/feeds/{slug}.{suffix}")
         if is_navigation(request.environ):
             return preview(slug, suffix)
-        return answer(f"/feeds/{slug}.{suffix}")
+        return answer(f"/feeds/{slug}.{suffix}", hubs(unicodedata.normalize("NFC", slug)))
 
     @routes.get(OTHER_OPML)
     @routes.get("/opml.xml")

@@ -1,8 +1,5 @@
 """Pages for people: home, a feed, an article, a search."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from flask import Blueprint
 
 from feedsvc.config import Config
@@ -11,9 +8,6 @@ from feedsvc.publish import Entries, Overviews, Searching
 from feedsvc.web.pages import article, feed, home, search
 from feedsvc.web.pages.answering import Answering
 from feedsvc.web.pages.look import add_look
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 
 def blueprint(
@@ -24,14 +18,13 @@ def blueprint(
     answering: Answering,
     *,
     searching: Searching,
-    guard: Callable[["WSGIEnvironment", str], None],
 ) -> Blueprint:
     """Return the routes of all pages."""
     routes = Blueprint("pages", __name__, static_folder="../static", static_url_path="/static")
     routes.before_request(answering.begin)
     add_look(routes, config.site.timezone, answering.today, config.pages.readers)
     home.add_to(routes, answering.page, overviews, entries, answering.today)
-    feed.add_to(routes, config, index, entries, answering, guard=guard)
-    article.add_to(routes, config, index, entries, answering, guard=guard)
+    feed.add_to(routes, config, index, entries, answering)
+    article.add_to(routes, config, index, entries, answering)
     search.add_to(routes, searching, overviews, answering)
     return routes

@@ -9,7 +9,6 @@ from flask_babel import get_locale
 
 from feedsvc.index import Index
 from feedsvc.web.http import page_headers
-from feedsvc.web.private import PERMIT
 from feedsvc.web.response_cache import PAGE, VERSION
 
 _BEGUN = "feedsvc.version_of_pages"  # the version of all pages when the request came
@@ -68,8 +67,7 @@ class Answering:
     def text(self, text: str, media_type: str, *, private: bool = False) -> Response:
         """Return a text with the headers of pages; the response cache keeps it as it keeps them."""
         response = Response(text, mimetype=media_type)
-        if PERMIT not in request.environ:  # a page of a private feed may have its reader's token
-            request.environ[VERSION] = self.version()
+        request.environ[VERSION] = self.version()
         if private:
             response.headers["Cache-Control"] = "private, no-store"
         else:

@@ -2,8 +2,6 @@
 
 import json
 import unicodedata
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, request
 
@@ -17,20 +15,11 @@ from feedsvc.publish.articlepages import ArticlePage, ArticlePages
 from feedsvc.web.pages.answering import Answering
 from feedsvc.web.visitor import visitor_of
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
-
 MARKDOWN = "text/markdown"  # RFC 7763
 
 
 def add_to(
-    routes: Blueprint,
-    config: Config,
-    index: Index,
-    entries: Entries,
-    answering: Answering,
-    *,
-    guard: Callable[["WSGIEnvironment", str], None],
+    routes: Blueprint, config: Config, index: Index, entries: Entries, answering: Answering
 ) -> None:
     """Add the routes of articles."""
     article_pages = ArticlePages(config, index, entries)
@@ -55,9 +44,7 @@ def add_to(
 
     @routes.get("/feeds/<slug>/<key>")
     def private_article(slug: str, key: str) -> Response:
-        slug = unicodedata.normalize("NFC", slug)
-        guard(request.environ, slug)
-        return answer(article_pages.private_page(slug, key))
+        return answer(article_pages.private_page(unicodedata.normalize("NFC", slug), key))
 
     @routes.get("/articles/<key>.md")
     def markdown(key: str) -> Response:

@@ -1,9 +1,8 @@
 """The page of a feed: all its articles, by pages, and how to subscribe to it."""
 
 import unicodedata
-from collections.abc import Callable
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from babel.dates import format_interval
 from flask import Blueprint, Response, request
@@ -17,21 +16,12 @@ from feedsvc.publish.feedpages import FeedPage, FeedPages, Rhythm
 from feedsvc.web.pages.answering import Answering
 from feedsvc.web.pages.look import feed_link
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
-
 _PAGE = "page"
 _MOST_DIGITS = 9
 
 
 def add_to(
-    routes: Blueprint,
-    config: Config,
-    index: Index,
-    entries: Entries,
-    answering: Answering,
-    *,
-    guard: Callable[["WSGIEnvironment", str], None],
+    routes: Blueprint, config: Config, index: Index, entries: Entries, answering: Answering
 ) -> None:
     """Add the route of the pages of feeds."""
     feed_pages = FeedPages(config, index, entries)
@@ -40,7 +30,6 @@ def add_to(
     @routes.get("/feeds/<slug>")
     def feed(slug: str) -> Response:
         slug = unicodedata.normalize("NFC", slug)
-        guard(request.environ, slug)
         page = feed_pages.page(slug, _number(), answering.today(), zone)
         days = [entry.published.astimezone(zone).date() for entry in page.feed.entries]
         return answering.page(

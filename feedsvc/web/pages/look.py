@@ -18,7 +18,7 @@ from feedsvc import __version__
 from feedsvc.feedreaders import READERS
 from feedsvc.formats import FORMATS
 from feedsvc.model import Entry, SafeHTML
-from feedsvc.web.private import PERMIT, Permit
+from feedsvc.web.private import permit
 from feedsvc.web.visitor import COOKIE, LOCALES, PARAMETER
 
 _LANGUAGES = dict(zip(LOCALES, ("English", "简体中文", "繁體中文"), strict=True))
@@ -47,7 +47,7 @@ def add_look(
             "here": here,
             "article_link": article_link,
             "feed_link": feed_link,
-            "permit": request.environ.get(PERMIT),
+            "permit": permit(),
             "version": __version__,
         }
 
@@ -110,16 +110,16 @@ def here(**changed: str) -> str:
     kept.pop("token", None)
     query = urlencode({**kept, **changed})
     # No page has a secret in it, except that of a private feed, for whoever came with its token.
-    permit: Permit | None = request.environ.get(PERMIT)
-    return f"?{query}&{permit.query}" if permit and permit.query else f"?{query}"
+    known = permit()
+    return f"?{query}&{known.query}" if known and known.query else f"?{query}"
 
 
 def article_link(key: str) -> str:
     """Return the address of an article's page, as links on this page have it."""
-    permit: Permit | None = request.environ.get(PERMIT)
-    if permit is None:
+    known = permit()
+    if known is None:
         return url_for("pages.article", key=key)
-    return url_for("pages.private_article", slug=permit.slug, key=key) + permit.end
+    return url_for("pages.private_article", slug=known.slug, key=key) + known.end
 
 
 def feed_link(slug: str, suffix: str = "", **parameters: Any) -> str:
@@ -130,10 +130,10 @@ def feed_link(slug: str, suffix: str = "", **parameters: Any) -> str:
     endpoint = "feeds.feed" if suffix else "pages.feed"
     values = {"suffix": suffix, **parameters} if suffix else parameters
     link = url_for(endpoint, slug=slug, **values)
-    permit: Permit | None = request.environ.get(PERMIT)
-    if permit is None or permit.slug != slug or not permit.query:
+    known = permit()
+    if known is None or known.slug != slug or not known.query:
         return link
-    return f"{link}{'&' if '?' in link else '?'}{permit.query}"
+    return f"{link}{'&' if '?' in link else '?'}{known.query}"
 
 
 def shortened(text: str, width: int = 200) -> str:
