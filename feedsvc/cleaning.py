@@ -51,14 +51,23 @@ def is_costly(body: str, markup: Markup) -> bool:
 
 
 class Cleaner:
-    """Cleans articles, one at a time; safe to share between threads."""
+    """Cleans articles, one at a time; safe to share between threads.
+
+    The log says which article could not be cleaned and why, unless it is to have no `traces`.
+    """
 
     def __init__(
-        self, *, short: int = _SHORT, seconds: float = _SECONDS, memory: int = _MEMORY
+        self,
+        *,
+        short: int = _SHORT,
+        seconds: float = _SECONDS,
+        memory: int = _MEMORY,
+        traces: bool = True,
     ) -> None:
         self._short = short
         self._seconds = seconds
         self._memory = memory
+        self._traces = traces
         self._lock = threading.Lock()
         self._child: Child | None = None
         self._logged: set[int] = set()
@@ -105,7 +114,10 @@ class Cleaner:
                 self._logged.clear()
             self._logged.add(hash(body))
             where = policy.page or policy.link
-            logger.error("the HTML of %s could not be cleaned:\n%s", where, answer.trace)
+            if self._traces:
+                logger.error("the HTML of %s could not be cleaned:\n%s", where, answer.trace)
+            else:
+                logger.error("HTML could not be cleaned; `feedsvc check` says of which article")
         return f"cleaning its HTML failed ({answer.failed})"
 
     def close(self) -> None:

@@ -99,6 +99,15 @@ def _first(terms: tuple[str, ...], folded: frozenset[str]) -> str:
     return next(term for term in terms if term.casefold() in folded)
 
 
+def hidden_terms(categories: Iterable[Category]) -> frozenset[str]:
+    """Return the terms, folded, that private categories name and no public one."""
+    private: set[str] = set()
+    public: set[str] = set()
+    for category in categories:
+        (public if category.access is None else private).update(folded(category.terms))
+    return frozenset(private - public)
+
+
 class Memberships:
     """The feeds of articles, by these configured categories.
 
@@ -106,8 +115,9 @@ class Memberships:
     and names the term.
 
     Here alone it is decided which articles are private: those of a private category that belong to
-    no other configured one. They are members of private feeds alone, not of `all`, and everything
-    public asks for members of public feeds.
+    no public one that is configured. They are members of private feeds alone, not of `all`, and
+    everything public asks for members of public feeds. A term that only private categories name is
+    not shown with other articles.
     """
 
     def __init__(self, categories: Iterable[Category], *, auto: bool) -> None:
@@ -115,6 +125,7 @@ class Memberships:
         self._auto = auto
         self._taken = {category.slug: category for category in self._categories}
         self._private = {c.slug for c in self._categories if c.access is not None}
+        self._hidden = hidden_terms(self._categories)
         # The numbers of the categories that can match; most name no term of an article.
         self._with_pattern: list[int] = []
         self._by_term: dict[str, list[int]] = {}
@@ -138,11 +149,15 @@ class Memberships:
             return dict.fromkeys(configured)
         slugs: dict[str, str | None] = {ALL: None, **dict.fromkeys(configured)}
         if self._auto:
-            for term in article.terms:
+            for term in self.shown_terms(article.terms):
                 owner = self._taken.get(slug(term))
                 if owner is None or term not in owner.terms:
                     slugs[slug(term, self._taken)] = term
         return slugs
+
+    def shown_terms(self, terms: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those of the terms of a public article that everybody may see."""
+        return tuple(term for term in terms if term.casefold() not in self._hidden)
 
 
 def entry(

@@ -111,10 +111,13 @@ class Monitor:
             meta.note(silence.KEY, str(replace(found, silent=told)))
 
     def _logged(self, text: object, stream: Stream) -> object:
-        """Return what the log says of a stream; the name of a private category is not logged."""
-        if stream.kind == "category" and stream.name in self._private:
-            return str(text).replace(str(stream), "a private category", 1)
-        return text
+        """Return what the log says of a stream; names of private categories are not logged.
+
+        Nor are those of folders then, which may have private articles alone.
+        """
+        if not self._private or (stream.kind == "category" and stream.name not in self._private):
+            return text
+        return str(text).replace(str(stream), f"a {stream.kind} (`feedsvc status` names it)", 1)
 
     def _after(self, before: Silences, now: datetime) -> Silences:
         arrivals = self._index.arrivals.since(

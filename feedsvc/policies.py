@@ -25,7 +25,8 @@ def policies(config: Config) -> dict[str, str]:
     """Return the digests for `articles`, `memberships` and `view`."""
     site, limits = config.site, config.feeds
     # Nothing for a site without private categories, so that its digests are as they were.
-    private = [repr(sorted(config.private_slugs))] if config.private_slugs else []
+    hidden = sorted(feeds.hidden_terms(config.categories))
+    private = [repr((sorted(config.private_slugs), hidden))] if config.private_slugs else []
     zones = [
         (repr(category), category.timezone) for category in config.categories if category.timezone
     ]
@@ -65,8 +66,13 @@ def stamp(config: Config) -> str:
     return digest(content.POLICY, site.base_url, site.title, repr(config.content), *rules)
 
 
-def needs_image_key(config: Config) -> bool:
+def uses_image_proxy(config: Config) -> bool:
     """Tell whether readers get any images from our own proxy."""
     return any(
         route.via == "proxy" for rules in _rules(config) for route in rules.get("images", ())
     )
+
+
+def needs_key(config: Config) -> bool:
+    """Tell whether any addresses are signed: of images from our proxy, or of a site's files."""
+    return uses_image_proxy(config) or bool(config.private_slugs)

@@ -83,7 +83,11 @@ class ArticlePages:
             for slug, term in slugs.items()
             if term is None and slug in self._titles
         )
-        terms = _terms(article, slugs, {topic.title.casefold() for topic in categories})
+        terms = _terms(
+            self._entries.shown_terms(article),
+            slugs,
+            {topic.title.casefold() for topic in categories},
+        )
         # An article of no category is found again by its first term.
         crumbs = categories or tuple(topic for topic in terms if topic.slug)[:1]
         first = crumbs[0] if crumbs else None
@@ -108,15 +112,15 @@ class ArticlePages:
         Raises NotFoundError, GoneError for one that was withdrawn, NotReadyError before the first
         pass.
         """
-        article = self._entries.private(slug, key)
-        entry = self._entries.entry_of(article)
+        article = self._entries.in_private_feed(slug, key)
+        entry = self._entries.entry_of(article, slug)
         title = self._private_titles[slug]
         return ArticlePage(
             entry=entry,
             minutes=minutes(html5.text(entry.content or "")),
             categories=(),
             crumbs=(Topic(title=title, slug=slug),),
-            tags=_terms(article, {}, {title.casefold()}),
+            tags=_terms(article.article.terms, {}, {title.casefold()}),
             slug=slug,
             title=title,
             link=feeds.address(self._site.base_url, slug),
@@ -142,12 +146,14 @@ class ArticlePages:
         return host.removeprefix("www.") or entry.link
 
 
-def _terms(article: Published, slugs: dict[str, str | None], shown: set[str]) -> tuple[Topic, ...]:
+def _terms(
+    terms: tuple[str, ...], slugs: dict[str, str | None], shown: set[str]
+) -> tuple[Topic, ...]:
     """Return the terms of an article, but those with the name of a category that is shown."""
     by_term = {term: slug for slug, term in slugs.items() if term is not None}
     topics = {
         xmltext.plain(term): by_term.get(term)
-        for term in article.article.terms
+        for term in terms
         if xmltext.plain(term).casefold() not in shown
     }
     return tuple(Topic(title=title, slug=slug) for title, slug in topics.items())

@@ -89,7 +89,7 @@ class Entries:
             raise NotFoundError("There is no such article.")
         return article
 
-    def private(self, slug: str, key: str) -> Published:
+    def in_private_feed(self, slug: str, key: str) -> Published:
         """Return the article of one key in a private feed, without its body.
 
         Raises NotFoundError, and NotReadyError before the first pass.
@@ -105,9 +105,16 @@ class Entries:
         """Return the slugs of an article's feeds, each with its term, None if it has none."""
         return self._memberships.of(article.article)
 
-    def entry_of(self, article: Published) -> Entry:
-        """Return the entry of one article in full. Raises GoneError where it has none any more."""
-        entries = self.entries((article,))
+    def shown_terms(self, article: Published) -> tuple[str, ...]:
+        """Return those of the terms of a public article that everybody may see."""
+        return self._memberships.shown_terms(article.article.terms)
+
+    def entry_of(self, article: Published, slug: str = feeds.ALL) -> Entry:
+        """Return the entry of one article in full, for readers of the feed `slug`.
+
+        Raises GoneError where it has none any more.
+        """
+        entries = self.entries((article,), slug)
         if not entries:
             raise GoneError("This article has been withdrawn.")
         return entries[0]
@@ -117,8 +124,14 @@ class Entries:
         policy = self._contents.policy(article.article, article.key)
         return xmltext.plain(content.converted(article.article.title, policy))
 
-    def entries(self, articles: tuple[Published, ...], *, full: bool = True) -> list[Entry]:
-        """Return the entries of these articles; one that fails is left out and named."""
+    def entries(
+        self, articles: tuple[Published, ...], slug: str | None = feeds.ALL, *, full: bool = True
+    ) -> list[Entry]:
+        """Return the entries of these articles, for readers of the feed `slug`; None for any.
+
+        One that fails is left out and named. One that has become private is left out too: the index
+        follows a new configuration only with the next pass.
+        """
         kept = self._contents.of(articles)
         entries: list[Entry] = []
         for published in articles:
@@ -126,7 +139,11 @@ class Entries:
             if source not in kept:  # it was withdrawn meanwhile, or its cleaning failed
                 continue
             try:
-                entries.append(self._entry(published, kept[source], full=full))
+                slugs = self.slugs(published) if self._private else {feeds.ALL: None}
+                private = None if feeds.ALL in slugs else slug or next(iter(slugs))
+                if private is None or private in slugs:
+                    entry = self._entry(published, kept[source], full=full, private=private)
+                    entries.append(entry)
             except Exception as error:  # noqa: BLE001 - the other entries are made
                 self._contents.failed(source, "making an entry of it", error)
         return entries
@@ -214,7 +231,7 @@ class Entries:
         site = self._config.site
         return feeds.build(
             category,
-            self.entries(articles, full=full),
+            self.entries(articles, category.slug, full=full),
             id=identity.feed_id(site.id, category.slug),
             site_title=site.title,
             base_url=site.base_url,
@@ -235,20 +252,24 @@ class Entries:
         if article is not None:
             self._contents.failed(article.article.source, what, error)
 
-    def _entry(self, published: Published, kept: Content, *, full: bool) -> Entry:
+    def _entry(
+        self, published: Published, kept: Content, *, full: bool, private: str | None = None
+    ) -> Entry:
+        """Return the entry of an article; for readers of the feed `private` if it is private."""
         article = published.article
         policy = self._contents.policy(article, published.key)
-        link, html = policy.link, contents.safe(kept)
-        slugs = self.slugs(published)
-        if feeds.ALL not in slugs:
-            # It has no public page. The first private feed has one, for its readers.
-            page = feeds.private_page(self._config.site.base_url, next(iter(slugs)), published.key)
+        link, html, terms = policy.link, contents.safe(kept), article.terms
+        if private is None:
+            terms = self._memberships.shown_terms(terms)
+        else:
+            # It has no public page, but one below its feed.
+            page = feeds.private_page(self._config.site.base_url, private, published.key)
             link = article.link or page
             html = SafeHTML(html.replace(policy.page, page))
         image = content.image(article.lead_image, policy) if article.lead_image else None
-        converted = replace(article, title=content.converted(article.title, policy))
+        title = content.converted(article.title, policy)
         entry = feeds.entry(
-            replace(published, article=converted),
+            replace(published, article=replace(article, title=title, terms=terms)),
             link=link,
             summary=kept.summary,
             content=html if full else None,

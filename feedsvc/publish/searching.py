@@ -239,8 +239,9 @@ class Searching:
     def _hit(self, published: Published, query: Query) -> Hit:
         article = published.article
         text = fulltext.plain(article.body, article.markup)
+        terms = self._entries.shown_terms(published)
         return Hit(
-            published=published,
+            published=replace(published, article=replace(article, terms=terms)),
             title=fulltext.marked(xmltext.plain(article.title), query.words),
             excerpt=fulltext.excerpt(text, query.words),
         )

@@ -19,7 +19,7 @@ from feedsvc.contents import IMAGE_KEY, Contents
 from feedsvc.errors import StateDamagedError
 from feedsvc.index import PARTIAL, READY, SEARCH, Generation, Index
 from feedsvc.model import Changes, Progress, Refresh
-from feedsvc.policies import needs_image_key, policies
+from feedsvc.policies import needs_key, policies
 from feedsvc.reading import File, Reading
 from feedsvc.refresh import stages
 from feedsvc.refresh.backlog import Backlog
@@ -141,7 +141,7 @@ class Refresher:
             partial=incomplete or (first and many),
             progress=progress,
         )
-        unkeyed = needs_image_key(self._config) and IMAGE_KEY not in remembered
+        unkeyed = needs_key(self._config) and IMAGE_KEY not in remembered
         has_work = self._backlog.has_work
         if any((has_work, stale, due, this_pass.ready, this_pass.partial, unkeyed)):
             self._interrupted = True

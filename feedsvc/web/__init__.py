@@ -6,6 +6,7 @@ writes anything.
 
 from collections.abc import Callable, Collection
 from datetime import datetime
+from functools import partial
 from traceback import format_tb
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,10 @@ from feedsvc.cleaning import Cleaner
 from feedsvc.config import Config
 from feedsvc.contents import Contents
 from feedsvc.errors import GoneError, NotFoundError, NotReadyError, StateError
+from feedsvc.feeds import ALL
 from feedsvc.health import Judge
 from feedsvc.index import Index
-from feedsvc.policies import needs_image_key
+from feedsvc.policies import uses_image_proxy
 from feedsvc.publish import Documents, Entries, Overviews, Searching, Statuses
 from feedsvc.publish.sitemap import Sitemap
 from feedsvc.web import (
@@ -80,7 +82,7 @@ def build_app(
     app.config["MAX_CONTENT_LENGTH"] = 0  # no route takes a body
     app.url_map.merge_slashes = False  # some feed readers fail on any redirect
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    contents = Contents(config, index, cleaner or Cleaner())
+    contents = Contents(config, index, cleaner or Cleaner(traces=not config.private_slugs))
     entries = Entries(config, index, contents)
     documents = Documents(config, index, entries, clock)
     site = config.site
@@ -106,13 +108,14 @@ def build_app(
     app.register_blueprint(icon.blueprint(site))
     app.register_blueprint(
         imageproxy.blueprint(
-            contents.image_key if needs_image_key(config) else lambda: None,
+            contents.image_key if uses_image_proxy(config) else lambda: None,
             config.image_proxy,
             base_url=site.base_url,
         )
     )
     judge = Judge(lambda: clock().timestamp())
-    app.register_blueprint(ops.blueprint(index, judge))
+    count = partial(index.articles.count_in, ALL) if config.private_slugs else index.articles.count
+    app.register_blueprint(ops.blueprint(index, judge, count))
     overviews = Overviews(config, index, entries)
     searching = Searching(config, index, entries, documents)
     routes = pages.blueprint(config, index, entries, overviews, answering, searching=searching)
