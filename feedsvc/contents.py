@@ -106,7 +106,9 @@ class Contents:
         self._index.database.progress.note_alive()
         policy = self.policy(article, key)
         with self.stopwatch.measuring():
-            return self._cleaner.clean(article.body, article.markup, policy)
+            # A traceback may repeat the text of a private article.
+            traces = not self._config.private_slugs
+            return self._cleaner.clean(article.body, article.markup, policy, traces=traces)
 
     def _content(self, published: Published) -> Content:
         article, key, problem = published.article, published.key, None

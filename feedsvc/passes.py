@@ -29,7 +29,7 @@ class Passes:
     ) -> None:
         self._index = index
         self._clock = clock
-        self._cleaner = cleaner or Cleaner(traces=not config.private_slugs)
+        self._cleaner = cleaner or Cleaner()
         self.contents = Contents(config, index, self._cleaner)
         self.entries = Entries(config, index, self.contents)
         self.documents = Documents(config, index, self.entries, clock)

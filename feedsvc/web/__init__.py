@@ -82,7 +82,7 @@ def build_app(
     app.config["MAX_CONTENT_LENGTH"] = 0  # no route takes a body
     app.url_map.merge_slashes = False  # some feed readers fail on any redirect
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    contents = Contents(config, index, cleaner or Cleaner(traces=not config.private_slugs))
+    contents = Contents(config, index, cleaner or Cleaner())
     entries = Entries(config, index, contents)
     documents = Documents(config, index, entries, clock)
     site = config.site
