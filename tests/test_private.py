@@ -1,5 +1,6 @@
 """Private feeds: who has a token reads them, and nobody else finds anything of them."""
 
+import html
 import itertools
 import json
 import logging
@@ -32,6 +33,7 @@ BASE = "https://feeds.example.org"
 SECRET = "quokka"
 NOBODYS = "wombat"  # a word of the same kind that nobody has written
 TOKEN, OTHERS_TOKEN, STATUS_TOKEN = "t" * 43, "o" * 43, "s" * 43
+ODD = "it's, a & b (1)? 字.png"
 DAYS = range(10, 17)  # of public articles; the private ones are between them
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
 BOARD: dict[str, Any] = {
@@ -69,11 +71,13 @@ def write_articles(tree: Tree) -> None:
     tree.write("quokka/both.md", article("Quokka for all", 13, "quokka minutes", "Quokka staff"))
     tree.write(f"quokka/{SECRET}.png", PNG)
     tree.write("quokka/quokka.mp3", b"sound")
-    shown = '<p>Harmless words</p><img src="shown.png" srcset="shown.png 1x, large.png 2x">'
+    shown = '<p>Harmless words</p><img src="shown.png" srcset="shown.png, large.png 2x">'
+    shown += f'<img src="{ODD.replace("&", "&amp;").replace("?", "%3F")}"><img src="large.png?v=1">'
     for day in DAYS:
         tree.write(f"n{day}.md", article(f"News {day}", day, "news", "Habitat", body=shown))
     tree.write("shown.png", PNG)
     tree.write("large.png", PNG)
+    tree.write(ODD, PNG)
     # Public, because a public category has it; the name of the private one stays private.
     tree.write("mixed.md", article("Mixed", 14, "Quokka minutes", "news", body=shown))
     # A text of somebody else's, which would like to have a file of ours opened.
@@ -256,14 +260,17 @@ def test_files_of_articles_are_sent_at_signed_addresses_alone(
     _, _, signature = image.partition("?")
     assert reader.get(f"/media/shown.png?{signature}").status_code == 404
     public = reader.get("/feeds/news.json").json["items"]
-    shown = re.findall(rf"{BASE}(/media/[^\"\s]+)", json.dumps(public).replace('\\"', '"'))
+    text = "".join(item["content_html"] for item in public)
+    shown = [
+        html.unescape(path).rstrip(",") for path in re.findall(rf'"{BASE}(/media/[^"\s]+)', text)
+    ]
     assert {unquote(path.partition("?")[0]) for path in shown} == {
-        *("/media/shown.png", "/media/large.png"),
+        *("/media/shown.png", "/media/large.png", f"/media/{ODD}"),
         *("/media/k/q.png", "/media/x.pdf"),  # of the text of somebody else
     }
     for path in shown:
         assert reader.get(path).status_code == (404 if "/k/" in path or "pdf" in path else 200)
-        assert ("signature=" in path) == ("/k/" not in path and "pdf" not in path)
+        assert ("?signature=" in path) == ("/k/" not in path and "pdf" not in path)
 
 
 def asked_addresses(site: Site) -> list[str]:

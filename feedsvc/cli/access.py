@@ -4,6 +4,9 @@ import re
 
 import click
 
+# In a list of YAML other characters would mean something else.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,79}")
+
 
 @click.group()
 def token() -> None:
@@ -20,8 +23,7 @@ def new(name: str) -> None:
     """
     from feedsvc import credentials  # noqa: PLC0415 - only this command needs it
 
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,79}", name):
-        # In a list of YAML other characters would mean something else.
+    if not _NAME.fullmatch(name):
         raise click.UsageError(
             "a name has letters (A to Z), digits and . _ @ - alone, a letter or digit first"
         )

@@ -14,6 +14,8 @@ from feedsvc.errors import NotReadyError
 from feedsvc.model import Entry, SafeHTML
 
 _PARAMETER = "signature"
+# The rest of an address, up to its query. A comma at its end is of the list in `srcset`.
+_PATH = re.compile(r"[^\s\"<>?#]*[^\s\"<>?#,]")
 
 
 class SignedFiles:
@@ -21,37 +23,42 @@ class SignedFiles:
 
     def __init__(self, base_url: str, key: Callable[[], bytes | None]) -> None:
         self._key = key
-        # Up to a character that no address in an attribute has, or a query; `srcset` is a list.
-        self._address = re.compile(
-            rf"({re.escape(base_url)}/media/)([^\s\"'<>?#,]+)(\?(?=[^\s\"'<>#,]))?"
-        )
+        self._beginning = f"{base_url}/media/"
 
     def signed(self, entry: Entry) -> Entry:
         """Return the entry with a signature in each address of a file.
 
         Raises NotReadyError before the watcher has made the key.
         """
+        html = entry.content
         return replace(
             entry,
-            content=None if entry.content is None else self._in_html(entry.content),
-            lead_image=None if entry.lead_image is None else self._in_text(entry.lead_image),
+            content=None if html is None else SafeHTML(self._signed(html, "&amp;")),
+            lead_image=None if entry.lead_image is None else self._signed(entry.lead_image, "&"),
             enclosures=tuple(
-                replace(enclosure, href=self._in_text(enclosure.href))
+                replace(enclosure, href=self._signed(enclosure.href, "&"))
                 for enclosure in entry.enclosures
             ),
         )
 
-    def _in_html(self, content: SafeHTML) -> SafeHTML:
-        return SafeHTML(self._address.sub(lambda match: self._sign(match, "&amp;"), content))
-
-    def _in_text(self, address: str) -> str:
-        return self._address.sub(lambda match: self._sign(match, "&"), address)
-
-    def _sign(self, match: re.Match[str], joint: str) -> str:
+    def _signed(self, text: str, joint: str) -> str:
+        """Return a text with a signature in each address; `joint` is written before a query."""
+        before, *rests = text.split(self._beginning)
+        if not rests:
+            return text
         key = self._key()
         if key is None:
             raise NotReadyError("The key for addresses of files is being made.")
-        beginning, path, query = match.groups()
-        source = unquote(html.unescape(path) if joint == "&amp;" else path)
-        signature = f"{_PARAMETER}={signing.of_file(key, source)}"
-        return f"{beginning}{path}?{signature}{joint if query else ''}"
+        return before + "".join(
+            self._beginning + _with_signature(rest, key, joint) for rest in rests
+        )
+
+
+def _with_signature(rest: str, key: bytes, joint: str) -> str:
+    match = _PATH.match(rest)
+    if match is None:
+        return rest
+    path, after = match[0], rest[match.end() :]
+    source = unquote(html.unescape(path) if joint == "&amp;" else path)
+    end = f"{joint}{after[1:]}" if after.startswith("?") else after
+    return f"{path}?{_PARAMETER}={signing.of_file(key, source)}{end}"
