@@ -63,14 +63,19 @@ class Cleaner:
         self._child: Child | None = None
         self._logged: set[int] = set()
 
-    def clean(self, body: str, markup: Markup, policy: content.Policy) -> content.Cleaned:
-        """Clean as `content.clean` does. Any failure is a CleaningError."""
+    def clean(
+        self, body: str, markup: Markup, policy: content.Policy, *, traces: bool = True
+    ) -> content.Cleaned:
+        """Clean as `content.clean` does. Any failure is a CleaningError.
+
+        The log says which article failed, and where, unless it is to have no `traces`.
+        """
         if len(body) > self._short or is_costly(body, markup):
             answer = self._answer_of_child(body, markup, policy)
         else:
             answer = _answer(body, markup, policy)
         if answer.cleaned is None:
-            raise CleaningError(self._failure(answer, body, policy))
+            raise CleaningError(self._failure(answer, body, policy, traces=traces))
         return answer.cleaned
 
     def _answer_of_child(self, body: str, markup: Markup, policy: content.Policy) -> _Answer:
@@ -96,8 +101,8 @@ class Cleaner:
                 self._close()  # the next article might need the memory that this one has taken
             return answer
 
-    def _failure(self, answer: _Answer, body: str, policy: content.Policy) -> str:
-        """Return why it failed; log the traceback, once for each body."""
+    def _failure(self, answer: _Answer, body: str, policy: content.Policy, *, traces: bool) -> str:
+        """Return why it failed; log that, once for each body."""
         if answer.failed == MemoryError.__name__:
             return "cleaning its HTML takes more memory than it may"
         if hash(body) not in self._logged:
@@ -105,7 +110,10 @@ class Cleaner:
                 self._logged.clear()
             self._logged.add(hash(body))
             where = policy.page or policy.link
-            logger.error("the HTML of %s could not be cleaned:\n%s", where, answer.trace)
+            if traces:
+                logger.error("the HTML of %s could not be cleaned:\n%s", where, answer.trace)
+            else:
+                logger.error("HTML could not be cleaned; `feedsvc check` says of which article")
         return f"cleaning its HTML failed ({answer.failed})"
 
     def close(self) -> None:

@@ -88,7 +88,11 @@ class Contents:
 
     def failed(self, source: str, step: str, error: Exception) -> None:
         """Log why an article cannot be shown, and have the index name it as a problem."""
-        logger.error("%s: %s failed", source, step, exc_info=error)
+        if self._config.private_slugs and not self._index.articles.members(feeds.ALL, [source]):
+            # Neither the name of a private file is logged nor what the error says of it.
+            logger.error("a file that is not public: %s failed (%s)", step, type(error).__name__)
+        else:
+            logger.error("%s: %s failed", source, step, exc_info=error)
         self._index.problems.keep(
             Problem(
                 source=source,
@@ -102,7 +106,9 @@ class Contents:
         self._index.database.progress.note_alive()
         policy = self.policy(article, key)
         with self.stopwatch.measuring():
-            return self._cleaner.clean(article.body, article.markup, policy)
+            # A traceback may repeat the text of a private article.
+            traces = not self._config.private_slugs
+            return self._cleaner.clean(article.body, article.markup, policy, traces=traces)
 
     def _content(self, published: Published) -> Content:
         article, key, problem = published.article, published.key, None

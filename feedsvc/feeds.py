@@ -99,17 +99,33 @@ def _first(terms: tuple[str, ...], folded: frozenset[str]) -> str:
     return next(term for term in terms if term.casefold() in folded)
 
 
+def hidden_terms(categories: Iterable[Category]) -> frozenset[str]:
+    """Return the terms, folded, that private categories name and no public one."""
+    private: set[str] = set()
+    public: set[str] = set()
+    for category in categories:
+        (public if category.access is None else private).update(folded(category.terms))
+    return frozenset(private - public)
+
+
 class Memberships:
     """The feeds of articles, by these configured categories.
 
     With `auto`, every term has a feed of its own, unless a configured category has the term's slug
     and names the term.
+
+    Here alone it is decided which articles are private: those of a private category that belong to
+    no public one that is configured. They are members of private feeds alone, not of `all`, and
+    everything public asks for members of public feeds. A term that only private categories name is
+    not shown with other articles.
     """
 
     def __init__(self, categories: Iterable[Category], *, auto: bool) -> None:
         self._categories = tuple(categories)
         self._auto = auto
         self._taken = {category.slug: category for category in self._categories}
+        self._private = {c.slug for c in self._categories if c.access is not None}
+        self._hidden = hidden_terms(self._categories)
         # The numbers of the categories that can match; most name no term of an article.
         self._with_pattern: list[int] = []
         self._by_term: dict[str, list[int]] = {}
@@ -124,17 +140,24 @@ class Memberships:
         numbers = set(self._with_pattern)
         for term in folded(article.terms):
             numbers.update(self._by_term.get(term, ()))
-        slugs: dict[str, str | None] = {ALL: None}
-        for number in sorted(numbers):
-            category = self._categories[number]
-            if matches(category, article.title, article.terms):
-                slugs[category.slug] = None
+        configured = [
+            category.slug
+            for category in (self._categories[number] for number in sorted(numbers))
+            if matches(category, article.title, article.terms)
+        ]
+        if configured and self._private.issuperset(configured):
+            return dict.fromkeys(configured)
+        slugs: dict[str, str | None] = {ALL: None, **dict.fromkeys(configured)}
         if self._auto:
-            for term in article.terms:
+            for term in self.shown_terms(article.terms):
                 owner = self._taken.get(slug(term))
                 if owner is None or term not in owner.terms:
                     slugs[slug(term, self._taken)] = term
         return slugs
+
+    def shown_terms(self, terms: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those of the terms of a public article that everybody may see."""
+        return tuple(term for term in terms if term.casefold() not in self._hidden)
 
 
 def entry(
@@ -228,6 +251,15 @@ def address(base_url: str, slug: str) -> str:
     'https://example.org/feeds/%E8%B4%A2%E7%BB%8F'
     """
     return f"{base_url}/feeds/{quote(slug, safe='')}"
+
+
+def private_page(base_url: str, slug: str, key: str) -> str:
+    """Return the address of an article's page for the readers of a private feed.
+
+    >>> private_page("https://example.org", "board", "0123456789abcdef0123")
+    'https://example.org/feeds/board/0123456789abcdef0123'
+    """
+    return f"{address(base_url, slug)}/{key}"
 
 
 def document_address(base_url: str, path: str) -> str:

@@ -326,7 +326,8 @@ class Category:
     The rule is `everything`, else `term` (exactly that term of the articles), else the operator's
     rule (`terms`; `title_matches`, a pattern of RE2; `exclude_terms`). `timezone` is for dates of
     its articles without a zone. `cleaning` pairs fields of Cleaning with the category's own values.
-    `expect` is the longest time without a new article that the operator expects.
+    `expect` is the longest time without a new article that the operator expects. `access` has the
+    hashes of the tokens that open a private feed, and is None where everybody may read it.
     """
 
     slug: str
@@ -341,6 +342,7 @@ class Category:
     cleaning: tuple[tuple[str, Any], ...] = ()
     # Not in the repr, by which `policies` knows settings that feeds depend on.
     expect: timedelta | None = field(default=None, repr=False)
+    access: frozenset[str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -381,7 +383,8 @@ class Refresh:
     files may still be being written, and were left for later. `again_in` is the number of seconds
     after which another pass has work, even if no file changes. `failures` are the steps of the pass
     that failed for an unexpected reason. `cleaned` measures the articles that were cleaned,
-    `rendered` the documents that were rendered.
+    `rendered` the documents that were rendered. `unnamed` are files that the log must not name,
+    because they may be private.
     """
 
     changes: Changes
@@ -391,5 +394,6 @@ class Refresh:
     pending: tuple[str, ...] = ()
     again_in: float | None = None
     failures: tuple[str, ...] = ()
+    unnamed: frozenset[str] = frozenset()
     cleaned: Effort = Effort()
     rendered: Effort = Effort()

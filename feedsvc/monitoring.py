@@ -36,6 +36,7 @@ class Monitor:
         self._settings = config.monitoring
         self._site = config.site
         self._categories = [category.slug for category in config.categories]
+        self._private = config.private_slugs
         self._expected = {
             Stream("folder", folder): expect.total_seconds()
             for folder, expect in config.monitoring.folders
@@ -95,11 +96,11 @@ class Monitor:
         before = Silences.parse(text) or Silences(begun=now.timestamp())
         found = self._after(before, now)
         for stream in sorted({s.stream for s in before.silent} - {s.stream for s in found.silent}):
-            logger.info("%s is not silent any more", stream)
+            logger.info("%s is not silent any more", self._logged(stream, stream))
         known = {one.stream for one in before.silent}
         for one in found.silent:
             if one.stream not in known:
-                logger.warning("%s", one)
+                logger.warning("%s", self._logged(one, one.stream))
         if str(found) != text:
             meta.note(silence.KEY, str(found))
         untold = [one for one in found.silent if not one.told]
@@ -108,6 +109,15 @@ class Monitor:
             outgoing.post(self._settings.webhook_url, value, agent=_AGENT)
             told = tuple(replace(one, told=True) for one in found.silent)
             meta.note(silence.KEY, str(replace(found, silent=told)))
+
+    def _logged(self, text: object, stream: Stream) -> object:
+        """Return what the log says of a stream; names of private categories are not logged.
+
+        Nor are those of folders then, which may have private articles alone.
+        """
+        if not self._private or (stream.kind == "category" and stream.name not in self._private):
+            return text
+        return str(text).replace(str(stream), f"a {stream.kind} (`feedsvc status` names it)", 1)
 
     def _after(self, before: Silences, now: datetime) -> Silences:
         arrivals = self._index.arrivals.since(

@@ -24,6 +24,9 @@ def digest(*parts: str) -> str:
 def policies(config: Config) -> dict[str, str]:
     """Return the digests for `articles`, `memberships` and `view`."""
     site, limits = config.site, config.feeds
+    # Nothing for a site without private categories, so that its digests are as they were.
+    hidden = sorted(feeds.hidden_terms(config.categories))
+    private = [repr((sorted(config.private_slugs), hidden))] if config.private_slugs else []
     zones = [
         (repr(category), category.timezone) for category in config.categories if category.timezone
     ]
@@ -35,13 +38,16 @@ def policies(config: Config) -> dict[str, str]:
             str(config.articles.max_bytes),
             repr(zones),
         ),
-        "memberships": digest(feeds.POLICY, str(limits.auto_categories), repr(config.categories)),
+        "memberships": digest(
+            feeds.POLICY, str(limits.auto_categories), repr(config.categories), *private
+        ),
         "view": digest(
             formats.POLICY,
             repr((site.id, site.title, site.description, site.base_url, site.language)),
             site.icon_address,
             repr((limits.limit, limits.content)),
             *config.websub.hubs,
+            *private,
             # The rules of `content:` that are applied when a feed is built.
             repr([(rules.get("convert"), rules.get("images")) for rules in _rules(config)]),
         ),
@@ -60,8 +66,13 @@ def stamp(config: Config) -> str:
     return digest(content.POLICY, site.base_url, site.title, repr(config.content), *rules)
 
 
-def needs_image_key(config: Config) -> bool:
+def uses_image_proxy(config: Config) -> bool:
     """Tell whether readers get any images from our own proxy."""
     return any(
         route.via == "proxy" for rules in _rules(config) for route in rules.get("images", ())
     )
+
+
+def needs_key(config: Config) -> bool:
+    """Tell whether any addresses are signed: of images from our proxy, or of a site's files."""
+    return uses_image_proxy(config) or bool(config.private_slugs)

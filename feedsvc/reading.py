@@ -129,7 +129,10 @@ class Reading:
                 outcomes = [outcome for outcome in answers if outcome is not None]
                 for outcome in outcomes:
                     if outcome.trace:
-                        logger.error("%s could not be read\n%s", outcome.source, outcome.trace)
+                        if self._config.private_slugs:  # it may be a private article
+                            logger.error("a file could not be read; `feedsvc check` names it")
+                        else:
+                            logger.error("%s could not be read\n%s", outcome.source, outcome.trace)
                 yield outcomes
 
     def newest_first(

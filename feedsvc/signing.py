@@ -1,6 +1,10 @@
-"""Signed addresses of the image proxy, so that it fetches only images of our articles. Pure.
+"""Signed addresses: of the image proxy, and of files of a site with private feeds. Pure.
 
     {base_url}/image/{signature}/{address in base64url}
+    {base_url}/media/{path}?signature={signature}
+
+The image proxy fetches only images of our articles. A site with private feeds sends a file beside
+the articles only to whom it has shown the file's signed address, in a feed or a page.
 
 The address is one path segment in base64url (RFC 4648 5) without padding: letters, digits, `-` and
 `_` pass everywhere. A percent-encoded address would not arrive: WSGI servers decode a path before
@@ -13,6 +17,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 # Part of the signed text, so that a signature by this key for another purpose is not valid here.
 _PURPOSE = b"feedsvc image proxy\n"
+_PURPOSE_OF_FILES = b"feedsvc media\n"
 _SIGNATURE_BYTES = 16  # 128 bits, RFC 2104 5: no less than half of what SHA-256 gives
 
 
@@ -46,7 +51,21 @@ def address_of(key: bytes, signature: str, encoded: str) -> str | None:
     return urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
 
 
-def _sign(key: bytes, encoded: str) -> str:
-    message = _PURPOSE + encoded.encode("utf-8", "replace")
+def of_file(key: bytes, source: str) -> str:
+    """Return the signature of a file's path in the articles directory.
+
+    >>> of_file(b"secret", "2024/a b.png")
+    'v1SU6qdVbfhYcJAhQD_mRg'
+    """
+    return _sign(key, source, _PURPOSE_OF_FILES)
+
+
+def is_of_file(key: bytes, source: str, signature: str) -> bool:
+    """Tell whether `of_file` made a signature with this key, for this path."""
+    return hmac.compare_digest(of_file(key, source).encode(), signature.encode("utf-8", "replace"))
+
+
+def _sign(key: bytes, text: str, purpose: bytes = _PURPOSE) -> str:
+    message = purpose + text.encode("utf-8", "replace")
     digest = hmac.digest(key, message, hashlib.sha256)
     return urlsafe_b64encode(digest[:_SIGNATURE_BYTES]).decode("ascii").rstrip("=")

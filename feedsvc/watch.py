@@ -12,7 +12,7 @@ import stat
 import threading
 import time
 import traceback
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from watchfiles._rust_notify import RustNotify  # documented; `watch` does not t
 
 from feedsvc import xmltext
 from feedsvc.errors import FeedsvcError
-from feedsvc.model import Refresh
+from feedsvc.model import Problem, Refresh
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +64,16 @@ def _first(sources: Sequence[str]) -> str:
     names = ", ".join(map(xmltext.shown, sources[:_MOST_NAMED]))
     more = len(sources) - _MOST_NAMED
     return f"{names} and {more} more" if more > 0 else names
+
+
+def _lines(problems: Sequence[Problem], unnamed: frozenset[str]) -> Iterator[str]:
+    """Yield a line of the log for each problem, and one for all of files that it must not name."""
+    named = [problem for problem in problems if problem.source not in unnamed]
+    yield from map(str, named)
+    others = len(problems) - len(named)
+    if others:
+        number = "1 problem" if others == 1 else f"{others} problems"
+        yield f"{number} of files that are not public; `feedsvc check` names them"
 
 
 def _identity(directory: Path) -> tuple[int, int] | None:
@@ -207,11 +217,15 @@ class Watcher:
 
     def _log(self, report: Refresh) -> None:
         """Log the changes of a pass, and the problems that the pass before did not have."""
-        changes = report.changes
-        problems = frozenset(map(str, report.problems))
+        changes, unnamed = report.changes, report.unnamed
+        problems = frozenset(_lines(report.problems, unnamed))
         if changes or problems != self._problems:
             groups = {name: getattr(changes, name) for name in ("added", "modified", "removed")}
-            named = [f"; {name} {_first(sources)}" for name, sources in groups.items() if sources]
+            named = [
+                f"; {name} {_first([source for source in sources if source not in unnamed])}"
+                for name, sources in groups.items()
+                if not unnamed.issuperset(sources)
+            ]
             logger.info(
                 "refreshed: %d added, %d modified, %d removed, %s%d problems, %.2f s%s",
                 *map(len, groups.values()),

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from feedsvc import __version__
+from feedsvc.cli.access import token
 from feedsvc.cli.articles import check, explain, refresh
 from feedsvc.cli.common import CONFIG, PROBLEMS
 from feedsvc.cli.configuration import init, schema
@@ -39,6 +40,9 @@ def main() -> None:
     """Turn a directory of article files into Atom, RSS and JSON feeds."""
 
 
-_COMMANDS = (init, serve, watch, refresh, check, status, explain, schema, ledger, backup, restore)
+_COMMANDS = (
+    *(init, serve, watch, refresh, check, status, explain, token),
+    *(schema, ledger, backup, restore),
+)
 for command in _COMMANDS:
     main.add_command(command)

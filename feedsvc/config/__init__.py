@@ -23,6 +23,8 @@ from feedsvc.slugs import is_slug
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/)([^?]+)(\?.*)?")
 
 SHORTEST_TOKEN = 16
+TOKEN = re.compile(r"(\S{1,80}) (sha256:[0-9a-f]{64})")
+"""A name and the hash of a token, as `feedsvc token new` prints them."""
 
 __all__ = [
     "Articles",
@@ -44,7 +46,7 @@ __all__ = [
 
 EntryContent = Literal["full", "summary"]
 Future = Literal["hold", "publish"]
-Access = Literal["public", "token", "off"]
+StatusAccess = Literal["public", "token", "off"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +146,7 @@ class Status:
     sees everything. `token` shows nothing without it, and `off` nothing to anybody.
     """
 
-    access: Access = "public"
+    access: StatusAccess = "public"
     token: str | None = field(default=None, repr=False)
 
 
@@ -210,6 +212,16 @@ class Config:
     state: State = field(default_factory=State)
     file: str | None = field(default=None, compare=False)
     places: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def public_categories(self) -> tuple[Category, ...]:
+        """The categories whose feeds everybody may read."""
+        return tuple(category for category in self.categories if category.access is None)
+
+    @property
+    def private_slugs(self) -> frozenset[str]:
+        """The slugs of the categories whose feeds need a token."""
+        return frozenset(c.slug for c in self.categories if c.access is not None)
 
     def mistake(self, path: str, reason: str) -> ConfigError:
         """Return the error for a mistake in the value at a path, such as `state.url`."""
@@ -348,7 +360,14 @@ def _categories(top: Reader) -> tuple[tuple[Category, ...], Moves]:
             timezone=section.zone("timezone"),
             cleaning=tuple(cleaning.overrides(section.section("content")).items()),
             expect=section.expectation("expect"),
+            access=_access(section),
         )
+        if is_gone and category.access is not None:
+            reason = (
+                "the articles of a private category that is gone would be public;"
+                " to close its feed, write `access: {tokens: []}` and no `gone`"
+            )
+            section.refuse(("gone",), reason)
         if is_gone:
             gone.append(slug)
         else:
@@ -364,6 +383,29 @@ def _categories(top: Reader) -> tuple[tuple[Category, ...], Moves]:
         else:
             moved[alias] = slug
     return tuple(categories), Moves(moved=tuple(moved.items()), gone=tuple(gone))
+
+
+def _access(category: Reader) -> frozenset[str] | None:
+    """Return the hashes of the tokens that open a category's feed, None if it is public."""
+    if category.says("access", "public"):
+        return None
+    lines = category.section("access").lines("tokens", ())
+    if category.has("access") and not category.names("access"):
+        # Whoever takes the last token out of the file must not open the feed to everybody.
+        reason = "is empty: write `public` for everybody, or `{tokens: []}` for nobody"
+        category.refuse(("access",), reason)
+    hashes: dict[str, str] = {}
+    for n, line in enumerate(lines):
+        match = TOKEN.fullmatch(line)
+        if match is None:
+            # The reason must not repeat the text: it may be a token instead of its hash.
+            reason = "expected a name and a hash, as `feedsvc token new NAME` prints them"
+            category.refuse(("access", "tokens", n), reason)
+        elif match[1] in hashes:
+            category.refuse(("access", "tokens", n), f"{match[1]} is there twice")
+        else:
+            hashes[match[1]] = match[2]
+    return frozenset(hashes.values()) if category.has("access") else None
 
 
 def _pages(section: Reader) -> Pages:
@@ -397,7 +439,7 @@ def _image_proxy(section: Reader, folder: Path) -> ImageProxy:
 
 
 def _status(section: Reader) -> Status:
-    access = section.choice("access", Status().access, get_args(Access))
+    access = section.choice("access", Status().access, get_args(StatusAccess))
     token = section.line("token", "") or None
     if token is not None and (len(token) < SHORTEST_TOKEN or not token.isascii() or " " in token):
         # The reason is logged, so it must not repeat the token.

@@ -103,6 +103,14 @@ class Reader:
         """Tell whether the section has a value for `key`."""
         return self._mapping.get(key) is not None
 
+    def has(self, key: str) -> bool:
+        """Tell whether the section has a line for `key`, even one without a value."""
+        return key in self._mapping
+
+    def says(self, key: str, word: str) -> bool:
+        """Tell whether the value for `key` is this word."""
+        return bool(self._get(key) == word)
+
     def refuse(self, path: Path, reason: str) -> None:
         """Note a mistake at a path inside this section."""
         path = (*self._path, *path)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from feedsvc import mediatypes
-from feedsvc.config import SHORTEST_TOKEN, read
+from feedsvc.config import SHORTEST_TOKEN, TOKEN, read
 from feedsvc.config.document import Path, dotted
 from feedsvc.config.reader import DATABASE, LANGUAGE, Reader
 from feedsvc.feedreaders import READERS
@@ -48,6 +48,8 @@ _MORE: Mapping[str, Schema] = {
     "pages.readers": {"items": {"enum": list(READERS)}},
     "content.summary_skip": {"items": {"type": "string", "format": "regex"}},
     "categories[].content.summary_skip": {"items": {"type": "string", "format": "regex"}},
+    "categories[].access": {"type": ["object", "string"], "pattern": "^public$"},
+    "categories[].access.tokens": {"items": {"type": "string", "pattern": f"^{TOKEN.pattern}$"}},
     "status.token": {"minLength": SHORTEST_TOKEN, "pattern": "^[!-~]+$"},
     "websub.hubs": {"items": {"type": "string", "pattern": "^https?://"}},
     "status": {

@@ -79,7 +79,7 @@ def check(
             report = refresher.refresh(now, progress)
         missing: list[Problem] = []
         for batch in index.articles.all_published(_BATCH):
-            made = entries.entries(batch)
+            made = entries.entries(batch, None)
             documents.try_formats(made)
             sources = {published.key: published.article.source for published in batch}
             for entry in made:

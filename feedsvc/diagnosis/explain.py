@@ -94,7 +94,8 @@ class Explainer:
     def _categories(self, article: Article) -> Iterator[str]:
         yield f"terms: {', '.join(article.terms) or 'none'}"
         for category in self._config.categories:
-            yield f"{category.slug}: {_why(category, article)}"
+            private = " (private)" if category.access is not None else ""
+            yield f"{category.slug}{private}: {_why(category, article)}"
 
     def _content(self, article: Article, key: str) -> Explanation:
         try:

@@ -1,6 +1,6 @@
 """The files that were read and the last good version of each article."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ from sqlalchemy import and_, func, literal, or_, select, union
 
 from feedsvc.index import rows, schema
 from feedsvc.index.database import Database
+from feedsvc.index.lookup import execute_for
 from feedsvc.model import Published, Signature
 
 _MOST_RANGES = 1000  # queries of one place each; beyond, one query for everything is faster
@@ -150,6 +151,13 @@ class ArticleTable:
         """Return the article of one key without its body, None where none is published."""
         articles = self._published(published_articles().where(schema.ledger.c.key == key))
         return articles[0] if articles else None
+
+    def members(self, slug: str, sources: Iterable[str]) -> set[str]:
+        """Return those of these sources that are articles of one feed."""
+        member = schema.memberships.c
+        query = select(member.source).where(member.slug == slug)
+        with self._database.reading() as connection:
+            return {row.source for row in execute_for(connection, query, member.source, sources)}
 
     def copies(self) -> list[tuple[str, str]]:
         """Return the files that are copies of others, each with the file that is shown."""

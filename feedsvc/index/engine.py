@@ -77,7 +77,7 @@ def make_engine(url: URL, alive: Callable[[], None]) -> Engine:
     million rows must not seem to hang.
     """
     if url.get_backend_name() != "sqlite":
-        return create_engine(url)
+        return create_engine(url, hide_parameters=True)
     file = file_of(url)
     if file is not None:
         with suppress(OSError):  # the error of opening the file says more
@@ -88,7 +88,8 @@ def make_engine(url: URL, alive: Callable[[], None]) -> Engine:
             database=f"file:{quote(str(file.absolute()))}",
             query={"mode": "rw", **url.query, "uri": "true"},
         )
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    # Values are of articles, which may be private: errors, which are logged, do not repeat them.
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _record: object) -> None:

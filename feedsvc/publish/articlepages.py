@@ -62,9 +62,10 @@ class ArticlePages:
 
     def __init__(self, config: Config, index: Index, entries: Entries) -> None:
         self._site = config.site
-        self._auto = config.feeds.auto_categories
-        self._titles = {category.slug: category.title for category in config.categories}
-        self._memberships = feeds.Memberships(config.categories, auto=self._auto)
+        self._titles = {category.slug: category.title for category in config.public_categories}
+        self._private_titles = {
+            category.slug: category.title for category in config.categories if category.access
+        }
         self._index = index
         self._entries = entries
 
@@ -76,13 +77,17 @@ class ArticlePages:
         """
         article = self._entries.published(key)
         entry = self._entries.entry_of(article)
-        slugs = self._memberships.of(article.article)
+        slugs = self._entries.slugs(article)
         categories = tuple(
             Topic(title=self._titles[slug], slug=slug)
             for slug, term in slugs.items()
-            if term is None and slug != feeds.ALL
+            if term is None and slug in self._titles
         )
-        terms = _terms(article, slugs, {topic.title.casefold() for topic in categories})
+        terms = _terms(
+            self._entries.shown_terms(article),
+            slugs,
+            {topic.title.casefold() for topic in categories},
+        )
         # An article of no category is found again by its first term.
         crumbs = categories or tuple(topic for topic in terms if topic.slug)[:1]
         first = crumbs[0] if crumbs else None
@@ -98,6 +103,29 @@ class ArticlePages:
             link=feeds.address(self._site.base_url, slug),
             newer=self._beside(slug, article, newer=True),
             older=self._beside(slug, article, newer=False),
+            original=self._original(entry),
+        )
+
+    def private_page(self, slug: str, key: str) -> ArticlePage:
+        """Return the page of one article for the readers of a private feed, without neighbours.
+
+        Raises NotFoundError, GoneError for one that was withdrawn, NotReadyError before the first
+        pass.
+        """
+        article = self._entries.in_private_feed(slug, key)
+        entry = self._entries.entry_of(article, slug)
+        title = self._private_titles[slug]
+        return ArticlePage(
+            entry=entry,
+            minutes=minutes(html5.text(entry.content or "")),
+            categories=(),
+            crumbs=(Topic(title=title, slug=slug),),
+            tags=_terms(article.article.terms, {}, {title.casefold()}),
+            slug=slug,
+            title=title,
+            link=feeds.address(self._site.base_url, slug),
+            newer=None,
+            older=None,
             original=self._original(entry),
         )
 
@@ -118,12 +146,14 @@ class ArticlePages:
         return host.removeprefix("www.") or entry.link
 
 
-def _terms(article: Published, slugs: dict[str, str | None], shown: set[str]) -> tuple[Topic, ...]:
+def _terms(
+    terms: tuple[str, ...], slugs: dict[str, str | None], shown: set[str]
+) -> tuple[Topic, ...]:
     """Return the terms of an article, but those with the name of a category that is shown."""
     by_term = {term: slug for slug, term in slugs.items() if term is not None}
     topics = {
         xmltext.plain(term): by_term.get(term)
-        for term in article.article.terms
+        for term in terms
         if xmltext.plain(term).casefold() not in shown
     }
     return tuple(Topic(title=title, slug=slug) for title, slug in topics.items())

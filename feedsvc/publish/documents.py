@@ -109,7 +109,7 @@ class Documents:
             yield from ((path, NEVER) for path in configured if path not in known)
         for path, asked in self._index.documents.outdated(self._view):
             # With hubs, it is made: only its bytes tell whether to tell them.
-            if asked == NEVER and not self._config.websub.hubs:
+            if asked == NEVER and not self._entries.hubs(_slug(path)):
                 self._index.documents.drop(path)
             else:
                 yield path, asked
@@ -134,7 +134,11 @@ class Documents:
         except NotFoundError:
             self._index.documents.drop(path)
         except Exception:
-            logger.exception("%s could not be made", path)
+            slug = _slug(path)
+            if slug in self._config.private_slugs:  # neither its name nor what it says is logged
+                logger.error("a private feed could not be made")  # noqa: TRY400
+            else:
+                logger.exception("%s could not be made", path)
             self._index.documents.drop(path)
             if state is not None:
                 self._failed[path] = state.fingerprint  # so that not each pass tries it again
@@ -164,7 +168,7 @@ class Documents:
             document,
             view=self._view,
             asked=asked,
-            hubs=() if path in _LISTS else self._config.websub.hubs,
+            hubs=() if path in _LISTS else self._entries.hubs(slug),
             now=self._clock(),
         )
         return document
@@ -177,9 +181,9 @@ class Documents:
             sound = [entry for entry in feed.entries if self._renders(format, feed, entry)]
             if len(sound) == len(feed.entries):
                 raise
-            logger.info(
-                "%s of %s is rendered without some entries: %r", format.label, feed.slug, error
-            )
+            private = feed.slug in self._config.private_slugs
+            name, reason = ("a private feed", "") if private else (feed.slug, f": {error!r}")
+            logger.info("%s of %s is rendered without some entries%s", format.label, name, reason)
             return format.render(replace(feed, entries=tuple(sound)))
 
     def try_formats(self, entries: Iterable[Entry]) -> None:
@@ -205,7 +209,9 @@ class Documents:
             own = [*(feed for feed in listings if feed.slug == feeds.ALL), *own]
         # The feed of a category has the articles of its terms.
         claimed = {
-            term for category in self._config.categories for term in feeds.folded(category.terms)
+            term
+            for category in self._config.public_categories
+            for term in feeds.folded(category.terms)
         }
         topical = [
             feed

@@ -8,8 +8,9 @@ from feedsvc.config import Config
 from feedsvc.contents import Contents
 from feedsvc.errors import GoneError, NotFoundError, NotReadyError
 from feedsvc.index import Content, FeedState, Index
-from feedsvc.model import Category, Entry, Feed, Published
+from feedsvc.model import Category, Entry, Feed, Published, SafeHTML
 from feedsvc.publish.medialengths import MediaLengths
+from feedsvc.publish.signedfiles import SignedFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,11 @@ class Entries:
             category.slug: category for category in (everything, *config.categories)
         }
         self._lengths = MediaLengths(site.base_url, config.articles.directory)
+        self._memberships = feeds.Memberships(config.categories, auto=config.feeds.auto_categories)
+        self._files = (
+            SignedFiles(site.base_url, contents.image_key) if config.private_slugs else None
+        )
+        self._private = config.private_slugs
         self._last: tuple[tuple[str, str], Feed] | None = None
 
     def configured(self) -> list[str]:
@@ -72,19 +78,43 @@ class Entries:
         return self.entry_of(self.published(key))
 
     def published(self, key: str) -> Published:
-        """Return the article of one key, without its body; raises what `entry` raises."""
+        """Return the public article of one key, without its body; raises what `entry` raises."""
         article = self._index.articles.article(key)
         if article is None:
             self.check_ready()
             if self._index.ledger.has_key(key):
                 raise GoneError("This article has been withdrawn.")
             self.check_whole()
+        if article is None or feeds.ALL not in self.slugs(article):
             raise NotFoundError("There is no such article.")
         return article
 
-    def entry_of(self, article: Published) -> Entry:
-        """Return the entry of one article in full. Raises GoneError where it has none any more."""
-        entries = self.entries((article,))
+    def in_private_feed(self, slug: str, key: str) -> Published:
+        """Return the article of one key in a private feed, without its body.
+
+        Raises NotFoundError, and NotReadyError before the first pass.
+        """
+        article = self._index.articles.article(key)
+        if article is None:
+            self.check_ready()
+        if article is None or slug not in self._private or slug not in self.slugs(article):
+            raise NotFoundError("There is no such article.")
+        return article
+
+    def slugs(self, article: Published) -> dict[str, str | None]:
+        """Return the slugs of an article's feeds, each with its term, None if it has none."""
+        return self._memberships.of(article.article)
+
+    def shown_terms(self, article: Published) -> tuple[str, ...]:
+        """Return those of the terms of a public article that everybody may see."""
+        return self._memberships.shown_terms(article.article.terms)
+
+    def entry_of(self, article: Published, slug: str = feeds.ALL) -> Entry:
+        """Return the entry of one article in full, for readers of the feed `slug`.
+
+        Raises GoneError where it has none any more.
+        """
+        entries = self.entries((article,), slug)
         if not entries:
             raise GoneError("This article has been withdrawn.")
         return entries[0]
@@ -94,8 +124,14 @@ class Entries:
         policy = self._contents.policy(article.article, article.key)
         return xmltext.plain(content.converted(article.article.title, policy))
 
-    def entries(self, articles: tuple[Published, ...], *, full: bool = True) -> list[Entry]:
-        """Return the entries of these articles; one that fails is left out and named."""
+    def entries(
+        self, articles: tuple[Published, ...], slug: str | None = feeds.ALL, *, full: bool = True
+    ) -> list[Entry]:
+        """Return the entries of these articles, for readers of the feed `slug`; None for any.
+
+        One that fails is left out and named. One that has become private is left out too: the index
+        follows a new configuration only with the next pass.
+        """
         kept = self._contents.of(articles)
         entries: list[Entry] = []
         for published in articles:
@@ -103,13 +139,17 @@ class Entries:
             if source not in kept:  # it was withdrawn meanwhile, or its cleaning failed
                 continue
             try:
-                entries.append(self._entry(published, kept[source], full=full))
+                slugs = self.slugs(published) if self._private else {feeds.ALL: None}
+                private = None if feeds.ALL in slugs else slug or next(iter(slugs))
+                if private is None or private in slugs:
+                    entry = self._entry(published, kept[source], full=full, private=private)
+                    entries.append(entry)
             except Exception as error:  # noqa: BLE001 - the other entries are made
                 self._contents.failed(source, "making an entry of it", error)
         return entries
 
     def listings(self) -> tuple[Listing, ...]:
-        """Return every feed: the feed of everything, the configured feeds, the feeds of terms."""
+        """Return every public feed: that of everything, the configured ones, those of terms."""
         self.check_ready()
         base_url, moved = self._config.site.base_url, self._config.moves.slugs
         listings = [
@@ -119,7 +159,7 @@ class Entries:
                 description=category.description,
                 link=feeds.address(base_url, category.slug),
             )
-            for category in (self._categories[feeds.ALL], *self._config.categories)
+            for category in (self._categories[feeds.ALL], *self._config.public_categories)
         ]
         if self._config.feeds.auto_categories:
             listings += [
@@ -191,7 +231,7 @@ class Entries:
         site = self._config.site
         return feeds.build(
             category,
-            self.entries(articles, full=full),
+            self.entries(articles, category.slug, full=full),
             id=identity.feed_id(site.id, category.slug),
             site_title=site.title,
             base_url=site.base_url,
@@ -199,8 +239,12 @@ class Entries:
             updated=self.changed(state),
             limit=len(articles),
             icon=site.icon_address,
-            hubs=self._config.websub.hubs,
+            hubs=self.hubs(category.slug),
         )
+
+    def hubs(self, slug: str) -> tuple[str, ...]:
+        """Return the hubs of a feed; a private one has none, because hubs could not read it."""
+        return () if slug in self._private else self._config.websub.hubs
 
     def failed(self, entry: Entry, what: str, error: Exception) -> None:
         """Log why an entry cannot be shown, and have its file named as a problem."""
@@ -208,19 +252,33 @@ class Entries:
         if article is not None:
             self._contents.failed(article.article.source, what, error)
 
-    def _entry(self, published: Published, kept: Content, *, full: bool) -> Entry:
+    def _entry(
+        self, published: Published, kept: Content, *, full: bool, private: str | None = None
+    ) -> Entry:
+        """Return the entry of an article; for readers of the feed `private` if it is private."""
         article = published.article
         policy = self._contents.policy(article, published.key)
+        link, html, terms = policy.link, contents.safe(kept), article.terms
+        if private is None:
+            terms = self._memberships.shown_terms(terms)
+        else:
+            # It has no public page, but one below its feed.
+            page = feeds.private_page(self._config.site.base_url, private, published.key)
+            link = article.link or page
+            html = SafeHTML(html.replace(policy.page, page))
         image = content.image(article.lead_image, policy) if article.lead_image else None
-        converted = replace(article, title=content.converted(article.title, policy))
+        title = content.converted(article.title, policy)
         entry = feeds.entry(
-            replace(published, article=converted),
-            link=policy.link,
+            replace(published, article=replace(article, title=title, terms=terms)),
+            link=link,
             summary=kept.summary,
-            content=contents.safe(kept) if full else None,
+            content=html if full else None,
             lead_image=None if image is None or image.startswith("data:") else image,
             # The address of a proxy does not tell the type.
             lead_image_type=mediatypes.of(article.lead_image or ""),
-            played=content.playable(contents.safe(kept)),
+            played=content.playable(html),
         )
+        # An article with an original elsewhere has no files of ours: its text is not to open any.
+        if self._files is not None and article.link is None:
+            entry = self._files.signed(entry)
         return replace(entry, enclosures=tuple(map(self._lengths.add, entry.enclosures)))

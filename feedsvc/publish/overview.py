@@ -95,13 +95,15 @@ class Overviews:
         """Return the slugs and titles of the feeds whose names or terms are most like a text."""
         titles = self.names(today)
         slugs = {
-            term: category.slug for category in self._config.categories for term in category.terms
+            term: category.slug
+            for category in self._config.public_categories
+            for term in category.terms
         }
         slugs |= {name: slug for slug, title in titles.items() for name in (title, slug)}
         return [(slug, titles[slug]) for slug in nearest(text, slugs)]
 
     def _make(self, today: date) -> Overview:
-        site, categories = self._config.site, self._config.categories
+        site, categories = self._config.site, self._config.public_categories
         counts = self._index.overview.counts()
         slugs = [feeds.ALL, *(category.slug for category in categories)]
         end = datetime.combine(today + timedelta(days=1), time(), site.timezone)
@@ -146,7 +148,7 @@ class Overviews:
         configured |= self._config.moves.slugs
         repeated = {
             name.casefold()
-            for category in self._config.categories
+            for category in self._config.public_categories
             for name in (category.slug, category.title, *category.terms)
         }
         topics = [

@@ -93,10 +93,11 @@ class Searching:
         self._index = index
         self._entries = entries
         self._documents = documents
-        self._titles = {category.slug: category.title for category in config.categories}
+        self._private = config.private_slugs
+        self._titles = {category.slug: category.title for category in config.public_categories}
         self._slugs = {
             name.casefold(): category.slug
-            for category in reversed(config.categories)
+            for category in reversed(config.public_categories)
             for name in (category.title, category.slug)
         }
         self._making = threading.Lock()
@@ -200,7 +201,11 @@ class Searching:
     def _by_slugs(self, query: Query) -> Query:
         return replace(
             query,
-            categories=tuple(map(self._slug, query.categories)),
+            # The full-text index has private articles too, which are not in the feed of all.
+            categories=(
+                *map(self._slug, query.categories),
+                *((feeds.ALL,) if self._private else ()),
+            ),
             not_categories=tuple(map(self._slug, query.not_categories)),
         )
 
@@ -209,9 +214,10 @@ class Searching:
         configured = self._slugs.get(name.casefold())
         if configured is not None:
             return configured
-        if self._index.feeds.state(name) is not None:
-            return name
-        return feeds.slug(name, self._titles)
+        slug = name
+        if self._index.feeds.state(name) is None:
+            slug = feeds.slug(name, self._titles)
+        return "" if slug in self._private else slug  # no feed has this slug
 
     def _with_bodies(self, sources: Sequence[str]) -> Iterator[Published]:
         for start in range(0, len(sources), _AT_ONCE):
@@ -233,8 +239,9 @@ class Searching:
     def _hit(self, published: Published, query: Query) -> Hit:
         article = published.article
         text = fulltext.plain(article.body, article.markup)
+        terms = self._entries.shown_terms(published)
         return Hit(
-            published=published,
+            published=replace(published, article=replace(article, terms=terms)),
             title=fulltext.marked(xmltext.plain(article.title), query.words),
             excerpt=fulltext.excerpt(text, query.words),
         )
@@ -246,7 +253,7 @@ class Searching:
         chips = [
             (slug, number)
             for slug, number in counts.items()
-            if slug != feeds.ALL and slug not in named and number < len(sources)
+            if slug not in {feeds.ALL, *self._private, *named} and number < len(sources)
         ]
         # Configured categories come first, then those with the most results.
         chips.sort(key=lambda chip: (chip[0] not in self._titles, -chip[1], chip[0]))

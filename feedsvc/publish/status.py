@@ -1,7 +1,7 @@
 """The status of a service in numbers: its articles, problems, feeds, and the requests for them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from feedsvc import feeds
@@ -37,6 +37,7 @@ class FeedStatus:
     requests: int
     unchanged: int
     subscribers: Mapping[str, int]
+    is_private: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,11 @@ class Status:
     days: tuple[DayStatus, ...]
     sent: int
     unchanged: int
+
+    @property
+    def public(self) -> "Status":
+        """The status without private feeds, for everybody."""
+        return replace(self, feeds=tuple(feed for feed in self.feeds if not feed.is_private))
 
     @property
     def subscribers(self) -> int:
@@ -124,6 +130,7 @@ class Statuses:
         requests = self._index.requests.by_path(lately)
         subscribers = self._index.requests.subscribers(lately)
         counts, names = self._counts(today)[0], self._names(today)
+        private = self._config.private_slugs
         states = self._index.feeds.states(names)
         sizes = self._index.documents.sizes(
             [path for slug in names for path in _paths(slug).values()], self._view
@@ -142,11 +149,13 @@ class Statuses:
                 requests=sum(sum(of_path.values()) for of_path in numbers),
                 unchanged=sum(of_path.get("304", 0) for of_path in numbers),
                 subscribers=_added(subscribers.get(path, {}) for path in paths.values()),
+                is_private=slug in private,
             )
 
     def _names(self, today: date) -> dict[str, str]:
         """Return the titles of the feeds that are shown, by slug."""
-        names = {feeds.ALL: self._config.site.title, **self._overviews.names(today)}
+        private = {c.slug: c.title for c in self._config.categories if c.access is not None}
+        names = {feeds.ALL: self._config.site.title, **private, **self._overviews.names(today)}
         return dict(list(names.items())[: max(MOST_FEEDS, 1 + len(self._config.categories))])
 
 

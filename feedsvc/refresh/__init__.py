@@ -8,18 +8,18 @@ Not inside: entries, documents, and when a pass is made.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
 
-from feedsvc import fulltext
+from feedsvc import feeds, fulltext
 from feedsvc.changes import diff
 from feedsvc.config import Config
 from feedsvc.contents import IMAGE_KEY, Contents
 from feedsvc.errors import StateDamagedError
 from feedsvc.index import PARTIAL, READY, SEARCH, Generation, Index
 from feedsvc.model import Changes, Progress, Refresh
-from feedsvc.policies import needs_image_key, policies
+from feedsvc.policies import needs_key, policies
 from feedsvc.reading import File, Reading
 from feedsvc.refresh import stages
 from feedsvc.refresh.backlog import Backlog
@@ -141,7 +141,7 @@ class Refresher:
             partial=incomplete or (first and many),
             progress=progress,
         )
-        unkeyed = needs_image_key(self._config) and IMAGE_KEY not in remembered
+        unkeyed = needs_key(self._config) and IMAGE_KEY not in remembered
         has_work = self._backlog.has_work
         if any((has_work, stale, due, this_pass.ready, this_pass.partial, unkeyed)):
             self._interrupted = True
@@ -159,17 +159,25 @@ class Refresher:
             (next_due - now).total_seconds() if next_due else None,
             0.0 if more_to_clean or more_to_index or self._backlog.has_work else None,
         ]
+        changes = _joined(this_pass.changes)
+        problems = self._index.problems.all()
         return Refresh(
-            changes=_joined(this_pass.changes),
+            changes=changes,
             articles=self._count() if paths is None else None,
             seconds=time.perf_counter() - started,
             problems=(
                 *(unlisted(folder, reason) for folder, reason in gathered.unreadable),
-                *self._index.problems.all(),
+                *problems,
             ),
             pending=gathered.pending,
             again_in=min((wait for wait in waits if wait is not None), default=None),
             failures=tuple(this_pass.failures),
+            unnamed=self._unnamed(
+                [
+                    *(*changes.added, *changes.modified, *changes.removed),
+                    *(problem.source for problem in problems),
+                ]
+            ),
         )
 
     def _build_search(self, now: datetime, seconds: float) -> bool:
@@ -222,6 +230,16 @@ class Refresher:
 
     def _guessed_newest_first(self, files: Sequence[File]) -> list[File]:
         return self._reading.newest_first(files, self._index.database.progress.note_alive)
+
+    def _unnamed(self, sources: Iterable[str]) -> frozenset[str]:
+        """Return the files that the log must not name: those not known to be public.
+
+        A file that cannot be read may be of a private category.
+        """
+        if not self._config.private_slugs:
+            return frozenset()
+        named = set(sources)
+        return frozenset(named - self._index.articles.members(feeds.ALL, named))
 
     def _count(self) -> int:
         """Return how many articles are published; count them only when the generation has moved."""

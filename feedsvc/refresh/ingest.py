@@ -154,7 +154,9 @@ class Ingest:
         for file in files:
             source, owner = file.article.source, assigned[file.article.source]
             if owner.source != source and owner.seen_digest != file.seen_digest:
-                yield source, _twin(source, owner.source)
+                # The log has the problems of public files, and not the names of private ones.
+                private = bool(self._config.private_slugs)
+                yield source, _twin(source, "another file" if private else owner.source)
 
     def _with_feeds(
         self, articles: Iterable[Published]

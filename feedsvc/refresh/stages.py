@@ -18,7 +18,7 @@ from feedsvc.contents import IMAGE_KEY, Contents
 from feedsvc.index import PARTIAL, READY, Index, Writer, is_of_state
 from feedsvc.model import Changes, Progress, Signature
 from feedsvc.outcome import Outcome
-from feedsvc.policies import needs_image_key, policies
+from feedsvc.policies import needs_key, policies
 from feedsvc.reading import PART, Reading, failure
 from feedsvc.refresh.backlog import Backlog
 from feedsvc.refresh.fingerprints import Fingerprints
@@ -179,7 +179,13 @@ class Stages:
                 for outcome in outcomes:
                     self._publish(writer, this_pass, [outcome], signatures)
                 return
-            logger.exception("%s could not be published", outcomes[0].source)
+            if self._config.private_slugs:  # it may be a private article
+                logger.error(  # noqa: TRY400 - nor is what the error says of it for the log
+                    "a file could not be published (%s); `feedsvc check` names it",
+                    type(error).__name__,
+                )
+            else:
+                logger.exception("%s could not be published", outcomes[0].source)
             failed = failure(outcomes[0].source, f"publishing it failed ({type(error).__name__})")
             this_pass.ingest.take(writer, [failed], signatures)
 
@@ -209,7 +215,7 @@ class Stages:
 
     def _begin(self, writer: Writer, this_pass: Pass) -> None:
         ingest = this_pass.ingest
-        if needs_image_key(self._config) and writer.meta(IMAGE_KEY) is None:
+        if needs_key(self._config) and writer.meta(IMAGE_KEY) is None:
             writer.set_meta(IMAGE_KEY, secrets.token_hex(32))
         if "memberships" in this_pass.stale:
             with self._step(writer, this_pass, "putting all articles into their feeds"):

@@ -6,7 +6,9 @@ writes anything.
 
 from collections.abc import Callable, Collection
 from datetime import datetime
-from typing import TYPE_CHECKING
+from functools import partial
+from traceback import format_tb
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, request
 from flask_babel import Babel
@@ -16,9 +18,10 @@ from feedsvc.cleaning import Cleaner
 from feedsvc.config import Config
 from feedsvc.contents import Contents
 from feedsvc.errors import GoneError, NotFoundError, NotReadyError, StateError
+from feedsvc.feeds import ALL
 from feedsvc.health import Judge
 from feedsvc.index import Index
-from feedsvc.policies import needs_image_key
+from feedsvc.policies import uses_image_proxy
 from feedsvc.publish import Documents, Entries, Overviews, Searching, Statuses
 from feedsvc.publish.sitemap import Sitemap
 from feedsvc.web import (
@@ -44,6 +47,7 @@ from feedsvc.web.pages import status
 from feedsvc.web.pages.answering import Answering, Versions
 from feedsvc.web.pages.errors import ErrorPages
 from feedsvc.web.pages.preview import Preview
+from feedsvc.web.private import guard
 from feedsvc.web.response_cache import PAGE, ResponseCache
 from feedsvc.web.slow import SlowRequests
 from feedsvc.web.subpath import SubPath
@@ -73,7 +77,8 @@ def build_app(
     `slow_requests` is how many are answered at a time: fewer than the server has threads. With
     `write_counts`, a thread writes once a minute how many requests there were.
     """
-    app = Flask("feedsvc.web")
+    app = _Application("feedsvc.web") if config.private_slugs else Flask("feedsvc.web")
+    guard(app, config)
     app.config["MAX_CONTENT_LENGTH"] = 0  # no route takes a body
     app.url_map.merge_slashes = False  # some feed readers fail on any redirect
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -92,20 +97,25 @@ def build_app(
             config.feeds.max_age,
             preview,
             base_url=site.base_url,
-            hubs=config.websub.hubs,
+            hubs=entries.hubs,
         )
     )
-    app.register_blueprint(media.blueprint(config.articles, clock))
+    app.register_blueprint(
+        media.blueprint(
+            config.articles, clock, contents.image_key if config.private_slugs else None
+        )
+    )
     app.register_blueprint(icon.blueprint(site))
     app.register_blueprint(
         imageproxy.blueprint(
-            contents.image_key if needs_image_key(config) else lambda: None,
+            contents.image_key if uses_image_proxy(config) else lambda: None,
             config.image_proxy,
             base_url=site.base_url,
         )
     )
     judge = Judge(lambda: clock().timestamp())
-    app.register_blueprint(ops.blueprint(index, judge))
+    count = partial(index.articles.count_in, ALL) if config.private_slugs else index.articles.count
+    app.register_blueprint(ops.blueprint(index, judge, count))
     overviews = Overviews(config, index, entries)
     searching = Searching(config, index, entries, documents)
     routes = pages.blueprint(config, index, entries, overviews, answering, searching=searching)
@@ -152,11 +162,20 @@ def build_app(
         inner = FairFetches(inner, config.feeds.full_fetches)
     counter = RequestCounter(index.requests, page_versions.today, background=write_counts)
     app.extensions["feedsvc.counter"] = counter
-    inner = Boundary(inner, counter.note)
+    inner = Boundary(inner, counter.note, names_paths=not config.private_slugs)
     if site.has_base_url:
         inner = SubPath(inner, site.base_url, is_address=_is_address(app))
     app.wsgi_app = inner  # type: ignore[method-assign, assignment]  # documented by Flask
     return app
+
+
+class _Application(Flask):
+    """An application whose log does not name the address of a request that failed."""
+
+    def log_exception(self, exc_info: Any) -> None:
+        """Log where an unexpected error was, without its text, which may be of an article."""
+        kind, _, where = exc_info
+        self.logger.error("a request failed (%s)\n%s", kind.__name__, "".join(format_tb(where)))
 
 
 def _add_error_pages(app: Flask, error_pages: ErrorPages) -> None:

@@ -38,15 +38,21 @@ def _count_nothing(_environ: "WSGIEnvironment", _status: str) -> None:
 
 
 class Boundary:
-    """A WSGI application around `app`; `note` is called with each request and its status."""
+    """A WSGI application around `app`; `note` is called with each request and its status.
+
+    The log has the path of a request that fails, if it `names_paths`.
+    """
 
     def __init__(
         self,
         app: "WSGIApplication",
         note: Callable[["WSGIEnvironment", str], None] = _count_nothing,
+        *,
+        names_paths: bool = True,
     ) -> None:
         self._app = app
         self._note = note
+        self._names_paths = names_paths
 
     def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         """Answer a request."""
@@ -64,7 +70,7 @@ class Boundary:
                 with closing(ClosingIterator(body)) as pieces:
                     body = [b"".join(pieces)]
         except Exception:
-            logger.exception("%s %.200r failed", method, path)
+            logger.exception("%s %.200r failed", method, path if self._names_paths else "…")
             self._note(environ, "500")
             return answer_text(environ, start, "500 Internal Server Error")
         self._note(environ, started.status)

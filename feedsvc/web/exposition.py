@@ -25,7 +25,7 @@ from feedsvc.index import Index
 from feedsvc.publish import Overviews
 from feedsvc.publish.status import Status
 from feedsvc.silence import Silences
-from feedsvc.web.pages.status import KINDS, Numbers
+from feedsvc.web.pages.status import KINDS, Numbers, seen
 
 
 class _Metrics(Collector):
@@ -79,7 +79,7 @@ class Metrics:
             ready = self._index.meta.is_ready() and self._judge.health_of(self._index).well
             metrics += self._passes()
             metrics += self._silences(everything=everything)
-            status = self._numbers.get()
+            status = seen(self._numbers.get(), everything=everything)
             if status is not None:
                 metrics += self._articles(status)
                 metrics += self._requests(status)

@@ -25,25 +25,25 @@ def blueprint(
     preview: Callable[[str, str], Response],
     *,
     base_url: str,
-    hubs: Sequence[str],
+    hubs: Callable[[str], Sequence[str]],
 ) -> Blueprint:
     """Return the routes of feeds and of the OPML list.
 
     `preview` makes the page about the feed with a slug, in the format of a suffix. Each feed names
-    its `hubs` and its address in a header, where hubs look for them (W3C WebSub, 4).
+    its `hubs`, by slug, and its address in a header, where hubs look for them (W3C WebSub, 4).
     """
     routes = Blueprint("feeds", __name__)
     routes.after_request(for_other_sites)
 
-    def answer(path: str) -> Response:
+    def answer(path: str, hubs: Sequence[str] = ()) -> Response:
         canonical = unicodedata.normalize("NFC", path)
         document, now = documents.document(canonical), clock()
         if canonical == path and document.last_modified <= now:
             request.environ[VERSION] = document.version  # the response cache may keep the answer
-        return send(request, document, max_age=max_age, now=now, link=link(canonical))
+        return send(request, document, max_age=max_age, now=now, link=link(canonical, hubs))
 
-    def link(path: str) -> str:
-        if not hubs or not path.startswith("/feeds/"):
+    def link(path: str, hubs: Sequence[str]) -> str:
+        if not hubs:
             return ""
         links = [(hub, "hub") for hub in hubs]
         links.append((document_address(base_url, path), "self"))
@@ -63,7 +63,7 @@ def blueprint(
             return show_source(f"/feeds/{slug}.{suffix}")
         if is_navigation(request.environ):
             return preview(slug, suffix)
-        return answer(f"/feeds/{slug}.{suffix}")
+        return answer(f"/feeds/{slug}.{suffix}", hubs(unicodedata.normalize("NFC", slug)))
 
     @routes.get(OTHER_OPML)
     @routes.get("/opml.xml")

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from flask import Blueprint, Response, request, send_file
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
-from feedsvc import mediatypes
+from feedsvc import mediatypes, signing
 from feedsvc.config import Articles
 from feedsvc.errors import NotFoundError
 from feedsvc.scan import Directory
@@ -19,13 +19,22 @@ from feedsvc.web.http import page_headers
 _MAX_AGE = 24 * 3600
 
 
-def blueprint(articles: Articles, clock: Callable[[], datetime]) -> Blueprint:
-    """Return the route of the files beside the articles."""
+def blueprint(
+    articles: Articles,
+    clock: Callable[[], datetime],
+    key: Callable[[], bytes | None] | None = None,
+) -> Blueprint:
+    """Return the route of the files beside the articles.
+
+    With a function that returns a `key`, a file is sent only at its signed address.
+    """
     routes = Blueprint("media", __name__)
     directory = Directory(articles.directory, (), articles.links)
 
     @routes.get("/media/<path:source>")
     def media(source: str) -> Response:
+        if key is not None and not _is_signed(key(), source):
+            raise NotFoundError("There is no such file.")
         media_type = _media_type(directory, source)
         file = _open(directory, source)
         status = os.fstat(file.fileno())
@@ -45,9 +54,17 @@ def blueprint(articles: Articles, clock: Callable[[], datetime]) -> Blueprint:
             response.close()
             raise
         response.headers["Access-Control-Allow-Origin"] = "*"
+        if key is not None:
+            response.headers["Cache-Control"] = f"private, max-age={_MAX_AGE}"
+            response.headers["X-Robots-Tag"] = "noindex"
         return page_headers(response)
 
     return routes
+
+
+def _is_signed(key: bytes | None, source: str) -> bool:
+    signature = request.args.get("signature", "")
+    return key is not None and signing.is_of_file(key, source, signature)
 
 
 def _media_type(directory: Directory, source: str) -> str:

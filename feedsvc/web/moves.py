@@ -7,9 +7,6 @@ from flask import Flask, Response, redirect, request
 
 from feedsvc.config import Moves
 from feedsvc.errors import GoneError
-from feedsvc.slugs import FORMAT_SUFFIX
-
-_FEEDS = "/feeds/"
 
 
 def follow_moves(app: Flask, moves: Moves) -> None:
@@ -24,16 +21,14 @@ def follow_moves(app: Flask, moves: Moves) -> None:
 
     @app.before_request
     def follow() -> Response | None:
-        if not request.path.startswith(_FEEDS):
-            return None
-        name = unicodedata.normalize("NFC", request.path.removeprefix(_FEEDS))
-        slug = FORMAT_SUFFIX.split(name)[0]
+        slug = unicodedata.normalize("NFC", (request.view_args or {}).get("slug", ""))
         if slug in gone:
             raise GoneError(f"The feed {slug} is gone.")
-        if slug not in moved:
+        if slug not in moved or request.method == "OPTIONS":
             return None
+        end = unicodedata.normalize("NFC", request.path).removeprefix(f"/feeds/{slug}")
         query = request.query_string.decode("latin-1")
-        address = quote(f"{_FEEDS}{moved[slug]}{name.removeprefix(slug)}")
+        address = quote(f"/feeds/{moved[slug]}{end}")
         response = redirect(f"{request.script_root}{address}{'?' if query else ''}{query}", 301)
         assert isinstance(response, Response)
         response.headers["Cache-Control"] = "public, max-age=3600"

@@ -1,5 +1,7 @@
 """`/readyz`, by which monitors learn whether the service works; `boundary` answers /healthz."""
 
+from collections.abc import Callable
+
 from flask import Blueprint, Response, jsonify
 
 from feedsvc.errors import StateError
@@ -7,8 +9,8 @@ from feedsvc.health import Judge
 from feedsvc.index import Index
 
 
-def blueprint(index: Index, judge: Judge) -> Blueprint:
-    """Return the routes for monitors."""
+def blueprint(index: Index, judge: Judge, count: Callable[[], int]) -> Blueprint:
+    """Return the routes for monitors; `count` returns the number of public articles."""
     routes = Blueprint("ops", __name__)
 
     @routes.get("/readyz")
@@ -20,7 +22,7 @@ def blueprint(index: Index, judge: Judge) -> Blueprint:
             health = judge.health_of(index)
             answer.update(
                 ready=index.meta.is_ready() and health.well,
-                articles=index.articles.count(),
+                articles=count(),
                 problems=index.problems.count(),
             )
             if health.last_good is not None:

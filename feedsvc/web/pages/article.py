@@ -1,6 +1,7 @@
 """The page of an article, and the article as Markdown."""
 
 import json
+import unicodedata
 
 from flask import Blueprint, Response, request
 
@@ -10,7 +11,7 @@ from feedsvc.content.tomarkdown import markdown_of
 from feedsvc.index import Index
 from feedsvc.model import Entry, SafeHTML
 from feedsvc.publish import Entries
-from feedsvc.publish.articlepages import ArticlePages
+from feedsvc.publish.articlepages import ArticlePage, ArticlePages
 from feedsvc.web.pages.answering import Answering
 from feedsvc.web.visitor import visitor_of
 
@@ -28,16 +29,22 @@ def add_to(
     def article(key: str) -> Response:
         if visitor_of(request.environ, site.language).wants_markdown:
             return markdown(key)
-        page = article_pages.page(key)
+        return answer(article_pages.page(key))
+
+    def answer(page: ArticlePage) -> Response:
         return answering.page(
             "article.html",
             page=page,
             entry=page.entry,
             text=under_title(page.entry.content or SafeHTML("")),
-            own_address=own_address(key),
+            own_address=own_address(page.entry.key),
             language=page.entry.language or entries.language(),
             site_language=entries.language(),
         )
+
+    @routes.get("/feeds/<slug>/<key>")
+    def private_article(slug: str, key: str) -> Response:
+        return answer(article_pages.private_page(unicodedata.normalize("NFC", slug), key))
 
     @routes.get("/articles/<key>.md")
     def markdown(key: str) -> Response:

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from babel.dates import format_interval
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, request
 from flask_babel import get_locale, ngettext
 
 from feedsvc.config import Config
@@ -14,6 +14,7 @@ from feedsvc.index import Index
 from feedsvc.publish import Entries
 from feedsvc.publish.feedpages import FeedPage, FeedPages, Rhythm
 from feedsvc.web.pages.answering import Answering
+from feedsvc.web.pages.look import feed_link
 
 _PAGE = "page"
 _MOST_DIGITS = 9
@@ -59,7 +60,7 @@ def _links(page: FeedPage) -> dict[str, Any]:
         if absolute:
             return page.feed.link if number is None else f"{page.feed.link}?{_PAGE}={number}"
         values: dict[str, Any] = {} if number is None else {_PAGE: number}
-        return url_for("pages.feed", slug=page.feed.slug, **values)
+        return feed_link(page.feed.slug, **values)
 
     return {
         "canonical": link(page.number, absolute=True),

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app, request, url_for
 from flask_babel import format_date, format_time, get_locale, gettext as _
 from markupsafe import Markup
 from werkzeug.urls import uri_to_iri
@@ -18,6 +18,7 @@ from feedsvc import __version__
 from feedsvc.feedreaders import READERS
 from feedsvc.formats import FORMATS
 from feedsvc.model import Entry, SafeHTML
+from feedsvc.web.private import permit
 from feedsvc.web.visitor import COOKIE, LOCALES, PARAMETER
 
 _LANGUAGES = dict(zip(LOCALES, ("English", "简体中文", "繁體中文"), strict=True))
@@ -44,6 +45,9 @@ def add_look(
             "feed_readers": hosted,
             "self_hosted": json.dumps(own_hosts) if own_hosts else "",
             "here": here,
+            "article_link": article_link,
+            "feed_link": feed_link,
+            "permit": permit(),
             "version": __version__,
         }
 
@@ -103,8 +107,33 @@ def add_look(
 def here(**changed: str) -> str:
     """Return the query of this page with some parameters changed, as a relative address."""
     kept = request.args.to_dict() if len(request.query_string) <= _LONGEST_QUERY else {}
-    kept.pop("token", None)  # no page has a secret in it
-    return "?" + urlencode({**kept, **changed})
+    kept.pop("token", None)
+    query = urlencode({**kept, **changed})
+    # No page has a secret in it, except that of a private feed, for whoever came with its token.
+    known = permit()
+    return f"?{query}&{known.query}" if known and known.query else f"?{query}"
+
+
+def article_link(key: str) -> str:
+    """Return the address of an article's page, as links on this page have it."""
+    known = permit()
+    if known is None:
+        return url_for("pages.article", key=key)
+    return url_for("pages.private_article", slug=known.slug, key=key) + known.end
+
+
+def feed_link(slug: str, suffix: str = "", **parameters: Any) -> str:
+    """Return the address of a feed, as links on this page have it; without a suffix, of its page.
+
+    The token of who reads a private feed is only in links to other addresses of the same feed.
+    """
+    endpoint = "feeds.feed" if suffix else "pages.feed"
+    values = {"suffix": suffix, **parameters} if suffix else parameters
+    link = url_for(endpoint, slug=slug, **values)
+    known = permit()
+    if known is None or known.slug != slug or not known.query:
+        return link
+    return f"{link}{'&' if '?' in link else '?'}{known.query}"
 
 
 def shortened(text: str, width: int = 200) -> str:

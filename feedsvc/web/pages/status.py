@@ -72,7 +72,8 @@ def add_to(
     @routes.get("/status")
     def status() -> Response:
         everything = access(config)
-        current, record = numbers.get(), PassRecord.parse(index.meta.get(PASSES))
+        current = seen(numbers.get(), everything=everything)
+        record = PassRecord.parse(index.meta.get(PASSES))
         now = clock()
         page = render_template(
             "status.html",
@@ -114,8 +115,13 @@ def report(
         "last_pass": _pass(record, everything=everything),
         "configuration": _configuration(index.meta.get(CONFIG_REFUSED), everything=everything),
         "silence": silence,
-        **_as_json(status, everything=everything),
+        **_as_json(seen(status, everything=everything), everything=everything),
     }
+
+
+def seen(status: Status | None, *, everything: bool) -> Status | None:
+    """Return the status as a request may see it: without private feeds unless `everything`."""
+    return status if status is None or everything else status.public
 
 
 def _silent(index: Index) -> tuple[Silence, ...]:
