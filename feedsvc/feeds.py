@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Container, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 from urllib.parse import quote
@@ -24,6 +24,12 @@ Reason = Literal["exclude_terms", "terms", "title_matches"] | None
 """The key of a category that decided whether an article belongs to it."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+PLACE = "before"
+"""The parameter of a page of older entries: the place in the feed after which it begins."""
+OLDEST = "?page=oldest"
+"""The query of the page of the oldest entries."""
+
+_PLACE = re.compile(r"(0|-?[1-9][0-9]{0,11})-([0-9a-f]{20})")
 _UNSAFE = re.compile(r"[/\\?#%&:;<>\"'`|*{}^\[\]_]+")
 _DIGEST_SUFFIX = re.compile(r"-[0-9a-f]{8}$")
 _LONGEST_SLUG = 60
@@ -219,6 +225,28 @@ def build(
         icon=icon,
         hubs=hubs,
     )
+
+
+def place_query(article: Published) -> str:
+    """Return the query of the page of the entries that come after an article in a feed.
+
+    It says where the page begins by the date and key of an article, and not by a number: so it
+    leads on to the same entries, whatever was added to the feed or removed from it meanwhile.
+    """
+    return f"?{PLACE}={int(article.published.timestamp())}-{article.key}"
+
+
+def parse_place(text: str) -> tuple[datetime, str] | None:
+    """Return the date and the key in the value of PLACE, None where it has none.
+
+    >>> parse_place("86400-0123456789abcdef0123")[1], parse_place("yesterday")
+    ('0123456789abcdef0123', None)
+    """
+    match = _PLACE.fullmatch(text)
+    try:
+        return None if match is None else (EPOCH + timedelta(seconds=int(match[1])), match[2])
+    except OverflowError:
+        return None
 
 
 def address(base_url: str, slug: str) -> str:

@@ -103,25 +103,41 @@ class ArticleTable:
         # An article may be withdrawn between the two queries.
         return tuple(by_source[source] for source in reversed(sources) if source in by_source)
 
+    def older(self, slug: str, published: datetime, id: str, limit: int) -> tuple[Published, ...]:
+        """Return the newest articles of one feed that come after a place in it, without bodies.
+
+        The place is that of an article with this date and id, whether the feed has one or not.
+        """
+        memberships = schema.memberships.c
+        return self._published(
+            published_articles()
+            .join(schema.memberships, memberships.source == schema.articles.c.source)
+            .where(memberships.slug == slug, *_after(published, id))
+            .order_by(memberships.published.desc(), memberships.id)
+            .limit(limit)
+        )
+
+    def count_older(self, slug: str, published: datetime, id: str) -> int:
+        """Return how many articles of one feed come after a place in it."""
+        query = _members(slug, func.count()).where(*_after(published, id))
+        return int(self._database.scalar(query) or 0)
+
     def beside(self, slug: str, article: Published, *, newer: bool) -> Published | None:
         """Return the next newer or the next older article of one feed, without its body."""
+        if not newer:
+            beside = self.older(slug, article.published, article.id, 1)
+            return beside[0] if beside else None
         memberships, articles = schema.memberships.c, schema.articles.c
         second = rows.seconds(article.published)
-        # In the order of a feed: newest first, ties by id.
-        order: tuple[Any, ...]
-        if newer:
-            order = memberships.published, memberships.id.desc()
-            near = memberships.published >= second
-            beyond = or_(memberships.published > second, memberships.id < article.id)
-        else:
-            order = memberships.published.desc(), memberships.id
-            near = memberships.published <= second
-            beyond = or_(memberships.published < second, memberships.id > article.id)
         beside = self._published(
             published_articles()
             .join(schema.memberships, memberships.source == articles.source)
-            .where(memberships.slug == slug, near, beyond)
-            .order_by(*order)
+            .where(
+                memberships.slug == slug,
+                memberships.published >= second,
+                or_(memberships.published > second, memberships.id < article.id),
+            )
+            .order_by(memberships.published, memberships.id.desc())
             .limit(1)
         )
         return beside[0] if beside else None
@@ -192,6 +208,16 @@ def published_articles() -> Any:
     return select(schema.articles, schema.ledger.c.key, literal("").label("body")).join(
         schema.ledger, schema.IS_SHOWN
     )
+
+
+def _after(published: datetime, id: str) -> tuple[Any, Any]:
+    """Return the conditions that an article comes after a place in a feed.
+
+    The order of a feed is: newest first, ties by id.
+    """
+    memberships, second = schema.memberships.c, rows.seconds(published)
+    # The first one alone tells SQLite where in the index to begin.
+    return memberships.published <= second, or_(memberships.published < second, memberships.id > id)
 
 
 def _members(slug: str, *columns: Any) -> Any:

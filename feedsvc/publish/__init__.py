@@ -3,6 +3,7 @@
     entries    index ──► clean ──► build ──► entries, feeds
     documents  feeds ──► render, compress ──► documents
     searching  a query ──► find ──► results, and the feed of a search
+    archives   all entries of a feed, by pages that lead on from its document
     feedpages  all articles of a feed, by pages
     articlepages  one article, its feeds, and the articles beside it
     sitemap    the addresses that search engines are to know
@@ -11,6 +12,7 @@ The watcher publishes after each pass. A web worker answers with published docum
 document that was never made. Not inside: files, ids, and requests.
 """
 
+from feedsvc.publish.archives import Archives
 from feedsvc.publish.documents import Documents
 from feedsvc.publish.entries import Entries, Listing
 from feedsvc.publish.overview import CategorySummary, Overview, Overviews
@@ -18,6 +20,7 @@ from feedsvc.publish.searching import Results, Searching
 from feedsvc.publish.status import Statuses
 
 __all__ = [
+    "Archives",
     "CategorySummary",
     "Documents",
     "Entries",

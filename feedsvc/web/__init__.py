@@ -19,7 +19,7 @@ from feedsvc.errors import GoneError, NotFoundError, NotReadyError, StateError
 from feedsvc.health import Judge
 from feedsvc.index import Index
 from feedsvc.policies import needs_image_key
-from feedsvc.publish import Documents, Entries, Overviews, Searching, Statuses
+from feedsvc.publish import Archives, Documents, Entries, Overviews, Searching, Statuses
 from feedsvc.publish.sitemap import Sitemap
 from feedsvc.web import (
     feeds,
@@ -88,6 +88,7 @@ def build_app(
     app.register_blueprint(
         feeds.blueprint(
             documents,
+            Archives(config, index, entries, documents),
             clock,
             config.feeds.max_age,
             preview,

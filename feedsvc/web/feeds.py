@@ -10,16 +10,19 @@ from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, request
 
-from feedsvc.feeds import document_address
+from feedsvc.feeds import PLACE, document_address
 from feedsvc.formats import FORMATS
-from feedsvc.publish import Documents
+from feedsvc.publish import Archives, Documents
 from feedsvc.web.http import for_other_sites, send, send_source
-from feedsvc.web.response_cache import OTHER_OPML, VERSION, opml_path
-from feedsvc.web.visitor import asks_for_source, is_navigation
+from feedsvc.web.response_cache import MADE, OTHER_OPML, VERSION, opml_path
+from feedsvc.web.visitor import asks_for_source, is_navigation, selects
+
+_A_DAY = timedelta(days=1)
 
 
 def blueprint(
     documents: Documents,
+    archives: Archives,
     clock: Callable[[], datetime],
     max_age: timedelta,
     preview: Callable[[str, str], Response],
@@ -56,13 +59,25 @@ def blueprint(
             request.environ[VERSION] = document.version
         return send_source(request, document)
 
+    def page(slug: str, suffix: str) -> Response:
+        place = request.args.get(PLACE)  # else the oldest page is asked for
+        document = archives.document(unicodedata.normalize("NFC", slug), place, suffix)
+        now = clock()
+        if document.last_modified <= now:
+            request.environ[VERSION] = MADE
+        if asks_for_source(request.environ):
+            return send_source(request, document)
+        return send(request, document, max_age=_A_DAY, now=now)
+
     # The suffix alone chooses the format: the Accept of many readers names formats by mistake.
     @routes.get(f"/feeds/<slug>.<any({', '.join(FORMATS)}):suffix>")
     def feed(slug: str, suffix: str) -> Response:
+        if is_navigation(request.environ) and not asks_for_source(request.environ):
+            return preview(slug, suffix)
+        if selects(request.environ):
+            return page(slug, suffix)
         if asks_for_source(request.environ):
             return show_source(f"/feeds/{slug}.{suffix}")
-        if is_navigation(request.environ):
-            return preview(slug, suffix)
         return answer(f"/feeds/{slug}.{suffix}")
 
     @routes.get(OTHER_OPML)
