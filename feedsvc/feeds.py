@@ -2,8 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Container, Iterable
-from dataclasses import replace
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
@@ -30,6 +30,11 @@ OLDEST = "?page=oldest"
 """The query of the page of the oldest entries."""
 
 _PLACE = re.compile(r"(0|-?[1-9][0-9]{0,11})-([0-9a-f]{20})")
+SIGNS = "+-"
+"""Between the slugs of a combination: also the articles of this one, or none of this one."""
+
+_LONGEST_COMBINATION = 500  # characters
+_LONGEST_IN_COMBINATION = 80  # characters: no slug is longer
 _UNSAFE = re.compile(r"[/\\?#%&:;<>\"'`|*{}^\[\]_]+")
 _DIGEST_SUFFIX = re.compile(r"-[0-9a-f]{8}$")
 _LONGEST_SLUG = 60
@@ -225,6 +230,54 @@ def build(
         icon=icon,
         hubs=hubs,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Combination:
+    """The articles of any of some feeds and of none of others, by slugs as they were written."""
+
+    any: tuple[str, ...]
+    none: tuple[str, ...] = ()
+
+
+def possible_slugs(text: str) -> set[str]:
+    """Return the parts of a text that may be slugs in a combination.
+
+    >>> sorted(possible_slugs("a+b-c"))
+    ['a', 'a+b', 'a+b-c', 'b', 'b-c', 'c']
+    """
+    return {text[start:end] for start, end in _parts(text)}
+
+
+def combination(text: str, known: Container[str]) -> Combination | None:
+    """Return what a text such as `finance+ai-ads` combines, None where a part is not `known`.
+
+    Slugs may contain the signs themselves, so the longest known slug counts, from left to right.
+
+    >>> combination("a-b+c-d", {"a", "b", "a-b", "c", "d"})
+    Combination(any=('a-b', 'c'), none=('d',))
+    """
+    ends: dict[int, int] = {len(text) + 1: 0}  # where the slug that begins at a place ends
+    for start, end in sorted(_parts(text), reverse=True):
+        if start not in ends and end + 1 in ends and text[start:end] in known:
+            ends[start] = end
+    if 0 not in ends:
+        return None
+    any, none, start = list[str](), list[str](), 0
+    while start <= len(text):
+        (none if start and text[start - 1] == "-" else any).append(text[start : ends[start]])
+        start = ends[start] + 1
+    return Combination(any=tuple(dict.fromkeys(any)), none=tuple(dict.fromkeys(none)))
+
+
+def _parts(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where each part of a combination may start and end."""
+    if len(text) <= _LONGEST_COMBINATION:
+        signs = [place for place, char in enumerate(text) if char in SIGNS]
+        for start in (0, *(place + 1 for place in signs)):
+            for end in (*signs, len(text)):
+                if 0 < end - start <= _LONGEST_IN_COMBINATION:
+                    yield start, end
 
 
 def place_query(article: Published) -> str:

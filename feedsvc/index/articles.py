@@ -11,6 +11,7 @@ from feedsvc.index.database import Database
 from feedsvc.model import Published, Signature
 
 _MOST_RANGES = 1000  # queries of one place each; beyond, one query for everything is faster
+_FIRST_BATCH, _BATCH = 100, 1000  # articles that are read at a time
 _AFTER_SLASH = chr(ord("/") + 1)
 
 
@@ -108,14 +109,48 @@ class ArticleTable:
 
         The place is that of an article with this date and id, whether the feed has one or not.
         """
-        memberships = schema.memberships.c
-        return self._published(
-            published_articles()
-            .join(schema.memberships, memberships.source == schema.articles.c.source)
-            .where(memberships.slug == slug, *_after(published, id))
-            .order_by(memberships.published.desc(), memberships.id)
-            .limit(limit)
-        )
+        return self._published(_newest(slug, _after(published, id), limit))
+
+    def newest_of(
+        self,
+        slugs: Sequence[str],
+        *,
+        none_of: Sequence[str] = (),
+        containing: Sequence[Sequence[str]] = (),
+        since: datetime | None = None,
+    ) -> Iterator[Published]:
+        """Yield the articles of any of these feeds, and of `none_of` others, newest first.
+
+        Leave out articles from before `since`, and those that lack all texts of a sequence in
+        `containing`; some that have them only in another field are not left out.
+        """
+        memberships, facts = schema.memberships.c, schema.articles.c.facts
+        conditions: list[Any] = [
+            # Where an article has an &, its text may be written by character references.
+            or_(facts.contains("&"), *(facts.contains(text, autoescape=True) for text in texts))
+            for texts in containing
+        ]
+        if since is not None:
+            conditions.append(memberships.published >= rows.seconds(since))
+        if none_of:
+            others = schema.memberships.alias()
+            unwanted = select(others.c.source).where(
+                others.c.source == memberships.source, others.c.slug.in_(none_of)
+            )
+            conditions.append(~unwanted.exists())
+        place: tuple[Any, ...] = ()
+        limit = _FIRST_BATCH
+        while True:
+            # Each part comes from the index in the order of a feed; no part is sorted as a whole.
+            parts = [_newest(slug, (*conditions, *place), limit) for slug in slugs]
+            merged = union(*(select(part.subquery()) for part in parts)).subquery()
+            ordered = select(merged).order_by(merged.c.published.desc(), merged.c.id).limit(limit)
+            batch = self._published(ordered)
+            yield from batch
+            if len(batch) < limit:
+                return
+            place = _after(batch[-1].published, batch[-1].id)
+            limit = _BATCH
 
     def count_older(self, slug: str, published: datetime, id: str) -> int:
         """Return how many articles of one feed come after a place in it."""
@@ -207,6 +242,18 @@ def published_articles() -> Any:
     """Return the query for the articles that feeds may show, without their bodies."""
     return select(schema.articles, schema.ledger.c.key, literal("").label("body")).join(
         schema.ledger, schema.IS_SHOWN
+    )
+
+
+def _newest(slug: str, conditions: Sequence[Any], limit: int) -> Any:
+    """Return the query for the newest articles of one feed with which conditions are met."""
+    memberships = schema.memberships.c
+    return (
+        published_articles()
+        .join(schema.memberships, memberships.source == schema.articles.c.source)
+        .where(memberships.slug == slug, *conditions)
+        .order_by(memberships.published.desc(), memberships.id)
+        .limit(limit)
     )
 
 

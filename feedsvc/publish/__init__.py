@@ -3,6 +3,7 @@
     entries    index ──► clean ──► build ──► entries, feeds
     documents  feeds ──► render, compress ──► documents
     searching  a query ──► find ──► results, and the feed of a search
+    combining  feeds of several feeds, and filtered feeds
     archives   all entries of a feed, by pages that lead on from its document
     feedpages  all articles of a feed, by pages
     articlepages  one article, its feeds, and the articles beside it
@@ -13,6 +14,7 @@ document that was never made. Not inside: files, ids, and requests.
 """
 
 from feedsvc.publish.archives import Archives
+from feedsvc.publish.combining import Combining
 from feedsvc.publish.documents import Documents
 from feedsvc.publish.entries import Entries, Listing
 from feedsvc.publish.overview import CategorySummary, Overview, Overviews
@@ -22,6 +24,7 @@ from feedsvc.publish.status import Statuses
 __all__ = [
     "Archives",
     "CategorySummary",
+    "Combining",
     "Documents",
     "Entries",
     "Listing",

@@ -1,6 +1,6 @@
 """Entries and feeds, in no format yet: articles from the index, chosen and cleaned."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -161,6 +161,16 @@ class Entries:
             self.check_whole()
             raise NotFoundError(f"There is no feed called “{slug[:100]}”.")
         return feeds.of_term(slug, state.term)
+
+    def titles(self, slugs: Collection[str]) -> dict[str, str]:
+        """Return the titles of those of these feeds that there are, for everybody to combine."""
+        known = {slug: self._categories[slug].title for slug in slugs if slug in self._categories}
+        if self._config.feeds.auto_categories:
+            others = {*slugs} - known.keys() - self._config.moves.slugs
+            for slug, state in self._index.feeds.states(others).items():
+                if state.term is not None:
+                    known[slug] = feeds.of_term(slug, state.term).title
+        return known
 
     def language(self) -> str:
         """Return the language that feeds declare, "" where it is not known."""

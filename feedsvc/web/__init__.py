@@ -15,11 +15,11 @@ from werkzeug.exceptions import HTTPException
 from feedsvc.cleaning import Cleaner
 from feedsvc.config import Config
 from feedsvc.contents import Contents
-from feedsvc.errors import GoneError, NotFoundError, NotReadyError, StateError
+from feedsvc.errors import GoneError, NotFoundError, NotReadyError, ParameterError, StateError
 from feedsvc.health import Judge
 from feedsvc.index import Index
 from feedsvc.policies import needs_image_key
-from feedsvc.publish import Archives, Documents, Entries, Overviews, Searching, Statuses
+from feedsvc.publish import Archives, Combining, Documents, Entries, Overviews, Searching, Statuses
 from feedsvc.publish.sitemap import Sitemap
 from feedsvc.web import (
     feeds,
@@ -82,16 +82,18 @@ def build_app(
     documents = Documents(config, index, entries, clock)
     site = config.site
     app.jinja_env.globals["site"] = site
+    combining = Combining(config, index, entries, documents, clock)
     page_versions = Versions(index, clock, site.timezone)
     answering = Answering(page_versions)
     preview = Preview(entries, answering).page
     app.register_blueprint(
         feeds.blueprint(
             documents,
-            Archives(config, index, entries, documents),
             clock,
             config.feeds.max_age,
             preview,
+            archives=Archives(config, index, entries, documents),
+            combining=combining,
             base_url=site.base_url,
             hubs=config.websub.hubs,
         )
@@ -109,7 +111,9 @@ def build_app(
     app.register_blueprint(ops.blueprint(index, judge))
     overviews = Overviews(config, index, entries)
     searching = Searching(config, index, entries, documents)
-    routes = pages.blueprint(config, index, entries, overviews, answering, searching=searching)
+    routes = pages.blueprint(
+        config, index, entries, overviews, answering, combining=combining, searching=searching
+    )
     app.jinja_env.globals["status_is_public"] = config.status.access == "public"
     app.jinja_env.globals["source"] = config.pages.source
     statuses = Statuses(config, index, overviews)
@@ -164,6 +168,10 @@ def _add_error_pages(app: Flask, error_pages: ErrorPages) -> None:
     @app.errorhandler(NotFoundError)
     def not_found(error: NotFoundError) -> Response:
         return error_pages.gone() if isinstance(error, GoneError) else error_pages.missing()
+
+    @app.errorhandler(ParameterError)
+    def refused(error: ParameterError) -> Response:
+        return error_pages.refused(str(error))
 
     @app.errorhandler(NotReadyError)
     def not_ready(_: NotReadyError) -> Response:

@@ -44,6 +44,10 @@ class ErrorPages:
             return self.page(410, _("Closed"), _("This feed was here, and has been closed."))
         return self.page(410, _("Withdrawn"), _("This article was here, and has been withdrawn."))
 
+    def refused(self, text: str) -> Response:
+        """Return the page for an address with a parameter that cannot be used."""
+        return self.page(400, _("This address has a mistake"), text)
+
     def not_ready(self) -> Response:
         """Return the page before all articles have been read once; a browser asks again for it."""
         progress = self._index.database.progress.read()
