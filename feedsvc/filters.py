@@ -6,13 +6,12 @@ is how many a feed shows of those that are left. `filter_case_sensitive=false` i
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from feedsvc import patterns, xmltext
 from feedsvc.errors import ParameterError
-from feedsvc.model import Article
 
 FIELDS = ("title", "author", "category")
 PATTERNS = tuple(f"{kind}_{field}" for kind in ("filter", "filterout") for field in FIELDS)
@@ -89,19 +88,23 @@ class Judge:
     def __init__(self, filters: Filters) -> None:
         self._rules = [
             (
-                name.rpartition("_")[2],
+                FIELDS.index(name.rpartition("_")[2]),
                 name.startswith("filter_"),
-                _compiled(name, pattern, is_case_sensitive=filters.is_case_sensitive),
+                _compiled(name, pattern, is_case_sensitive=filters.is_case_sensitive).search,
             )
             for name, pattern in filters.patterns.items()
         ]
 
-    def passes(self, article: Article) -> bool:
-        """Tell whether an article is kept by each filter and dropped by none."""
-        return all(
-            any(pattern.search(text) is not None for text in _texts(article, field)) == keeps
-            for field, keeps, pattern in self._rules
-        )
+    def passes(self, title: str, authors: Sequence[str], terms: Sequence[str]) -> bool:
+        """Tell whether an article is kept by each filter and dropped by none.
+
+        Readers see the texts without character references, and so do the filters.
+        """
+        fields = ((title,), authors, terms)
+        for field, keeps, search in self._rules:
+            if any(search(xmltext.plain(text)) for text in fields[field]) != keeps:
+                return False
+        return True
 
 
 def parse(parameters: Mapping[str, str]) -> Filters:
@@ -146,12 +149,3 @@ def _number(name: str, parameters: Mapping[str, str]) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER and int(text)):
         raise ParameterError(name, "write a whole number that is larger than 0")
     return int(text)
-
-
-def _texts(article: Article, field: str) -> Sequence[str] | Iterable[str]:
-    """Return the texts of a field as readers see them."""
-    if field == "title":
-        return (xmltext.plain(article.title),)
-    if field == "author":
-        return (xmltext.plain(person.name) for person in article.authors)
-    return map(xmltext.plain, article.terms)

@@ -344,6 +344,25 @@ def test_pages_have_no_warning_of_the_validator(
     assert number > 3
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3])
+@pytest.mark.parametrize("number", [2, 4, 6, 7])
+def test_a_feed_of_any_size_leads_to_its_oldest_entry_and_back(
+    open_site: Open, tree: Tree, number: int, limit: int
+) -> None:
+    site = open_site(feeds={"limit": limit})
+    for n in range(number):
+        write(tree, n)
+    site.refresh()
+    client = site.app().test_client()
+    there = list(walk(client, f"{FEED}.atom"))
+    back = list(walk(client, f"{FEED}.atom?page=oldest", "previous"))
+    shown = [title for _, body in there for title in titles(body)]
+    assert len(shown) == len(set(shown)) == number
+    assert {title for _, body in back for title in titles(body)} == set(shown)
+    for _, body in there[1:] + back[:-1]:
+        assert list(JUDGES["atom"](body)) == []
+
+
 def test_pages_wait_until_all_articles_have_been_read(site: Site, tree: Tree) -> None:
     for n in range(8):
         write(tree, n)

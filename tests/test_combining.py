@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 import feedparser
 import pytest
-from builders import article
 from conftest import NOW, Clock, Tree, site_in
 from flask.testing import FlaskClient
 from hypothesis import given, strategies as st
@@ -143,7 +142,7 @@ def test_every_combination_of_known_slugs_is_understood(slugs: list[str], signs:
         ("filter_title=o&limit=2", ["Bonds", "Robots"]),
         ("filter_title=bank&limit=1", ["Robot bank"]),
         ("limit=1000000", ["Bonds", "Robots", "Robot bank", "Buy a robot", "Weather"]),
-        ("filter_title=&filter_time=&limit=", ["Bonds", "Robots", "Robot bank", "Buy a robot", "Weather"]),
+        ("filter_title=&limit=&filter_author=Bob&filter_time=", ["Robots"]),
         ("filter_title=nothing has this", []),
     ],
 )  # fmt: skip
@@ -320,5 +319,5 @@ def test_texts_that_are_looked_up_are_in_each_article_that_passes(pattern: str, 
         chosen = filters.parse({"filter_title": pattern})
     except ParameterError:
         return
-    if chosen.judge().passes(article(title=title)):
+    if chosen.judge().passes(title, [], []):
         assert all(any(text in title for text in texts) for texts in chosen.literals())

@@ -70,7 +70,10 @@ def generator(feed: Feed, format: str, media_type: str) -> FeedGenerator:
             for relation, address in pages.items()
         ),
     ]
-    made.feedsvc.is_page = feed.paging is not None and feed.paging.is_page
+    # RFC 5005 4: an archive document leads to others; the only page of a feed has none.
+    made.feedsvc.is_archive = "current" in pages and bool(
+        {"prev-archive", "next-archive"} & {*pages}
+    )
     # The last link added becomes RSS's <link>.
     made.link(href=feed.page or feed.link, rel="alternate", type="text/html")
     if feed.icon:
@@ -111,16 +114,16 @@ def _summary(entry: Entry) -> str:
 
 
 class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no types
-    """Declares the namespaces, marks pages, and adds to RSS the links to hubs and pages."""
+    """Declares the namespaces, marks archives, and adds to RSS the links to hubs and pages."""
 
     links: Sequence[Mapping[str, str]] = ()
-    is_page = False
+    is_archive = False
 
     def extend_ns(self) -> dict[str, str]:
-        return {"dc": _DC, "media": _MEDIA, **({"fh": _HISTORY} if self.is_page else {})}
+        return {"dc": _DC, "media": _MEDIA, **({"fh": _HISTORY} if self.is_archive else {})}
 
     def extend_atom(self, element: etree._Element) -> etree._Element:
-        if self.is_page:
+        if self.is_archive:
             _add(element, f"{{{_HISTORY}}}archive")  # RFC 5005 4
         return element
 
@@ -128,7 +131,7 @@ class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no t
         for channel in element.findall("channel"):
             for link in self.links:
                 _add(channel, f"{{{_ATOM}}}link", **link)
-            if self.is_page:
+            if self.is_archive:
                 _add(channel, f"{{{_HISTORY}}}archive")
         return element
 

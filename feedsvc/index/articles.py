@@ -1,6 +1,6 @@
 """The files that were read and the last good version of each article."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -109,7 +109,45 @@ class ArticleTable:
 
         The place is that of an article with this date and id, whether the feed has one or not.
         """
-        return self._published(_newest(slug, _after(published, id), limit))
+        memberships = schema.memberships.c
+        return self._published(
+            _in_feed(slug)
+            .where(*_after(published, id))
+            .order_by(memberships.published.desc(), memberships.id)
+            .limit(limit)
+        )
+
+    def newer(
+        self, slug: str, place: tuple[datetime, str] | None, limit: int, *, skipped: int = 0
+    ) -> tuple[Published, ...]:
+        """Return the oldest articles of one feed that come before a place, the oldest first.
+
+        An article at the place itself is among them. Without a place, they are the feed's oldest.
+        """
+        memberships = schema.memberships.c
+        query = _in_feed(slug)
+        if place is not None:
+            second = rows.seconds(place[0])
+            query = query.where(
+                memberships.published >= second,
+                or_(memberships.published > second, memberships.id <= place[1]),
+            )
+        return self._published(
+            query.order_by(memberships.published, memberships.id.desc())
+            .offset(skipped)
+            .limit(limit)
+        )
+
+    def count_older(self, slug: str, place: tuple[datetime, str] | None) -> int:
+        """Return about how many articles of one feed come after a place, of all without one.
+
+        Copies and held articles count: to leave them out would take as long as to read all.
+        """
+        memberships = schema.memberships.c
+        query = select(func.count()).where(memberships.slug == slug)
+        if place is not None:
+            query = query.where(*_after(*place))
+        return int(self._database.scalar(query) or 0)
 
     def newest_of(
         self,
@@ -118,63 +156,56 @@ class ArticleTable:
         none_of: Sequence[str] = (),
         containing: Sequence[Sequence[str]] = (),
         since: datetime | None = None,
-    ) -> Iterator[Published]:
-        """Yield the articles of any of these feeds, and of `none_of` others, newest first.
+        passes: Callable[[str, list[str], list[str]], bool] | None = None,
+    ) -> Iterator[str]:
+        """Yield the sources of the articles of any of these feeds and of `none_of` others.
 
-        Leave out articles from before `since`, and those that lack all texts of a sequence in
-        `containing`; some that have them only in another field are not left out.
+        The newest comes first; copies and held articles are among them. Leave out articles from
+        before `since`; those whose title, authors and terms do not pass; and those that lack all
+        texts of a sequence in `containing`, if not in another field too.
         """
         memberships, facts = schema.memberships.c, schema.articles.c.facts
-        conditions: list[Any] = [
+        own: list[Any] = [
             # Where an article has an &, its text may be written by character references.
             or_(facts.contains("&"), *(facts.contains(text, autoescape=True) for text in texts))
             for texts in containing
         ]
         if since is not None:
-            conditions.append(memberships.published >= rows.seconds(since))
+            own.append(memberships.published >= rows.seconds(since))
         if none_of:
             others = schema.memberships.alias()
             unwanted = select(others.c.source).where(
                 others.c.source == memberships.source, others.c.slug.in_(none_of)
             )
-            conditions.append(~unwanted.exists())
-        place: tuple[Any, ...] = ()
-        limit = _FIRST_BATCH
+            own.append(~unwanted.exists())
+        conditions, limit = own, _FIRST_BATCH
         while True:
-            # Each part comes from the index in the order of a feed; no part is sorted as a whole.
-            parts = [_newest(slug, (*conditions, *place), limit) for slug in slugs]
+            # Each part comes from the index in the order of a feed, so nothing is sorted as a
+            # whole.
+            parts = [
+                select(memberships.source, memberships.published, memberships.id, facts)
+                .join(schema.articles, schema.articles.c.source == memberships.source)
+                .where(memberships.slug == slug, *conditions)
+                .order_by(memberships.published.desc(), memberships.id)
+                .limit(limit)
+                for slug in slugs
+            ]
             merged = union(*(select(part.subquery()) for part in parts)).subquery()
-            ordered = select(merged).order_by(merged.c.published.desc(), merged.c.id).limit(limit)
-            batch = self._published(ordered)
-            yield from batch
+            batch = self._database.rows(
+                select(merged).order_by(merged.c.published.desc(), merged.c.id).limit(limit)
+            )
+            for row in batch:
+                if passes is None or passes(*rows.named(row.facts)):
+                    yield row.source
             if len(batch) < limit:
                 return
-            place = _after(batch[-1].published, batch[-1].id)
+            conditions = [*own, *_after(rows.moment(batch[-1].published), batch[-1].id)]
             limit = _BATCH
-
-    def count_older(self, slug: str, published: datetime, id: str) -> int:
-        """Return how many articles of one feed come after a place in it."""
-        query = _members(slug, func.count()).where(*_after(published, id))
-        return int(self._database.scalar(query) or 0)
 
     def beside(self, slug: str, article: Published, *, newer: bool) -> Published | None:
         """Return the next newer or the next older article of one feed, without its body."""
-        if not newer:
-            beside = self.older(slug, article.published, article.id, 1)
-            return beside[0] if beside else None
-        memberships, articles = schema.memberships.c, schema.articles.c
-        second = rows.seconds(article.published)
-        beside = self._published(
-            published_articles()
-            .join(schema.memberships, memberships.source == articles.source)
-            .where(
-                memberships.slug == slug,
-                memberships.published >= second,
-                or_(memberships.published > second, memberships.id < article.id),
-            )
-            .order_by(memberships.published, memberships.id.desc())
-            .limit(1)
-        )
+        place = article.published, article.id
+        beside = self.newer(slug, place, 1, skipped=1) if newer else self.older(slug, *place, 1)
         return beside[0] if beside else None
 
     def without_original(self, slug: str, limit: int) -> list[tuple[str, datetime]]:
@@ -245,15 +276,13 @@ def published_articles() -> Any:
     )
 
 
-def _newest(slug: str, conditions: Sequence[Any], limit: int) -> Any:
-    """Return the query for the newest articles of one feed with which conditions are met."""
+def _in_feed(slug: str) -> Any:
+    """Return the query for the articles of one feed, without their bodies."""
     memberships = schema.memberships.c
     return (
         published_articles()
         .join(schema.memberships, memberships.source == schema.articles.c.source)
-        .where(memberships.slug == slug, *conditions)
-        .order_by(memberships.published.desc(), memberships.id)
-        .limit(limit)
+        .where(memberships.slug == slug)
     )
 
 

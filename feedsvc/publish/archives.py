@@ -53,12 +53,13 @@ class Archives:
         category = self._entries.category(slug, state)
         self._entries.check_whole()
         articles = self._index.articles
-        if place is None:
-            query, number = feeds.OLDEST, min(self._size, articles.count_in(slug))
-            end, found = number, articles.part_of_feed(slug, start=0, end=number)
+        point = None if place is None else self._point(place)
+        if point is None:
+            query, found = feeds.OLDEST, articles.newer(slug, None, self._size)[::-1]
+            end = number = len(found)
         else:
-            query, point = f"?{feeds.PLACE}={place}", self._point(place)
-            end = articles.count_older(slug, *point)
+            query = f"?{feeds.PLACE}={place}"
+            end = articles.count_older(slug, point)
             number = (end - 1) % self._size + 1 if end else 0
             # One more than the page shows, to know whether there are older ones.
             found = articles.older(slug, *point, number + 1)
@@ -69,20 +70,23 @@ class Archives:
             query=query,
             hubs=(),  # a page is not what anybody subscribes to
             updated=self._entries.last_change(feed.entries),
-            paging=self._paging(slug, end, shown[-1] if has_older else None),
+            paging=self._paging(slug, point, end, shown[-1] if has_older else None),
         )
 
-    def _paging(self, slug: str, end: int, last: Published | None) -> Paging:
-        """Return the links of a page with `end` articles up to its newest one.
+    def _paging(
+        self, slug: str, point: tuple[datetime, str] | None, end: int, last: Published | None
+    ) -> Paging:
+        """Return the links of the page that begins after a point, where `end` articles are older.
 
         `last` is the last article on it, None where there are no older ones.
         """
         articles = self._index.articles
         # The next newer page begins with the next multiple of the size.
         start = (end // self._size + 1) * self._size
-        above = articles.part_of_feed(slug, start=start, end=start + 1)
+        skipped = start if point is None else start - end
+        above = articles.newer(slug, point, 1, skipped=skipped)
         newer_page = feeds.place_query(above[0]) if above else None
-        adjoins_newest = articles.count_in(slug) - end <= self._limits.limit
+        adjoins_newest = articles.count_older(slug, None) - end <= self._limits.limit
         return Paging(
             older=feeds.place_query(last) if last else None,
             oldest=feeds.OLDEST,

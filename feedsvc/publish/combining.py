@@ -120,16 +120,18 @@ class Combining:
     ) -> tuple[Published, ...]:
         """Return the newest articles of a combination that pass the filters."""
         seconds, now = chosen.seconds, self._clock()
+        age = None if seconds is None else min(timedelta(seconds=seconds), now - feeds.EPOCH)
         found = self._index.articles.newest_of(
             combination.any,
             none_of=combination.none,
             containing=chosen.literals(),
-            since=None
-            if seconds is None
-            else now - min(timedelta(seconds=seconds), now - feeds.EPOCH),
+            since=None if age is None else now - age,
+            passes=chosen.judge().passes if chosen.patterns else None,
         )
-        judge = chosen.judge()
-        return tuple(islice((each for each in found if judge.passes(each.article)), limit))
+        articles: list[Published] = []
+        while sources := list(islice(found, limit - len(articles))):
+            articles += self._index.search.articles(sources)  # without copies and held ones
+        return tuple(articles)
 
 
 def _title(combination: Combination, titles: Mapping[str, str], chosen: Filters) -> str:
