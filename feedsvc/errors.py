@@ -13,6 +13,7 @@ FeedsvcError
 ├── OutgoingError    a request to an address of the operator's fails
 ├── ImageError       an image cannot be had from its host (`web.imageproxy.failure`)
 ├── ParameterError   a parameter of an address cannot be used
+├── BusyError        too much is being made at this moment
 ├── NotReadyError    the first pass over the articles is still under way
 └── NotFoundError    no such feed or article
     └── GoneError    there was one, and it has been withdrawn
@@ -98,6 +99,10 @@ class ParameterError(FeedsvcError):
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name}: {reason}")
+
+
+class BusyError(FeedsvcError):
+    """Too much is being made at this moment; a second later it can be asked for again."""
 
 
 class NotReadyError(FeedsvcError):

@@ -1,6 +1,7 @@
 """Combined and filtered feeds: `/feeds/finance+ai-ads.atom?filter_title=…`."""
 
 import json
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -13,11 +14,12 @@ from flask.testing import FlaskClient
 from hypothesis import given, strategies as st
 from sites import Open, Site
 
-from feedsvc import filters
-from feedsvc.errors import ParameterError
+from feedsvc import filters, web
+from feedsvc.errors import BusyError, ParameterError
 from feedsvc.feeds import Combination, combination
 from feedsvc.formats import FORMATS
 from feedsvc.index import articles as article_table
+from feedsvc.publish import OneAtATime
 from feedsvc.validator import JUDGES
 
 CATEGORIES = [
@@ -308,6 +310,44 @@ def test_batches_show_each_article_once_in_order(
     ]  # fmt: skip
     assert titles(client, "two+three-five") == expected
     assert titles(client, "two+three-five", "?filter_title=1") == [t for t in expected if "1" in t]
+
+
+def test_where_too_many_feeds_are_being_made_all_others_are_served(
+    site: Site, tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web, "OneAtATime", lambda: OneAtATime(0))
+    client = serve(site, tree)
+    for path in (
+        "/feeds/all-ai.atom", "/feeds/all.rss?limit=1", "/feeds/all.rss?page=oldest",
+        "/feeds/ai-ads", "/feeds/ai?filter_title=x",
+    ):  # fmt: skip
+        response = client.get(path)
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    for path in ("/feeds/all.rss", "/feeds/self-driving.atom", "/feeds/all", "/"):
+        assert client.get(path).status_code == 200
+
+
+def test_one_thread_at_a_time_makes_something_and_others_wait_or_are_refused() -> None:
+    inside, may_end, made = threading.Event(), threading.Event(), list[str]()
+
+    def make(turns: OneAtATime, name: str) -> None:
+        with turns:
+            inside.set()
+            may_end.wait(10)
+            made.append(name)
+
+    turns = OneAtATime(1)
+    with pytest.raises(ValueError, match="mistake"), turns:
+        raise ValueError("mistake")
+    thread = threading.Thread(target=make, args=(turns, "first"))
+    thread.start()
+    assert inside.wait(10)
+    with pytest.raises(BusyError), turns:
+        pass
+    may_end.set()
+    thread.join(10)
+    make(turns, "second")
+    assert made == ["first", "second"]
 
 
 texts = st.text(st.sampled_from("ab|&.国"), min_size=1, max_size=6)

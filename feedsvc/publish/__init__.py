@@ -17,6 +17,7 @@ from feedsvc.publish.archives import Archives
 from feedsvc.publish.combining import Combining
 from feedsvc.publish.documents import Documents
 from feedsvc.publish.entries import Entries, Listing
+from feedsvc.publish.making import OneAtATime
 from feedsvc.publish.overview import CategorySummary, Overview, Overviews
 from feedsvc.publish.searching import Results, Searching
 from feedsvc.publish.status import Statuses
@@ -28,6 +29,7 @@ __all__ = [
     "Documents",
     "Entries",
     "Listing",
+    "OneAtATime",
     "Overview",
     "Overviews",
     "Results",

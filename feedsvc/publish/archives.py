@@ -7,7 +7,6 @@ last article. So who follows `next` gets each entry once, whatever comes or goes
 where some of the pages are a day old (RFC 5005, 3 and 4).
 """
 
-import threading
 from dataclasses import replace
 from datetime import datetime
 
@@ -20,26 +19,33 @@ from feedsvc.model import Document, Feed, Paging, Published
 from feedsvc.publish import feedpages
 from feedsvc.publish.documents import Documents, as_document
 from feedsvc.publish.entries import Entries
+from feedsvc.publish.making import OneAtATime
 
 
 class Archives:
     """The pages of older entries of one configuration; safe to share between threads."""
 
     def __init__(
-        self, config: Config, index: Index, entries: Entries, documents: Documents
+        self,
+        config: Config,
+        index: Index,
+        entries: Entries,
+        documents: Documents,
+        making: OneAtATime,
     ) -> None:
         self._limits = config.feeds
         self._index = index
         self._entries = entries
         self._documents = documents
-        self._making = threading.Lock()
+        self._making = making
         # No larger than the feed itself: so its newest entries and whole pages leave no gap.
         self._size = min(feedpages.SIZE, config.feeds.limit)
 
     def document(self, slug: str, place: str | None, suffix: str) -> Document:
         """Return the page that begins after a place, or the oldest page where that is None.
 
-        It has no version. Raises NotFoundError, and NotReadyError before all articles are read.
+        It has no version. Raises NotFoundError, BusyError, and NotReadyError before all articles
+        have been read.
         """
         format = FORMATS[suffix]
         with self._making:

@@ -4,7 +4,6 @@
 `?filter_title=…` chooses among them (`filters`). Nothing of them is stored.
 """
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -20,6 +19,7 @@ from feedsvc.index import Index
 from feedsvc.model import Category, Document, Feed, Published
 from feedsvc.publish.documents import Documents, as_document
 from feedsvc.publish.entries import Entries
+from feedsvc.publish.making import OneAtATime
 
 
 class Combining:
@@ -31,6 +31,8 @@ class Combining:
         index: Index,
         entries: Entries,
         documents: Documents,
+        making: OneAtATime,
+        *,
         clock: Callable[[], datetime],
     ) -> None:
         self._config = config
@@ -39,7 +41,7 @@ class Combining:
         self._documents = documents
         self._clock = clock
         self._moved = dict(config.moves.moved)
-        self._making = threading.Lock()
+        self._making = making
 
     def check(self, text: str, parameters: Mapping[str, str]) -> None:
         """Raise what `document` raises before anything is made."""
@@ -49,7 +51,7 @@ class Combining:
     def document(self, text: str, parameters: Mapping[str, str], suffix: str) -> Document:
         """Return the feed of a combination, with the filters among some parameters.
 
-        It has no version. Raises NotFoundError, NotReadyError and ParameterError.
+        It has no version. Raises NotFoundError, NotReadyError, BusyError and ParameterError.
         """
         format = FORMATS[suffix]
         chosen = filters.parse(parameters)

@@ -15,11 +15,27 @@ from werkzeug.exceptions import HTTPException
 from feedsvc.cleaning import Cleaner
 from feedsvc.config import Config
 from feedsvc.contents import Contents
-from feedsvc.errors import GoneError, NotFoundError, NotReadyError, ParameterError, StateError
+from feedsvc.errors import (
+    BusyError,
+    GoneError,
+    NotFoundError,
+    NotReadyError,
+    ParameterError,
+    StateError,
+)
 from feedsvc.health import Judge
 from feedsvc.index import Index
 from feedsvc.policies import needs_image_key
-from feedsvc.publish import Archives, Combining, Documents, Entries, Overviews, Searching, Statuses
+from feedsvc.publish import (
+    Archives,
+    Combining,
+    Documents,
+    Entries,
+    OneAtATime,
+    Overviews,
+    Searching,
+    Statuses,
+)
 from feedsvc.publish.sitemap import Sitemap
 from feedsvc.web import (
     feeds,
@@ -82,7 +98,8 @@ def build_app(
     documents = Documents(config, index, entries, clock)
     site = config.site
     app.jinja_env.globals["site"] = site
-    combining = Combining(config, index, entries, documents, clock)
+    making = OneAtATime()
+    combining = Combining(config, index, entries, documents, making, clock=clock)
     page_versions = Versions(index, clock, site.timezone)
     answering = Answering(page_versions)
     preview = Preview(entries, answering).page
@@ -92,7 +109,7 @@ def build_app(
             clock,
             config.feeds.max_age,
             preview,
-            archives=Archives(config, index, entries, documents),
+            archives=Archives(config, index, entries, documents, making),
             combining=combining,
             base_url=site.base_url,
             hubs=config.websub.hubs,
@@ -168,6 +185,10 @@ def _add_error_pages(app: Flask, error_pages: ErrorPages) -> None:
     @app.errorhandler(NotFoundError)
     def not_found(error: NotFoundError) -> Response:
         return error_pages.gone() if isinstance(error, GoneError) else error_pages.missing()
+
+    @app.errorhandler(BusyError)
+    def busy(_: BusyError) -> Response:
+        return error_pages.busy()
 
     @app.errorhandler(ParameterError)
     def refused(error: ParameterError) -> Response:

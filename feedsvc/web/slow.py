@@ -1,5 +1,4 @@
-"""A limit for requests that take long: images of other hosts, files to slow readers, and feeds that
-are made when they are asked for.
+"""A limit for requests that take long: images of other hosts, and files to slow readers.
 
 A WSGI server has a fixed number of threads, and each of these requests holds one until its answer
 has been sent.
@@ -13,14 +12,11 @@ from typing import TYPE_CHECKING
 
 from werkzeug.wsgi import ClosingIterator
 
-from feedsvc.feeds import SIGNS
-from feedsvc.web.visitor import filters_feed, selects_page
 from feedsvc.web.wsgi import answer_text
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_FEEDS = "/feeds/"
 PATHS = ("/image/", "/media/")
 """The beginnings of the paths whose answers may take long."""
 
@@ -37,7 +33,7 @@ class SlowRequests:
 
     def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         """Answer a request."""
-        if not _may_be_slow(environ):
+        if not environ["PATH_INFO"].startswith(PATHS):
             return self._app(environ, start)
         if not self._places.acquire(blocking=False):
             return answer_text(
@@ -45,7 +41,7 @@ class SlowRequests:
                 start,
                 "503 Service Unavailable",
                 ("Retry-After", "1"),
-                text="Too many images, files and feeds are being sent at this moment.",
+                text="Too many images and files are being sent at this moment.",
             )
         with ExitStack() as until_sent:
             until_sent.callback(self._places.release)
@@ -53,11 +49,3 @@ class SlowRequests:
             until_sent.callback(getattr(body, "close", lambda: None))
             # `chain` hides the body's own `close`, which must be called once.
             return ClosingIterator(chain(body), until_sent.pop_all().close)
-
-
-def _may_be_slow(environ: "WSGIEnvironment") -> bool:
-    path: str = environ["PATH_INFO"]
-    if path.startswith(_FEEDS):
-        # A combination may have to be looked for in all articles; stored feeds take no time.
-        return not {*SIGNS}.isdisjoint(path) or filters_feed(environ) or selects_page(environ)
-    return path.startswith(PATHS)

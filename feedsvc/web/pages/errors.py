@@ -55,6 +55,11 @@ class ErrorPages:
         headers = [("Retry-After", "5")]
         return self.page(503, _("One moment"), text, headers, progress=progress)
 
+    def busy(self) -> Response:
+        """Return the page where too many feeds are being made."""
+        text = _("Many feeds are being made just now. Please try again in a few seconds.")
+        return self.page(503, _("One moment"), text, [("Retry-After", "1")])
+
     def no_state(self) -> Response:
         """Return the page for a state that cannot be read."""
         text = _("The service cannot read its state just now. Please try again in a minute.")
