@@ -12,6 +12,8 @@ FeedsvcError
 ├── ServeError       the service cannot start (`serve.endpoint`)
 ├── OutgoingError    a request to an address of the operator's fails
 ├── ImageError       an image cannot be had from its host (`web.imageproxy.failure`)
+├── ParameterError   a parameter of an address cannot be used
+├── BusyError        too much is being made at this moment
 ├── NotReadyError    the first pass over the articles is still under way
 └── NotFoundError    no such feed or article
     └── GoneError    there was one, and it has been withdrawn
@@ -90,6 +92,17 @@ class LedgerError(FeedsvcError):
 
 class OutgoingError(FeedsvcError):
     """A request to an address that the operator has configured fails; no secret is in the text."""
+
+
+class ParameterError(FeedsvcError):
+    """A parameter of an address cannot be used: its name, and the reason with the cure."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+
+
+class BusyError(FeedsvcError):
+    """Too much is being made at this moment; a second later it can be asked for again."""
 
 
 class NotReadyError(FeedsvcError):

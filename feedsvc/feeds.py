@@ -2,9 +2,9 @@
 
 import hashlib
 import re
-from collections.abc import Container, Iterable
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 from urllib.parse import quote
@@ -24,6 +24,17 @@ Reason = Literal["exclude_terms", "terms", "title_matches"] | None
 """The key of a category that decided whether an article belongs to it."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+PLACE = "before"
+"""The parameter of a page of older entries: the place in the feed after which it begins."""
+OLDEST = "?page=oldest"
+"""The query of the page of the oldest entries."""
+
+_PLACE = re.compile(r"(0|-?[1-9][0-9]{0,11})-([0-9a-f]{20})")
+SIGNS = "+-"
+"""Between the slugs of a combination: also the articles of this one, or none of this one."""
+
+_LONGEST_COMBINATION = 500  # characters
+_LONGEST_IN_COMBINATION = 80  # characters: no slug is longer
 _UNSAFE = re.compile(r"[/\\?#%&:;<>\"'`|*{}^\[\]_]+")
 _DIGEST_SUFFIX = re.compile(r"-[0-9a-f]{8}$")
 _LONGEST_SLUG = 60
@@ -242,6 +253,76 @@ def build(
         icon=icon,
         hubs=hubs,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Combination:
+    """The articles of any of some feeds and of none of others, by slugs as they were written."""
+
+    any: tuple[str, ...]
+    none: tuple[str, ...] = ()
+
+
+def possible_slugs(text: str) -> set[str]:
+    """Return the parts of a text that may be slugs in a combination.
+
+    >>> sorted(possible_slugs("a+b-c"))
+    ['a', 'a+b', 'a+b-c', 'b', 'b-c', 'c']
+    """
+    return {text[start:end] for start, end in _parts(text)}
+
+
+def combination(text: str, known: Container[str]) -> Combination | None:
+    """Return what a text such as `finance+ai-ads` combines, None where a part is not `known`.
+
+    Slugs may contain the signs themselves, so the longest known slug counts, from left to right.
+
+    >>> combination("a-b+c-d", {"a", "b", "a-b", "c", "d"})
+    Combination(any=('a-b', 'c'), none=('d',))
+    """
+    ends: dict[int, int] = {len(text) + 1: 0}  # where the slug that begins at a place ends
+    for start, end in sorted(_parts(text), reverse=True):
+        if start not in ends and end + 1 in ends and text[start:end] in known:
+            ends[start] = end
+    if 0 not in ends:
+        return None
+    any, none, start = list[str](), list[str](), 0
+    while start <= len(text):
+        (none if start and text[start - 1] == "-" else any).append(text[start : ends[start]])
+        start = ends[start] + 1
+    return Combination(any=tuple(dict.fromkeys(any)), none=tuple(dict.fromkeys(none)))
+
+
+def _parts(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where each part of a combination may start and end."""
+    if len(text) <= _LONGEST_COMBINATION:
+        signs = [place for place, char in enumerate(text) if char in SIGNS]
+        for start in (0, *(place + 1 for place in signs)):
+            for end in (*signs, len(text)):
+                if 0 < end - start <= _LONGEST_IN_COMBINATION:
+                    yield start, end
+
+
+def place_query(article: Published) -> str:
+    """Return the query of the page of the entries that come after an article in a feed.
+
+    It says where the page begins by the date and key of an article, and not by a number: so it
+    leads on to the same entries, whatever was added to the feed or removed from it meanwhile.
+    """
+    return f"?{PLACE}={int(article.published.timestamp())}-{article.key}"
+
+
+def parse_place(text: str) -> tuple[datetime, str] | None:
+    """Return the date and the key in the value of PLACE, None where it has none.
+
+    >>> parse_place("86400-0123456789abcdef0123")[1], parse_place("yesterday")
+    ('0123456789abcdef0123', None)
+    """
+    match = _PLACE.fullmatch(text)
+    try:
+        return None if match is None else (EPOCH + timedelta(seconds=int(match[1])), match[2])
+    except OverflowError:
+        return None
 
 
 def address(base_url: str, slug: str) -> str:

@@ -60,6 +60,11 @@ def search_id(site_id: str, query: str) -> str:
     return _urn(site_id, "search", query)
 
 
+def combined_id(site_id: str, canonical: str) -> str:
+    """Return the permanent id of a feed that is made of others, or filtered."""
+    return _urn(site_id, "combined", canonical)
+
+
 def key(id: str) -> str:
     """Return the name of an entry in our own addresses: 20 hexadecimal digits."""
     return hashlib.sha256(id.encode()).hexdigest()[:20]

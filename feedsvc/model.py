@@ -238,12 +238,29 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Paging:
+    """The documents beside one document of a feed, by the queries of their addresses (RFC 5005).
+
+    `older` and `newer` are None where there is nothing older or newer. `newer` is "" where the
+    newest document is next; `newer_page` is None there, unless a page has some of its entries too.
+    `oldest` is the last page. `is_page` is False in the newest document.
+    """
+
+    older: str | None
+    oldest: str
+    newer: str | None = None
+    newer_page: str | None = None
+    is_page: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
     """One category's entries, newest first, in no format yet.
 
     `link` is the feed's page, unless that has an address of its own, `page`; `query` belongs to the
-    addresses of the feed of a search. `language` is "" where it is not known. `updated` is when the
-    feed last changed. `icon` is the address of the site's icon. `hubs` are addresses (WebSub).
+    addresses of the feed of a search, and of a page of older entries. `language` is "" where it is
+    not known. `updated` is when the feed last changed. `icon` is the address of the site's icon.
+    `hubs` are addresses (WebSub). `paging` is None where nothing is older than the entries.
     """
 
     slug: str
@@ -259,10 +276,33 @@ class Feed:
     page: str | None = None
     query: str = ""
     hubs: tuple[str, ...] = ()
+    paging: Paging | None = None
 
     def address(self, format: str) -> str:
         """Return the address of the feed in one format."""
         return f"{self.link}.{format}{self.query}"
+
+    def related(self, format: str) -> dict[str, str]:
+        """Return the addresses of the documents beside this one, by relation (RFC 5005)."""
+        paging = self.paging
+        if paging is None:
+            return {}
+        # 3, "Paged Feeds", is for what gPodder and AntennaPod do: they follow `next`.
+        # 4, "Archived Feeds": "prev-archive" leads to older entries.
+        queries = {
+            "first": "",
+            "previous": paging.newer,
+            "next": paging.older,
+            "last": paging.oldest,
+            "current": "" if paging.is_page else None,
+            "prev-archive": paging.older,
+            "next-archive": paging.newer_page,
+        }
+        return {
+            relation: f"{self.link}.{format}{query}"
+            for relation, query in queries.items()
+            if query is not None
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,15 @@
 """Regular expressions that take linear time on any text. The owner of RE2.
 
-For the operator's patterns, which meet text of strangers. RE2 has no back-references and no
-look-around.
+For the operator's patterns, which meet text of strangers, and for patterns of strangers. RE2 has no
+back-references and no look-around.
 """
 
 from functools import lru_cache
 from typing import Protocol, cast
 
 import re2
+
+_STRANGERS_BYTES = 512 * 1024
 
 
 class Pattern(Protocol):
@@ -30,7 +32,21 @@ class Match(Protocol):
 @lru_cache(maxsize=256)
 def compiled(pattern: str) -> Pattern:
     """Compile `pattern`. Raises ValueError, with the reason, if it is not valid."""
+    return _made(pattern, re2.Options())
+
+
+def of_stranger(pattern: str, *, is_case_sensitive: bool) -> Pattern:
+    """Compile a pattern from a request, which may take little memory and is not remembered.
+
+    Raises ValueError, with the reason, if it is not valid or too large.
+    """
     options = re2.Options()
+    options.max_mem = _STRANGERS_BYTES
+    options.case_sensitive = is_case_sensitive
+    return _made(pattern, options)
+
+
+def _made(pattern: str, options: re2.Options) -> Pattern:
     options.log_errors = False
     try:
         return cast("Pattern", re2.compile(pattern, options))

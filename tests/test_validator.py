@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Tree
+from lxml import etree
 from sites import Site
 
 from feedsvc.formats import FORMATS
@@ -150,3 +151,26 @@ def test_the_judge_knows_bad_documents(
     assert warning in {
         warned.warning for warned in documents.JUDGES[format](body.replace(part, other))
     }
+
+
+@pytest.mark.parametrize(
+    ("relations", "warnings"),
+    [
+        ({"self": "a", "first": "a", "next": "b", "last": "c"}, set()),
+        ({"self": "a", "first": "a", "previous": "b"}, {"LinkPastEnd"}),
+        ({"self": "a", "last": "a", "next": "b"}, {"LinkPastEnd"}),
+        ({"self": "a", "archive": "", "current": "b", "prev-archive": "c"}, set()),
+        ({"self": "a", "archive": "", "current": "b"}, {"ArchiveIncomplete"}),
+        ({"self": "a", "archive": "", "next-archive": "c"}, {"MissingCurrentInArchive"}),
+    ],
+)
+def test_the_judge_knows_bad_links_between_pages(
+    relations: dict[str, str], warnings: set[str]
+) -> None:
+    channel = etree.Element("channel")
+    for relation, address in relations.items():
+        if relation == "archive":
+            etree.SubElement(channel, documents.ARCHIVE)
+        else:
+            etree.SubElement(channel, f"{documents.ATOM}link", rel=relation, href=address)
+    assert {warned.warning for warned in documents.pages(channel, "channel")} == warnings

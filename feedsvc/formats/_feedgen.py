@@ -6,7 +6,7 @@ For each fault of feedgen 1.0.0 that is mended in this module, a test fails when
   process to another locale. So this module writes the dates of items.
 * RSS items get no author without an e-mail address. So this module writes `dc:creator`.
 * Atom entry links lose their `rel` and `type` (lkiesow/python-feedgen#135).
-* RSS gets no link to a hub. So this module writes it.
+* RSS gets no link to a hub or to another page. So this module writes them.
 * Entries have no language (RFC 4287 2).
 * Content is escaped, or in CDATA with `type="CDATA"`, which Atom does not know. Escaped HTML has
   thousands of references in one feed, and parsers that allow a thousand refuse it (fast-xml-parser
@@ -14,6 +14,7 @@ For each fault of feedgen 1.0.0 that is mended in this module, a test fails when
 """
 
 import threading
+from collections.abc import Mapping, Sequence
 from email.utils import format_datetime
 from html import escape
 from typing import Any
@@ -31,6 +32,7 @@ GENERATOR = "feedsvc"
 _ATOM = "http://www.w3.org/2005/Atom"
 _CONTENT = "http://purl.org/rss/1.0/modules/content/"
 _DC = "http://purl.org/dc/elements/1.1/"
+_HISTORY = "http://purl.org/syndication/history/1.0"
 _MEDIA = "http://search.yahoo.com/mrss/"  # with its slash
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
@@ -58,7 +60,20 @@ def generator(feed: Feed, format: str, media_type: str) -> FeedGenerator:
     made.link(href=feed.address(format), rel="self", type=media_type)
     for hub in feed.hubs:
         made.link(href=hub, rel="hub")
-    made.feedsvc.hubs = feed.hubs
+    pages = feed.related(format)
+    for relation, address in pages.items():
+        made.link(href=address, rel=relation, type=media_type)
+    made.feedsvc.links = [
+        *({"href": hub, "rel": "hub"} for hub in feed.hubs),
+        *(
+            {"href": address, "rel": relation, "type": media_type}
+            for relation, address in pages.items()
+        ),
+    ]
+    # RFC 5005 4: an archive document leads to others; the only page of a feed has none.
+    made.feedsvc.is_archive = "current" in pages and bool(
+        {"prev-archive", "next-archive"} & {*pages}
+    )
     # The last link added becomes RSS's <link>.
     made.link(href=feed.page or feed.link, rel="alternate", type="text/html")
     if feed.icon:
@@ -99,17 +114,25 @@ def _summary(entry: Entry) -> str:
 
 
 class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no types
-    """Declares the namespaces, and adds to RSS the links to hubs."""
+    """Declares the namespaces, marks archives, and adds to RSS the links to hubs and pages."""
 
-    hubs: tuple[str, ...] = ()
+    links: Sequence[Mapping[str, str]] = ()
+    is_archive = False
 
     def extend_ns(self) -> dict[str, str]:
-        return {"dc": _DC, "media": _MEDIA}
+        return {"dc": _DC, "media": _MEDIA, **({"fh": _HISTORY} if self.is_archive else {})}
+
+    def extend_atom(self, element: etree._Element) -> etree._Element:
+        if self.is_archive:
+            _add(element, f"{{{_HISTORY}}}archive")  # RFC 5005 4
+        return element
 
     def extend_rss(self, element: etree._Element) -> etree._Element:
         for channel in element.findall("channel"):
-            for hub in self.hubs:
-                _add(channel, f"{{{_ATOM}}}link", href=hub, rel="hub")
+            for link in self.links:
+                _add(channel, f"{{{_ATOM}}}link", **link)
+            if self.is_archive:
+                _add(channel, f"{{{_HISTORY}}}archive")
         return element
 
 

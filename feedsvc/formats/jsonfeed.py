@@ -17,6 +17,8 @@ def render(feed: Feed) -> bytes:
         title=feed.title,
         home_page_url=feed.page or feed.link,
         feed_url=feed.address("json"),
+        # "the URL of a feed that provides the next n items"
+        next_url=feed.related("json").get("next"),
         description=feed.subtitle,
         icon=feed.icon,
         favicon=feed.icon,

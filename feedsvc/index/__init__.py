@@ -17,7 +17,7 @@ from feedsvc.index.contents import Content, ContentTable
 from feedsvc.index.database import Database, Generation, mistake_in
 from feedsvc.index.documents import NEVER, DocumentTable
 from feedsvc.index.engine import article_sources, file_of, is_of_state, journal_of
-from feedsvc.index.feeds import LIST, LIST_OF_ALL, FeedState, FeedTable
+from feedsvc.index.feeds import LIST, LIST_OF_ALL, FeedState, FeedTable, FeedWriter
 from feedsvc.index.journal import Journal
 from feedsvc.index.ledger import LedgerTable
 from feedsvc.index.meta import PARTIAL, READY, MetaTable
@@ -39,6 +39,7 @@ __all__ = [
     "Content",
     "Counts",
     "FeedState",
+    "FeedWriter",
     "Generation",
     "Index",
     "Period",

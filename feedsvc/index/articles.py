@@ -1,6 +1,6 @@
 """The files that were read and the last good version of each article."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from feedsvc.index.lookup import execute_for
 from feedsvc.model import Published, Signature
 
 _MOST_RANGES = 1000  # queries of one place each; beyond, one query for everything is faster
+_FIRST_BATCH, _BATCH = 100, 1000  # articles that are read at a time
 _AFTER_SLASH = chr(ord("/") + 1)
 
 
@@ -104,27 +105,108 @@ class ArticleTable:
         # An article may be withdrawn between the two queries.
         return tuple(by_source[source] for source in reversed(sources) if source in by_source)
 
+    def older(self, slug: str, published: datetime, id: str, limit: int) -> tuple[Published, ...]:
+        """Return the newest articles of one feed that come after a place in it, without bodies.
+
+        The place is that of an article with this date and id, whether the feed has one or not.
+        """
+        memberships = schema.memberships.c
+        return self._published(
+            _in_feed(slug)
+            .where(*_after(published, id))
+            .order_by(memberships.published.desc(), memberships.id)
+            .limit(limit)
+        )
+
+    def newer(
+        self, slug: str, place: tuple[datetime, str] | None, limit: int, *, skipped: int = 0
+    ) -> tuple[Published, ...]:
+        """Return the oldest articles of one feed that come before a place, the oldest first.
+
+        An article at the place itself is among them. Without a place, they are the feed's oldest.
+        """
+        memberships = schema.memberships.c
+        query = _in_feed(slug)
+        if place is not None:
+            second = rows.seconds(place[0])
+            query = query.where(
+                memberships.published >= second,
+                or_(memberships.published > second, memberships.id <= place[1]),
+            )
+        return self._published(
+            query.order_by(memberships.published, memberships.id.desc())
+            .offset(skipped)
+            .limit(limit)
+        )
+
+    def count_older(self, slug: str, place: tuple[datetime, str] | None) -> int:
+        """Return about how many articles of one feed come after a place, of all without one.
+
+        Copies and held articles count: to leave them out would take as long as to read all.
+        """
+        memberships = schema.memberships.c
+        query = select(func.count()).where(memberships.slug == slug)
+        if place is not None:
+            query = query.where(*_after(*place))
+        return int(self._database.scalar(query) or 0)
+
+    def newest_of(
+        self,
+        slugs: Sequence[str],
+        *,
+        none_of: Sequence[str] = (),
+        containing: Sequence[Sequence[str]] = (),
+        since: datetime | None = None,
+        passes: Callable[[str, list[str], list[str]], bool] | None = None,
+    ) -> Iterator[str]:
+        """Yield the sources of the articles of any of these feeds and of `none_of` others.
+
+        The newest comes first; copies and held articles are among them. Leave out articles from
+        before `since`; those whose title, authors and terms do not pass; and those that lack all
+        texts of a sequence in `containing`, if not in another field too.
+        """
+        memberships, facts = schema.memberships.c, schema.articles.c.facts
+        own: list[Any] = [
+            # Where an article has an &, its text may be written by character references.
+            or_(facts.contains("&"), *(facts.contains(text, autoescape=True) for text in texts))
+            for texts in containing
+        ]
+        if since is not None:
+            own.append(memberships.published >= rows.seconds(since))
+        if none_of:
+            others = schema.memberships.alias()
+            unwanted = select(others.c.source).where(
+                others.c.source == memberships.source, others.c.slug.in_(none_of)
+            )
+            own.append(~unwanted.exists())
+        conditions, limit = own, _FIRST_BATCH
+        while True:
+            # Each part comes from the index in the order of a feed, so nothing is sorted as a
+            # whole.
+            parts = [
+                select(memberships.source, memberships.published, memberships.id, facts)
+                .join(schema.articles, schema.articles.c.source == memberships.source)
+                .where(memberships.slug == slug, *conditions)
+                .order_by(memberships.published.desc(), memberships.id)
+                .limit(limit)
+                for slug in slugs
+            ]
+            merged = union(*(select(part.subquery()) for part in parts)).subquery()
+            batch = self._database.rows(
+                select(merged).order_by(merged.c.published.desc(), merged.c.id).limit(limit)
+            )
+            for row in batch:
+                if passes is None or passes(*rows.named(row.facts)):
+                    yield row.source
+            if len(batch) < limit:
+                return
+            conditions = [*own, *_after(rows.moment(batch[-1].published), batch[-1].id)]
+            limit = _BATCH
+
     def beside(self, slug: str, article: Published, *, newer: bool) -> Published | None:
         """Return the next newer or the next older article of one feed, without its body."""
-        memberships, articles = schema.memberships.c, schema.articles.c
-        second = rows.seconds(article.published)
-        # In the order of a feed: newest first, ties by id.
-        order: tuple[Any, ...]
-        if newer:
-            order = memberships.published, memberships.id.desc()
-            near = memberships.published >= second
-            beyond = or_(memberships.published > second, memberships.id < article.id)
-        else:
-            order = memberships.published.desc(), memberships.id
-            near = memberships.published <= second
-            beyond = or_(memberships.published < second, memberships.id > article.id)
-        beside = self._published(
-            published_articles()
-            .join(schema.memberships, memberships.source == articles.source)
-            .where(memberships.slug == slug, near, beyond)
-            .order_by(*order)
-            .limit(1)
-        )
+        place = article.published, article.id
+        beside = self.newer(slug, place, 1, skipped=1) if newer else self.older(slug, *place, 1)
         return beside[0] if beside else None
 
     def without_original(self, slug: str, limit: int) -> list[tuple[str, datetime]]:
@@ -200,6 +282,26 @@ def published_articles() -> Any:
     return select(schema.articles, schema.ledger.c.key, literal("").label("body")).join(
         schema.ledger, schema.IS_SHOWN
     )
+
+
+def _in_feed(slug: str) -> Any:
+    """Return the query for the articles of one feed, without their bodies."""
+    memberships = schema.memberships.c
+    return (
+        published_articles()
+        .join(schema.memberships, memberships.source == schema.articles.c.source)
+        .where(memberships.slug == slug)
+    )
+
+
+def _after(published: datetime, id: str) -> tuple[Any, Any]:
+    """Return the conditions that an article comes after a place in a feed.
+
+    The order of a feed is: newest first, ties by id.
+    """
+    memberships, second = schema.memberships.c, rows.seconds(published)
+    # The first one alone tells SQLite where in the index to begin.
+    return memberships.published <= second, or_(memberships.published < second, memberships.id > id)
 
 
 def _members(slug: str, *columns: Any) -> Any:

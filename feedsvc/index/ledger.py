@@ -42,8 +42,13 @@ class LedgerTable:
 
     def has_key(self, key: str) -> bool:
         """Tell whether an article ever had this key."""
+        return self.id_of(key) is not None
+
+    def id_of(self, key: str) -> str | None:
+        """Return the id of the article that has or had this key, None where none ever had."""
         query = select(schema.ledger.c.id).where(schema.ledger.c.key == key)
-        return self._database.scalar(query) is not None
+        found = self._database.scalar(query)
+        return None if found is None else str(found)
 
     def missing(self) -> list[Identity]:
         """Return the journal's identities if the ledger is empty; else complete the journal.

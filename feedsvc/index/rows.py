@@ -39,6 +39,13 @@ def facts(article: Article) -> str:
     return json.dumps({k: v for k, v in fields.items() if v}, ensure_ascii=False)
 
 
+def named(facts: str) -> tuple[str, list[str], list[str]]:
+    """Return the title, the names of the authors, and the terms in `facts`."""
+    fields: dict[str, Any] = json.loads(facts)
+    names = [person["name"] for person in fields.get("authors", ())]
+    return fields.get("title", ""), names, fields.get("terms", [])
+
+
 def article(source: str, facts: str, body: str) -> Article:
     """Return the article that `facts` were made of."""
     fields: dict[str, Any] = json.loads(facts)

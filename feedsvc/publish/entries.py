@@ -1,5 +1,6 @@
 """Entries and feeds, in no format yet: articles from the index, chosen and cleaned."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -8,7 +9,7 @@ from feedsvc.config import Config
 from feedsvc.contents import Contents
 from feedsvc.errors import GoneError, NotFoundError, NotReadyError
 from feedsvc.index import Content, FeedState, Index
-from feedsvc.model import Category, Entry, Feed, Published, SafeHTML
+from feedsvc.model import Category, Entry, Feed, Paging, Published, SafeHTML
 from feedsvc.publish.medialengths import MediaLengths
 from feedsvc.publish.signedfiles import SignedFiles
 
@@ -201,6 +202,23 @@ class Entries:
             raise NotFoundError(f"There is no feed called “{slug[:100]}”.")
         return feeds.of_term(slug, state.term)
 
+    def titles(self, slugs: Collection[str], own: str) -> dict[str, str]:
+        """Return the titles of those of these feeds that there are, for readers of the feed `own`.
+
+        They may see no other private feed.
+        """
+        known = {
+            slug: self._categories[slug].title
+            for slug in slugs
+            if slug in self._categories and (slug == own or slug not in self._private)
+        }
+        if self._config.feeds.auto_categories:
+            others = {*slugs} - known.keys() - self._config.moves.slugs
+            for slug, state in self._index.feeds.states(others).items():
+                if state.term is not None:
+                    known[slug] = feeds.of_term(slug, state.term).title
+        return known
+
     def language(self) -> str:
         """Return the language that feeds declare, "" where it is not known."""
         guessed = None if self._config.site.language else self._index.meta.get(sitelanguage.KEY)
@@ -212,12 +230,26 @@ class Entries:
         state = state or self._index.feeds.state(feeds.ALL)
         return state.changed if state else feeds.EPOCH
 
+    def last_change(self, entries: Sequence[Entry]) -> datetime:
+        """Return when the last of these entries changed, or was first seen.
+
+        An article may be new here and have an old date, so its first sight counts too.
+        """
+        seen = self._index.search.first_seen(entry.id for entry in entries)
+        moments = [entry.updated for entry in entries] + ([seen] if seen else [])
+        return max(moments, default=feeds.EPOCH)
+
     def _build(self, category: Category, state: FeedState | None) -> Feed:
         limits = self._config.feeds
-        articles = self._index.articles.published(category.slug, limits.limit)
-        if len(articles) < limits.limit:
+        # One more than the feed shows, to know whether there are older ones.
+        articles = self._index.articles.published(category.slug, limits.limit + 1)
+        shown = articles[: limits.limit]
+        if len(shown) < limits.limit:
             self.check_whole()
-        return self.feed_of(category, state, articles, full=limits.content == "full")
+        feed = self.feed_of(category, state, shown, full=limits.content == "full")
+        if len(articles) == len(shown):
+            return feed
+        return replace(feed, paging=Paging(older=feeds.place_query(shown[-1]), oldest=feeds.OLDEST))
 
     def feed_of(
         self,

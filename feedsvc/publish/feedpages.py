@@ -53,6 +53,20 @@ class FeedPage:
     newer: int | None
 
 
+def combined_page(feed: Feed) -> FeedPage:
+    """Return the only page of a combined or filtered feed: its newest articles."""
+    return FeedPage(
+        feed=feed,
+        title=feed.title,
+        number=None,
+        articles=len(feed.entries),
+        rhythm=None,
+        older=None,
+        has_newer=False,
+        newer=None,
+    )
+
+
 class FeedPages:
     """The pages of all feeds of one configuration."""
 

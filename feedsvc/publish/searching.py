@@ -164,8 +164,6 @@ class Searching:
             self._entries.check_whole()
         articles = tuple(self._index.search.articles(sources))
         entries = self._entries.entries(articles, full=limits.content == "full")
-        seen = self._index.search.first_seen(entry.id for entry in entries)
-        moments = [entry.updated for entry in entries] + ([seen] if seen else [])
         made = feeds.build(
             Category(slug=feeds.SEARCH, title=query.text),
             entries,
@@ -173,8 +171,7 @@ class Searching:
             site_title=site.title,
             base_url=site.base_url,
             language=self._entries.language(),
-            # An article may be new here and have an old date, so its first sight counts too.
-            updated=max(moments, default=feeds.EPOCH),
+            updated=self._entries.last_change(entries),
             limit=limits.limit,
             icon=site.icon_address,
         )

@@ -9,7 +9,7 @@ from datetime import datetime
 from feedsvc import feeds, sitelanguage
 from feedsvc.config import Config
 from feedsvc.contents import Contents
-from feedsvc.index import LIST, LIST_OF_ALL, Content, Index, Writer
+from feedsvc.index import LIST, LIST_OF_ALL, Content, FeedWriter, Index, Writer
 from feedsvc.policies import digest, policies
 
 _CLEANED_AT_ONCE = 50  # articles
@@ -33,11 +33,8 @@ class Fingerprints:
             touched |= writer.feeds.all_slugs() - {LIST, LIST_OF_ALL}
         language = sitelanguage.declared(self._config, writer.meta(sitelanguage.KEY))
         view = digest(self._view, language)
-        limit, stamp = self._config.feeds.limit, self._contents.stamp
         fingerprints = {
-            slug: digest(
-                view, self._configured.get(slug, slug), *writer.feeds.versions(slug, limit, stamp)
-            )
+            slug: digest(view, self._configured.get(slug, slug), *self._shown(writer.feeds, slug))
             for slug in touched
         }
         terms = (f"{slug}\n{term}" for slug, term in writer.feeds.term_slugs())
@@ -46,6 +43,13 @@ class Fingerprints:
         writer.feeds.settle(fingerprints, now)
         if writer.has_changed or writer.feeds.has_changed:
             writer.note_change(now)
+
+    def _shown(self, feed_writer: FeedWriter, slug: str) -> list[str]:
+        """Return what a feed shows: its newest articles, and whether there are older ones."""
+        limit = self._config.feeds.limit
+        # One more than it shows: it links to older ones.
+        versions = feed_writer.versions(slug, limit + 1, self._contents.stamp)
+        return versions[:limit] + ["older"] * (len(versions) > limit)
 
     def clean_again(self, now: datetime, seconds: float) -> bool:
         """Clean content of an older policy again, for so many seconds; tell whether more is left.

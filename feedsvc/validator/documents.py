@@ -26,6 +26,7 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 DC = "{http://purl.org/dc/elements/1.1/}"
 MEDIA = "{http://search.yahoo.com/mrss/}"
+ARCHIVE = "{http://purl.org/syndication/history/1.0}archive"
 ENCODED = "{http://purl.org/rss/1.0/modules/content/}encoded"
 
 RELATIONS = frozenset(
@@ -66,6 +67,19 @@ def links(parent: Any, place: str) -> Warnings:
             alternates.add((type_, link.get("hreflang")))
         if link.text or len(link):
             yield Warned("AtomLinkNotEmpty", f"{place}/link", str(link.text))
+
+
+def pages(feed: Any, place: str) -> Warnings:
+    """Yield the warnings about links between pages (RFC 5005)."""
+    named = {link.get("rel"): link.get("href") for link in feed.findall(f"{ATOM}link")}
+    for end, beyond in (("first", "previous"), ("last", "next")):
+        if named.get(end) == named.get("self") and end in named and beyond in named:
+            yield Warned("LinkPastEnd", f"{place}/link", beyond)
+    if feed.find(ARCHIVE) is not None:
+        if not named.keys() & {"prev-archive", "next-archive"}:
+            yield Warned("ArchiveIncomplete", place, "")
+        if "current" not in named:
+            yield Warned("MissingCurrentInArchive", place, "")
 
 
 def construct(parent: Any, name: str, place: str) -> Warnings:
@@ -111,6 +125,7 @@ def of_atom(body: bytes) -> Warnings:
         yield Warned("MisplacedMetadata", "feed", "")
     if not feed.findall(f"{ATOM}link[@rel='self']"):
         yield Warned("MissingSelf", "feed", "")
+    yield from pages(feed, "feed")
     for place, element in [("feed", feed), *(("entry", entry) for entry in entries)]:
         yield from one_each(
             element, *(f"{ATOM}{name}" for name in ("id", "title", "updated")), place=place
@@ -165,6 +180,7 @@ def of_rss(body: bytes) -> Warnings:
         "lastBuildDate": rfc822, "pubDate": rfc822, "managingEditor": contact, "webMaster": contact,
     })  # fmt: skip
     yield from links(channel, "channel")
+    yield from pages(channel, "channel")
     for item in items:
         yield from of_item(item)
     yield from unique("item/guid", [item.findtext("guid") for item in items], "DuplicateValue")

@@ -17,12 +17,28 @@ from werkzeug.exceptions import HTTPException
 from feedsvc.cleaning import Cleaner
 from feedsvc.config import Config
 from feedsvc.contents import Contents
-from feedsvc.errors import GoneError, NotFoundError, NotReadyError, StateError
+from feedsvc.errors import (
+    BusyError,
+    GoneError,
+    NotFoundError,
+    NotReadyError,
+    ParameterError,
+    StateError,
+)
 from feedsvc.feeds import ALL
 from feedsvc.health import Judge
 from feedsvc.index import Index
 from feedsvc.policies import uses_image_proxy
-from feedsvc.publish import Documents, Entries, Overviews, Searching, Statuses
+from feedsvc.publish import (
+    Archives,
+    Combining,
+    Documents,
+    Entries,
+    OneAtATime,
+    Overviews,
+    Searching,
+    Statuses,
+)
 from feedsvc.publish.sitemap import Sitemap
 from feedsvc.web import (
     feeds,
@@ -77,16 +93,13 @@ def build_app(
     `slow_requests` is how many are answered at a time: fewer than the server has threads. With
     `write_counts`, a thread writes once a minute how many requests there were.
     """
-    app = _Application("feedsvc.web") if config.private_slugs else Flask("feedsvc.web")
-    guard(app, config)
-    app.config["MAX_CONTENT_LENGTH"] = 0  # no route takes a body
-    app.url_map.merge_slashes = False  # some feed readers fail on any redirect
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app = _empty_app(config)
     contents = Contents(config, index, cleaner or Cleaner())
     entries = Entries(config, index, contents)
     documents = Documents(config, index, entries, clock)
     site = config.site
-    app.jinja_env.globals["site"] = site
+    making = OneAtATime()
+    combining = Combining(config, index, entries, documents, making, clock=clock)
     page_versions = Versions(index, clock, site.timezone)
     answering = Answering(page_versions)
     preview = Preview(entries, answering).page
@@ -96,6 +109,8 @@ def build_app(
             clock,
             config.feeds.max_age,
             preview,
+            archives=Archives(config, index, entries, documents, making),
+            combining=combining,
             base_url=site.base_url,
             hubs=entries.hubs,
         )
@@ -118,9 +133,9 @@ def build_app(
     app.register_blueprint(ops.blueprint(index, judge, count))
     overviews = Overviews(config, index, entries)
     searching = Searching(config, index, entries, documents)
-    routes = pages.blueprint(config, index, entries, overviews, answering, searching=searching)
-    app.jinja_env.globals["status_is_public"] = config.status.access == "public"
-    app.jinja_env.globals["source"] = config.pages.source
+    routes = pages.blueprint(
+        config, index, entries, overviews, answering, combining=combining, searching=searching
+    )
     statuses = Statuses(config, index, overviews)
     status.add_to(routes, index, statuses, config.status, clock=clock, today=page_versions.today)
     for others in (
@@ -169,6 +184,19 @@ def build_app(
     return app
 
 
+def _empty_app(config: Config) -> Flask:
+    """Return an application without routes."""
+    app = _Application("feedsvc.web") if config.private_slugs else Flask("feedsvc.web")
+    guard(app, config)
+    app.config["MAX_CONTENT_LENGTH"] = 0  # no route takes a body
+    app.url_map.merge_slashes = False  # some feed readers fail on any redirect
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals["site"] = config.site
+    app.jinja_env.globals["source"] = config.pages.source
+    app.jinja_env.globals["status_is_public"] = config.status.access == "public"
+    return app
+
+
 class _Application(Flask):
     """An application whose log does not name the address of a request that failed."""
 
@@ -182,6 +210,14 @@ def _add_error_pages(app: Flask, error_pages: ErrorPages) -> None:
     @app.errorhandler(NotFoundError)
     def not_found(error: NotFoundError) -> Response:
         return error_pages.gone() if isinstance(error, GoneError) else error_pages.missing()
+
+    @app.errorhandler(BusyError)
+    def busy(_: BusyError) -> Response:
+        return error_pages.busy()
+
+    @app.errorhandler(ParameterError)
+    def refused(error: ParameterError) -> Response:
+        return error_pages.refused(str(error))
 
     @app.errorhandler(NotReadyError)
     def not_ready(_: NotReadyError) -> Response:

@@ -10,12 +10,17 @@ from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, request
 
-from feedsvc.feeds import document_address
+from feedsvc.errors import NotFoundError
+from feedsvc.feeds import PLACE, SIGNS, document_address
 from feedsvc.formats import FORMATS
-from feedsvc.publish import Documents
+from feedsvc.model import Document
+from feedsvc.publish import Archives, Combining, Documents
 from feedsvc.web.http import for_other_sites, send, send_source
-from feedsvc.web.response_cache import OTHER_OPML, VERSION, opml_path
-from feedsvc.web.visitor import asks_for_source, is_navigation
+from feedsvc.web.pages.feed import to_page
+from feedsvc.web.response_cache import MADE, OTHER_OPML, VERSION, opml_path
+from feedsvc.web.visitor import asks_for_source, filters_feed, is_navigation, selects_page
+
+_A_DAY = timedelta(days=1)
 
 
 def blueprint(
@@ -24,6 +29,8 @@ def blueprint(
     max_age: timedelta,
     preview: Callable[[str, str], Response],
     *,
+    archives: Archives,
+    combining: Combining,
     base_url: str,
     hubs: Callable[[str], Sequence[str]],
 ) -> Blueprint:
@@ -56,14 +63,51 @@ def blueprint(
             request.environ[VERSION] = document.version
         return send_source(request, document)
 
+    def send_made(document: Document, max_age: timedelta, *, is_kept: bool = True) -> Response:
+        """Answer with a document that was made for this request."""
+        now = clock()
+        if is_kept and document.last_modified <= now:
+            request.environ[VERSION] = MADE
+        if asks_for_source(request.environ):
+            return send_source(request, document)
+        return send(request, document, max_age=max_age, now=now)
+
+    def page(slug: str, suffix: str) -> Response:
+        place = request.args.get(PLACE)  # else the oldest page is asked for
+        document = archives.document(unicodedata.normalize("NFC", slug), place, suffix)
+        return send_made(document, _A_DAY)
+
+    def combined(slug: str, suffix: str) -> Response:
+        parameters = request.args if filters_feed(request.environ) else {}
+        if is_navigation(request.environ) and not asks_for_source(request.environ):
+            combining.check(slug, parameters)
+            return to_page(slug)
+        document = combining.document(slug, parameters, suffix)
+        # What has no new article for a time loses those that are too old.
+        return send_made(document, max_age, is_kept="filter_time" not in parameters)
+
+    def own(slug: str, suffix: str) -> Response:
+        if is_navigation(request.environ) and not asks_for_source(request.environ):
+            return preview(slug, suffix)
+        if selects_page(request.environ):
+            return page(slug, suffix)
+        path = f"/feeds/{slug}.{suffix}"
+        if asks_for_source(request.environ):
+            return show_source(path)
+        return answer(path, hubs(unicodedata.normalize("NFC", slug)))
+
     # The suffix alone chooses the format: the Accept of many readers names formats by mistake.
     @routes.get(f"/feeds/<slug>.<any({', '.join(FORMATS)}):suffix>")
     def feed(slug: str, suffix: str) -> Response:
-        if asks_for_source(request.environ):
-            return show_source(f"/feeds/{slug}.{suffix}")
-        if is_navigation(request.environ):
-            return preview(slug, suffix)
-        return answer(f"/feeds/{slug}.{suffix}", hubs(unicodedata.normalize("NFC", slug)))
+        canonical = unicodedata.normalize("NFC", slug)
+        if filters_feed(request.environ):
+            return combined(canonical, suffix)
+        try:
+            return own(slug, suffix)
+        except NotFoundError:
+            if selects_page(request.environ) or not {*SIGNS} & {*slug}:
+                raise
+            return combined(canonical, suffix)
 
     @routes.get(OTHER_OPML)
     @routes.get("/opml.xml")

@@ -29,6 +29,9 @@ An answer without a version is not kept.
 PAGE = "page"
 """The version under VERSION is that of all pages if it begins with this and a space."""
 
+MADE = "made when it was asked for"
+"""The version of a document that is not stored; its answer is kept until anything changes."""
+
 OTHER_OPML = "/feeds/opml.xml"
 """A second address of the list of feeds, beside the feeds."""
 

@@ -25,6 +25,9 @@ PARAMETER = COOKIE = "lang"
 _MACHINE_SUFFIXES = (*(f".{name}" for name in FORMATS), ".xml")
 _MARKDOWN = "text/markdown"
 _SOURCE = "raw=1"
+# Only as they are written here: the response cache asks before parameters are decoded.
+_PAGES = re.compile(r"(?:^|&)(?:before=|page=oldest(?:&|$))")
+_FILTERS = re.compile(r"(?:^|&)(?:filter[a-z_]*|limit)=")
 _CHOSEN = re.compile(r"(?:^|&)lang=([A-Za-z_]{1,10})(?=&|$)")
 _KEY, _NAVIGATES = "feedsvc.visitor", "feedsvc.navigates"  # in the environment of a request
 _LONGEST_VALUE = 1000  # characters of a header that are read
@@ -86,6 +89,20 @@ def asks_for_source(environ: "WSGIEnvironment") -> bool:
     return _SOURCE in query and _SOURCE in query.split("&")
 
 
+def selects_page(environ: "WSGIEnvironment") -> bool:
+    """Tell whether the query asks for older entries of a feed than its newest ones.
+
+    >>> selects_page({"QUERY_STRING": "_=5&page=oldest"}), selects_page({"QUERY_STRING": "page=2"})
+    (True, False)
+    """
+    return _PAGES.search(environ.get("QUERY_STRING", "")) is not None
+
+
+def filters_feed(environ: "WSGIEnvironment") -> bool:
+    """Tell whether the query has filters of a feed (`feedsvc.filters`)."""
+    return _FILTERS.search(environ.get("QUERY_STRING", "")) is not None
+
+
 def wants_markdown(environ: "WSGIEnvironment") -> bool:
     """Tell whether a client accepts Markdown, and prefers no HTML.
 
@@ -135,7 +152,12 @@ def variant(environ: "WSGIEnvironment", site_language: str) -> str:
     path = environ["PATH_INFO"]
     query: str = environ.get("QUERY_STRING", "")
     if is_of_feed(path) and not is_navigation(environ):
-        depends = query and (path.startswith("/feeds/search.") or asks_for_source(environ))
+        depends = query and (
+            path.startswith("/feeds/search.")
+            or selects_page(environ)
+            or filters_feed(environ)
+            or asks_for_source(environ)
+        )
         return query if depends else ""
     visitor = visitor_of(environ, site_language)
     return f"{visitor.locale} {visitor.navigates:d} {visitor.wants_markdown:d} {query}"

@@ -27,6 +27,7 @@ RAW = (b"<xss", b'xss"yss', b"yss>")
 QUERY = (
     "q page lang raw token all topics sort order category author after before format reader theme"
     " url next filter limit offset cursor key slug"
+    " filter_title filterout_author filter_category filter_time"
 ).split()
 HEADERS = (
     "ACCEPT ACCEPT_LANGUAGE ACCEPT_ENCODING COOKIE HOST IF_NONE_MATCH IF_MODIFIED_SINCE RANGE"

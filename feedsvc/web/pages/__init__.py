@@ -4,7 +4,7 @@ from flask import Blueprint
 
 from feedsvc.config import Config
 from feedsvc.index import Index
-from feedsvc.publish import Entries, Overviews, Searching
+from feedsvc.publish import Combining, Entries, Overviews, Searching
 from feedsvc.web.pages import article, feed, home, search
 from feedsvc.web.pages.answering import Answering
 from feedsvc.web.pages.look import add_look
@@ -17,6 +17,7 @@ def blueprint(
     overviews: Overviews,
     answering: Answering,
     *,
+    combining: Combining,
     searching: Searching,
 ) -> Blueprint:
     """Return the routes of all pages."""
@@ -24,7 +25,7 @@ def blueprint(
     routes.before_request(answering.begin)
     add_look(routes, config.site.timezone, answering.today, config.pages.readers)
     home.add_to(routes, answering.page, overviews, entries, answering.today)
-    feed.add_to(routes, config, index, entries, answering)
+    feed.add_to(routes, config, index, entries, answering, combining=combining)
     article.add_to(routes, config, index, entries, answering)
     search.add_to(routes, searching, overviews, answering)
     return routes

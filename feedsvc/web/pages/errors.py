@@ -44,12 +44,21 @@ class ErrorPages:
             return self.page(410, _("Closed"), _("This feed was here, and has been closed."))
         return self.page(410, _("Withdrawn"), _("This article was here, and has been withdrawn."))
 
+    def refused(self, text: str) -> Response:
+        """Return the page for an address with a parameter that cannot be used."""
+        return self.page(400, _("This address has a mistake"), text)
+
     def not_ready(self) -> Response:
         """Return the page before all articles have been read once; a browser asks again for it."""
         progress = self._index.database.progress.read()
         text = _("The articles are being read for the first time. This page loads again by itself.")
         headers = [("Retry-After", "5")]
         return self.page(503, _("One moment"), text, headers, progress=progress)
+
+    def busy(self) -> Response:
+        """Return the page where too many feeds are being made."""
+        text = _("Many feeds are being made just now. Please try again in a few seconds.")
+        return self.page(503, _("One moment"), text, [("Retry-After", "1")])
 
     def no_state(self) -> Response:
         """Return the page for a state that cannot be read."""

@@ -5,32 +5,49 @@ from datetime import date
 from typing import Any
 
 from babel.dates import format_interval
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, redirect, request, url_for
 from flask_babel import get_locale, ngettext
 
 from feedsvc.config import Config
 from feedsvc.errors import NotFoundError
+from feedsvc.feeds import SIGNS
 from feedsvc.index import Index
-from feedsvc.publish import Entries
-from feedsvc.publish.feedpages import FeedPage, FeedPages, Rhythm
+from feedsvc.publish import Combining, Entries
+from feedsvc.publish.feedpages import FeedPage, FeedPages, Rhythm, combined_page
 from feedsvc.web.pages.answering import Answering
 from feedsvc.web.pages.look import feed_link
+from feedsvc.web.visitor import filters_feed
 
 _PAGE = "page"
 _MOST_DIGITS = 9
 
 
 def add_to(
-    routes: Blueprint, config: Config, index: Index, entries: Entries, answering: Answering
+    routes: Blueprint,
+    config: Config,
+    index: Index,
+    entries: Entries,
+    answering: Answering,
+    *,
+    combining: Combining,
 ) -> None:
     """Add the route of the pages of feeds."""
     feed_pages = FeedPages(config, index, entries)
     zone = config.site.timezone
 
+    def page_of(slug: str) -> FeedPage:
+        if filters_feed(request.environ):
+            return combined_page(combining.feed(slug, request.args))
+        try:
+            return feed_pages.page(slug, _number(), answering.today(), zone)
+        except NotFoundError:
+            if _PAGE in request.args or not {*SIGNS} & {*slug}:
+                raise
+            return combined_page(combining.feed(slug, {}))
+
     @routes.get("/feeds/<slug>")
     def feed(slug: str) -> Response:
-        slug = unicodedata.normalize("NFC", slug)
-        page = feed_pages.page(slug, _number(), answering.today(), zone)
+        page = page_of(unicodedata.normalize("NFC", slug))
         days = [entry.published.astimezone(zone).date() for entry in page.feed.entries]
         return answering.page(
             "feed.html",
@@ -58,7 +75,8 @@ def _links(page: FeedPage) -> dict[str, Any]:
 
     def link(number: int | None, *, absolute: bool = False) -> str:
         if absolute:
-            return page.feed.link if number is None else f"{page.feed.link}?{_PAGE}={number}"
+            newest = page.feed.page or page.feed.link
+            return newest if number is None else f"{page.feed.link}?{_PAGE}={number}"
         values: dict[str, Any] = {} if number is None else {_PAGE: number}
         return feed_link(page.feed.slug, **values)
 
@@ -68,6 +86,16 @@ def _links(page: FeedPage) -> dict[str, Any]:
         "newer": link(page.newer) if page.has_newer else None,
         "older": link(page.older) if page.older else None,
     }
+
+
+def to_page(slug: str) -> Response:
+    """Lead a person from the address of a combined or filtered feed to its page."""
+    query = request.query_string.decode("latin-1")
+    address = url_for("pages.feed", slug=slug)
+    response = redirect(f"{address}?{query}" if query else address, 303)
+    assert isinstance(response, Response)
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
 
 
 def rhythm_words(rhythm: Rhythm) -> str:
