@@ -25,7 +25,7 @@ from feedsvc.stopwatch import Stopwatch
 logger = logging.getLogger(__name__)
 
 IMAGE_KEY = "image_key"
-"""The key under which the index remembers the secret of our image proxy, in hexadecimal."""
+"""The key under which the index remembers the secret that signs addresses, in hexadecimal."""
 
 
 class Contents:
@@ -158,7 +158,7 @@ class Contents:
         return f"{self._config.site.base_url}/articles/{key}"
 
     def image_key(self) -> bytes | None:
-        """Return the key of our image proxy, None where there is none yet."""
+        """Return the key that signs addresses, None where there is none yet."""
         if self._image_key is None and (known := self._index.meta.get(IMAGE_KEY)):
             self._image_key = bytes.fromhex(known)
         return self._image_key

@@ -71,8 +71,3 @@ def uses_image_proxy(config: Config) -> bool:
     return any(
         route.via == "proxy" for rules in _rules(config) for route in rules.get("images", ())
     )
-
-
-def needs_key(config: Config) -> bool:
-    """Tell whether any addresses are signed: of images from our proxy, or of a site's files."""
-    return uses_image_proxy(config) or bool(config.private_slugs)

@@ -95,10 +95,9 @@ class Entries:
 
         Raises NotFoundError, and NotReadyError before the first pass.
         """
-        article = self._index.articles.article(key)
-        if article is None:
-            self.check_ready()
-        if article is None or slug not in self._private or slug not in self.slugs(article):
+        self.check_ready()
+        article = self._index.articles.article(key) if slug in self._private else None
+        if article is None or slug not in self.slugs(article):
             raise NotFoundError("There is no such article.")
         return article
 
@@ -130,6 +129,7 @@ class Entries:
     ) -> list[Entry]:
         """Return the entries of these articles, for readers of the feed `slug`; None for any.
 
+        Raises NotReadyError before the watcher has made the key that signs addresses of files.
         One that fails is left out and named. One that has become private is left out too: the index
         follows a new configuration only with the next pass.
         """
@@ -145,6 +145,8 @@ class Entries:
                 if private is None or private in slugs:
                     entry = self._entry(published, kept[source], full=full, private=private)
                     entries.append(entry)
+            except NotReadyError:  # an empty feed would tell readers to forget its entries
+                raise
             except Exception as error:  # noqa: BLE001 - the other entries are made
                 self._contents.failed(source, "making an entry of it", error)
         return entries

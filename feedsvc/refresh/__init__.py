@@ -19,7 +19,7 @@ from feedsvc.contents import IMAGE_KEY, Contents
 from feedsvc.errors import StateDamagedError
 from feedsvc.index import PARTIAL, READY, SEARCH, Generation, Index
 from feedsvc.model import Changes, Progress, Refresh
-from feedsvc.policies import needs_key, policies
+from feedsvc.policies import policies
 from feedsvc.reading import File, Reading
 from feedsvc.refresh import stages
 from feedsvc.refresh.backlog import Backlog
@@ -141,7 +141,7 @@ class Refresher:
             partial=incomplete or (first and many),
             progress=progress,
         )
-        unkeyed = needs_key(self._config) and IMAGE_KEY not in remembered
+        unkeyed = IMAGE_KEY not in remembered
         has_work = self._backlog.has_work
         if any((has_work, stale, due, this_pass.ready, this_pass.partial, unkeyed)):
             self._interrupted = True
@@ -160,15 +160,15 @@ class Refresher:
             0.0 if more_to_clean or more_to_index or self._backlog.has_work else None,
         ]
         changes = _joined(this_pass.changes)
-        problems = self._index.problems.all()
+        problems = (
+            *(unlisted(folder, reason) for folder, reason in gathered.unreadable),
+            *self._index.problems.all(),
+        )
         return Refresh(
             changes=changes,
             articles=self._count() if paths is None else None,
             seconds=time.perf_counter() - started,
-            problems=(
-                *(unlisted(folder, reason) for folder, reason in gathered.unreadable),
-                *problems,
-            ),
+            problems=problems,
             pending=gathered.pending,
             again_in=min((wait for wait in waits if wait is not None), default=None),
             failures=tuple(this_pass.failures),

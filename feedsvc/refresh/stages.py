@@ -18,7 +18,7 @@ from feedsvc.contents import IMAGE_KEY, Contents
 from feedsvc.index import PARTIAL, READY, Index, Writer, is_of_state
 from feedsvc.model import Changes, Progress, Signature
 from feedsvc.outcome import Outcome
-from feedsvc.policies import needs_key, policies
+from feedsvc.policies import policies
 from feedsvc.reading import PART, Reading, failure
 from feedsvc.refresh.backlog import Backlog
 from feedsvc.refresh.fingerprints import Fingerprints
@@ -215,7 +215,7 @@ class Stages:
 
     def _begin(self, writer: Writer, this_pass: Pass) -> None:
         ingest = this_pass.ingest
-        if needs_key(self._config) and writer.meta(IMAGE_KEY) is None:
+        if writer.meta(IMAGE_KEY) is None:
             writer.set_meta(IMAGE_KEY, secrets.token_hex(32))
         if "memberships" in this_pass.stale:
             with self._step(writer, this_pass, "putting all articles into their feeds"):
