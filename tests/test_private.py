@@ -192,6 +192,23 @@ def test_other_ways_of_writing_the_address_lead_past_nothing(reader: FlaskClient
         assert "Quokka plan" not in answer.text
 
 
+def test_a_private_feed_is_combined_with_no_other_and_filtered_for_its_readers(
+    reader: FlaskClient,
+) -> None:
+    for slug in ("news+quokka-board", "quokka-board+news", "all-quokka-board", "all-quokka-staff"):
+        for path in (f"/feeds/{slug}.json", f"/feeds/{slug}.json?token={TOKEN}", f"/feeds/{slug}"):
+            assert reader.get(path).status_code == 404, path
+    for query in ("filter_title=plan", "limit=5", "page=oldest"):
+        path = f"/feeds/quokka-board.json?{query}"
+        assert reader.get(path).status_code == 401
+        assert reader.get(f"{path}&token={OTHERS_TOKEN}").status_code == 401
+        answer = reader.get(f"{path}&token={TOKEN}")
+        assert "Quokka plan" in answer.text
+        assert answer.headers["Cache-Control"].startswith("private")
+        assert reader.get(path).status_code == 401  # nothing was kept of it
+    assert SECRET not in reader.get("/feeds/all.json?filter_title=u&limit=50").text.casefold()
+
+
 def test_answers_are_for_their_reader_alone(private_site: Site, reader: FlaskClient) -> None:
     key = key_of(private_site, SOURCE)
     for path in ("", ".atom", f"/{key}", "?raw=1"):
