@@ -192,6 +192,20 @@ def test_other_ways_of_writing_the_address_lead_past_nothing(reader: FlaskClient
         assert "Quokka plan" not in answer.text
 
 
+def test_a_private_feed_has_no_links_to_older_entries_which_would_have_no_token(
+    open_site: Open, tree: Tree
+) -> None:
+    write_articles(tree)
+    site = open_site(**SECTIONS, feeds={"limit": 1})
+    site.refresh()
+    reader = site.app().test_client()
+    assert "next_url" in reader.get("/feeds/news.json").text
+    for path in ("/feeds/quokka-board.json?", "/feeds/quokka-board.json?page=oldest&"):
+        feed = reader.get(f"{path}token={TOKEN}").get_json()
+        assert len(feed["items"]) == 1
+        assert "next_url" not in feed
+
+
 def test_a_private_feed_is_combined_with_no_other_and_filtered_for_its_readers(
     reader: FlaskClient,
 ) -> None:

@@ -76,7 +76,9 @@ class Archives:
             query=query,
             hubs=(),  # a page is not what anybody subscribes to
             updated=self._entries.last_change(feed.entries),
-            paging=self._paging(slug, point, end, shown[-1] if has_older else None),
+            paging=None
+            if self._entries.is_private(slug)
+            else self._paging(slug, point, end, shown[-1] if has_older else None),
         )
 
     def _paging(

@@ -249,7 +249,7 @@ class Entries:
         if len(shown) < limits.limit:
             self.check_whole()
         feed = self.feed_of(category, state, shown, full=limits.content == "full")
-        if len(articles) == len(shown):
+        if len(articles) == len(shown) or self.is_private(category.slug):
             return feed
         return replace(feed, paging=Paging(older=feeds.place_query(shown[-1]), oldest=feeds.OLDEST))
 
@@ -275,6 +275,10 @@ class Entries:
             icon=site.icon_address,
             hubs=self.hubs(category.slug),
         )
+
+    def is_private(self, slug: str) -> bool:
+        """Tell whether a feed needs a token, which its links to older entries would not have."""
+        return slug in self._private
 
     def hubs(self, slug: str) -> tuple[str, ...]:
         """Return the hubs of a feed; a private one has none, because hubs could not read it."""
