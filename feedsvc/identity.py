@@ -83,19 +83,30 @@ def seen_digest(article: Article) -> str:
         article.summary,
         article.language,
     )
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+    # They count only where they are set, so that articles without them keep their digests.
+    origin, license = article.origin, article.license
+    rights = (
+        (origin.name, origin.url, origin.feed, origin.icon) if origin else None,
+        article.rights,
+        (license.name, license.url) if license else None,
+    )
+    seen = (*parts, *rights) if any(rights) else parts
+    return hashlib.sha256(repr(seen).encode()).hexdigest()[:32]
 
 
-def _digest_without_heading(article: Article) -> str | None:
-    """Return the digest that was stored before a heading could be the title, None without one.
+def _earlier_digests(article: Article) -> Iterator[str]:
+    """Yield the digests that earlier versions of feedsvc stored for the same file.
 
-    It keeps entries from changing only because feedsvc now takes their titles from headings.
+    They keep entries from changing only because feedsvc reads more of a file than before: the title
+    in a heading, then origin, rights and licence.
     """
-    if not article.heading:
-        return None
-    body = f"{article.heading}{article.body}"
-    title = name_as_title(article.source)
-    return seen_digest(replace(article, title=title, heading="", body=body))
+    without_rights = replace(article, origin=None, rights=None, license=None)
+    if without_rights != article:
+        yield seen_digest(without_rights)
+    if article.heading:
+        body = f"{article.heading}{article.body}"
+        title = name_as_title(article.source)
+        yield seen_digest(replace(without_rights, title=title, heading="", body=body))
 
 
 def assign(
@@ -283,7 +294,7 @@ def _settle(file: ReadFile, id: str, before: Identity | None, now: datetime) -> 
     else:
         first_seen = before.first_seen
         updated = before.updated
-        if before.seen_digest not in {file.seen_digest, _digest_without_heading(article)}:
+        if not _looks_as_before(file, before):
             # RFC 4287 4.2.15: `updated` moves with every change that the publisher considers
             # significant; here, with any that a reader can see. It never moves back.
             moments = [article.updated, mtime, now]
@@ -303,11 +314,23 @@ def _settle(file: ReadFile, id: str, before: Identity | None, now: datetime) -> 
     )
 
 
+def _looks_as_before(file: ReadFile, before: Identity) -> bool:
+    """Tell whether a reader sees the same as before.
+
+    A digest of an earlier version of feedsvc counts only for the same bytes: else an article that
+    now names its licence would be one that has not changed.
+    """
+    if before.seen_digest == file.seen_digest:
+        return True
+    earlier = before.seen_digest in _earlier_digests(file.article)
+    return earlier and before.file_digest == file.file_digest
+
+
 def taken_over(identity: Identity, article: Article, now: datetime) -> Identity:
     """Return the identity of an entry whose source is deleted and whose copy takes its place."""
     digest = seen_digest(article)
     updated = identity.updated
-    if identity.seen_digest not in {digest, _digest_without_heading(article)}:
+    if identity.seen_digest not in {digest, *_earlier_digests(article)}:
         updated = max(now, updated + timedelta(seconds=1))
     return replace(identity, source=article.source, seen_digest=digest, updated=updated)
 

@@ -135,12 +135,31 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Who published the original of an article: a name, a site, its feed, its icon."""
+
+    name: str
+    url: str | None = None
+    feed: str | None = None
+    icon: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class License:
+    """A licence: the address of its text, and a name for people."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Article:
     """One file, parsed. `body` is raw: it is not safe to show.
 
     `id`, `published` and `updated` are None where the front matter does not declare them. `link` is
-    the original's address. `heading` is the beginning of the file's text where the title was taken
-    from it; `body` is what follows. `problems` are mistakes in the file that were ignored.
+    the original's address. `rights` is one line, such as "© 2022 Sina". `heading` is the beginning
+    of the file's text where the title was taken from it; `body` is what follows. `problems` are
+    mistakes in the file that were ignored.
     """
 
     source: str
@@ -156,6 +175,9 @@ class Article:
     id: str | None = None
     summary: str | None = None
     language: str | None = None
+    origin: Origin | None = None
+    rights: str | None = None
+    license: License | None = None
     draft: bool = False
     heading: str = ""
     problems: tuple[Problem, ...] = ()
@@ -218,7 +240,8 @@ class Entry:
 
     `link` is the original's address where the article names one, else our page of it. `content` is
     None in feeds of summaries. `enclosures` are the sound and video of its content, or the lead
-    image where there are none.
+    image where there are none. `origin`, `rights` and `license` are the article's, or else those
+    that the configuration gives to its folder.
     """
 
     id: str
@@ -235,6 +258,9 @@ class Entry:
     lead_image_type: str | None = None
     enclosures: tuple[Enclosure, ...] = ()
     language: str | None = None
+    origin: Origin | None = None
+    rights: str | None = None
+    license: License | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +270,7 @@ class Feed:
     `link` is the feed's page, unless that has an address of its own, `page`; `query` belongs to the
     addresses of the feed of a search. `language` is "" where it is not known. `updated` is when the
     feed last changed. `icon` is the address of the site's icon. `hubs` are addresses (WebSub).
+    `license` is the address of the site's licence.
     """
 
     slug: str
@@ -259,6 +286,7 @@ class Feed:
     page: str | None = None
     query: str = ""
     hubs: tuple[str, ...] = ()
+    license: str | None = None
 
     def address(self, format: str) -> str:
         """Return the address of the feed in one format."""
@@ -275,6 +303,19 @@ class ImageRoute:
 
     hosts: tuple[str, ...]
     via: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRule:
+    """Whose the articles at a path are, where they do not say it themselves.
+
+    `path` is a pattern such as `sina/**`, or a folder.
+    """
+
+    path: str
+    origin: Origin | None = None
+    rights: str | None = None
+    license: License | None = None
 
 
 SUMMARY_SKIP = (

@@ -14,7 +14,7 @@ from sites import Site
 from feedsvc import identity, plaindata
 from feedsvc.formats import FORMATS
 from feedsvc.index import Index, rows
-from feedsvc.model import Article, Person
+from feedsvc.model import Article, License, Origin, Person
 from feedsvc.outcome import Outcome
 
 WHEN = datetime(2022, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -32,6 +32,14 @@ EVERY = Article(
     id="urn:example:declared",
     summary="A summary",
     language="fr",
+    origin=Origin(
+        name="A publisher",
+        url="https://publisher.example.org/",
+        feed="https://publisher.example.org/feed",
+        icon="https://publisher.example.org/icon.png",
+    ),
+    rights="© A holder",
+    license=License(name="CC BY 4.0", url="https://creativecommons.org/licenses/by/4.0/"),
     draft=True,
     heading="# A title\n",
 )
@@ -70,6 +78,9 @@ SHOWN = {
     "summary": "A summary",
     "language": "fr",
     "id": "urn:example:declared",
+    "origin": "A publisher",
+    "rights": "© A holder",
+    "license": "https://creativecommons.org/licenses/by/4.0/",
 }
 NOT_SHOWN = {
     "source": "it is the operator's",
@@ -124,7 +135,9 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "date: 2022-01-02T03:04:05Z\nupdated: 2023-01-02T03:04:05Z\n"
         "headimg: https://images.example.org/lead.png\n"
         "link: https://original.example.org/article\nid: urn:example:declared\n"
-        "summary: A summary\nlang: fr\n---\n<p>A body</p>",
+        "summary: A summary\nlang: fr\n"
+        "source: {name: A publisher, url: 'https://publisher.example.org/'}\n"
+        "rights: © A holder\nlicense: CC BY 4.0\n---\n<p>A body</p>",
     )
     section = {"title": "Test", "base_url": "https://feeds.example.org", "language": "en"}
     config = configured(tree, folder, site=section)

@@ -8,12 +8,14 @@ For each fault of feedgen 1.0.0 that is mended in this module, a test fails when
 * Atom entry links lose their `rel` and `type` (lkiesow/python-feedgen#135).
 * RSS gets no link to a hub. So this module writes it.
 * Entries have no language (RFC 4287 2).
+* The `source` of an entry has neither id nor date (RFC 4287 4.2.11).
 * Content is escaped, or in CDATA with `type="CDATA"`, which Atom does not know. Escaped HTML has
   thousands of references in one feed, and parsers that allow a thousand refuse it (fast-xml-parser
   4.5.7 and 5.5.9, REXML). 18 readers and libraries read CDATA the same; `_in_cdata` writes it.
 """
 
 import threading
+import uuid
 from email.utils import format_datetime
 from html import escape
 from typing import Any
@@ -24,11 +26,12 @@ from lxml import etree
 
 from feedsvc import xmltext
 from feedsvc.formats import plaintext
-from feedsvc.model import Entry, Feed
+from feedsvc.model import Entry, Feed, Origin
 
 GENERATOR = "feedsvc"
 
 _ATOM = "http://www.w3.org/2005/Atom"
+_CC = "http://backend.userland.com/creativeCommonsRssModule"
 _CONTENT = "http://purl.org/rss/1.0/modules/content/"
 _DC = "http://purl.org/dc/elements/1.1/"
 _MEDIA = "http://search.yahoo.com/mrss/"  # with its slash
@@ -58,7 +61,9 @@ def generator(feed: Feed, format: str, media_type: str) -> FeedGenerator:
     made.link(href=feed.address(format), rel="self", type=media_type)
     for hub in feed.hubs:
         made.link(href=hub, rel="hub")
-    made.feedsvc.hubs = feed.hubs
+    if feed.license:
+        made.link(href=feed.license, rel="license")  # RFC 4946
+    made.feedsvc.feed = feed
     # The last link added becomes RSS's <link>.
     made.link(href=feed.page or feed.link, rel="alternate", type="text/html")
     if feed.icon:
@@ -99,17 +104,19 @@ def _summary(entry: Entry) -> str:
 
 
 class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no types
-    """Declares the namespaces, and adds to RSS the links to hubs."""
+    """Declares the namespaces, and adds to RSS the links to hubs and to the licence."""
 
-    hubs: tuple[str, ...] = ()
+    feed: Feed
 
     def extend_ns(self) -> dict[str, str]:
         return {"dc": _DC, "media": _MEDIA}
 
     def extend_rss(self, element: etree._Element) -> etree._Element:
         for channel in element.findall("channel"):
-            for hub in self.hubs:
+            for hub in self.feed.hubs:
                 _add(channel, f"{{{_ATOM}}}link", href=hub, rel="hub")
+            if self.feed.license:
+                _add(channel, f"{{{_ATOM}}}link", href=self.feed.license, rel="license")
         return element
 
 
@@ -133,7 +140,16 @@ class _EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ship
             _add(
                 element, "link", rel="enclosure", href=enclosure.href, type=enclosure.type, **length
             )
-        return self._media(element)
+        if entry.rights:
+            _add(element, "rights", entry.rights)
+        if entry.license:
+            _add(element, "link", rel="license", href=entry.license.url)  # RFC 4946
+        self._media(element)
+        if entry.origin:
+            # The last child: readers that take the first `title` or `id` below an entry for its own
+            # would find those of the source instead.
+            _add_source(element, entry, entry.origin)
+        return element
 
     def extend_rss(self, element: etree._Element) -> etree._Element:
         entry = self.entry
@@ -162,6 +178,16 @@ class _EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ship
                 length=str(enclosure.length or 0),
                 type=enclosure.type,
             )
+        if entry.rights:
+            _add(element, f"{{{_DC}}}rights", entry.rights)
+        if entry.license:
+            # Declared here, so that feeds without a licence stay as they are.
+            name, prefix = f"{{{_CC}}}license", {"creativeCommons": _CC}
+            etree.SubElement(element, name, nsmap=prefix).text = entry.license.url
+        if entry.origin and (address := entry.origin.feed or entry.origin.url):
+            # RSS 2.0: "It has one required attribute, url, which links to the XMLization of the
+            # source." Readers link it, so the site is better than nothing.
+            _add(element, "source", entry.origin.name, url=address)
         return self._media(element)
 
     def _media(self, element: etree._Element) -> etree._Element:
@@ -172,6 +198,22 @@ class _EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ship
             _add(element, f"{{{_MEDIA}}}content", url=image, medium="image", **type)
             _add(element, f"{{{_MEDIA}}}thumbnail", url=image)
         return element
+
+
+def _add_source(element: etree._Element, entry: Entry, origin: Origin) -> None:
+    """Add the feed that an entry comes from, as far as it is known (RFC 4287 4.2.11)."""
+    source = etree.SubElement(element, "source")
+    known_by = origin.feed or origin.url or origin.name
+    _add(source, "id", uuid.uuid5(uuid.NAMESPACE_URL, known_by).urn)
+    _add(source, "title", origin.name)
+    # The source had changed when it had this entry; more is not known.
+    _add(source, "updated", entry.updated.isoformat())
+    if origin.url:
+        _add(source, "link", rel="alternate", href=origin.url)
+    if origin.feed:
+        _add(source, "link", rel="self", href=origin.feed)
+    if origin.icon:
+        _add(source, "icon", origin.icon)
 
 
 def _add(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from feedsvc.codings import unpack
-from feedsvc.model import Article, Identity, Person, Problem, Published
+from feedsvc.model import Article, Identity, License, Origin, Person, Problem, Published
 
 
 def seconds(moment: datetime) -> int:
@@ -34,6 +34,9 @@ def facts(article: Article) -> str:
         "id": article.id,
         "summary": article.summary,
         "language": article.language,
+        "origin": asdict(article.origin) if article.origin else None,
+        "rights": article.rights,
+        "license": asdict(article.license) if article.license else None,
         "heading": article.heading,
     }
     return json.dumps({k: v for k, v in fields.items() if v}, ensure_ascii=False)
@@ -47,6 +50,9 @@ def article(source: str, facts: str, body: str) -> Article:
             fields[name] = moment(fields[name])
     fields["terms"] = tuple(fields.get("terms", ()))
     fields["authors"] = tuple(Person(**person) for person in fields.get("authors", ()))
+    for name, kind in (("origin", Origin), ("license", License)):
+        if name in fields:
+            fields[name] = kind(**fields[name])
     return Article(source=source, body=body, **fields)
 
 

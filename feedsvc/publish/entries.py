@@ -10,6 +10,7 @@ from feedsvc.errors import GoneError, NotFoundError, NotReadyError
 from feedsvc.index import Content, FeedState, Index
 from feedsvc.model import Category, Entry, Feed, Published
 from feedsvc.publish.medialengths import MediaLengths
+from feedsvc.publish.sourcerules import SourceRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,7 @@ class Entries:
             category.slug: category for category in (everything, *config.categories)
         }
         self._lengths = MediaLengths(site.base_url, config.articles.directory)
+        self._rules = SourceRules(config.sources)
         self._last: tuple[tuple[str, str], Feed] | None = None
 
     def configured(self) -> list[str]:
@@ -200,6 +202,7 @@ class Entries:
             limit=len(articles),
             icon=site.icon_address,
             hubs=self._config.websub.hubs,
+            license=site.license_url,
         )
 
     def failed(self, entry: Entry, what: str, error: Exception) -> None:
@@ -222,5 +225,23 @@ class Entries:
             # The address of a proxy does not tell the type.
             lead_image_type=mediatypes.of(article.lead_image or ""),
             played=content.playable(contents.safe(kept)),
+            rule=self._rules.of(article.source),
         )
+        if self._config.feeds.byline:
+            entry = self._with_byline(entry, article.link)
         return replace(entry, enclosures=tuple(map(self._lengths.add, entry.enclosures)))
+
+    def _with_byline(self, entry: Entry, link: str | None) -> Entry:
+        """Return an entry whose text says whose it is: few readers show what the elements say."""
+        paragraph, text = content.byline(
+            entry.origin,
+            entry.rights,
+            entry.license,
+            link=link,
+            language=entry.language or self.language(),
+        )
+        if not text:
+            return entry
+        if entry.content is None:
+            return replace(entry, summary=f"{entry.summary} ({text})".strip())
+        return replace(entry, content=content.joined(paragraph, entry.content))

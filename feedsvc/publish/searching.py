@@ -176,6 +176,7 @@ class Searching:
             updated=max(moments, default=feeds.EPOCH),
             limit=limits.limit,
             icon=site.icon_address,
+            license=site.license_url,
         )
         return replace(
             made, query=parameter(query), page=f"{site.base_url}/search{parameter(query)}"

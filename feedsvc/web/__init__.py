@@ -119,7 +119,7 @@ def build_app(
             config, index, judge, statuses, overviews, clock=clock, today=page_versions.today
         ),
         searchfeeds.blueprint(searching, clock, config.feeds.max_age, page_versions.now),
-        sitemap.blueprint(Sitemap(config, index, entries), site.base_url, answering),
+        sitemap.blueprint(Sitemap(config, index, entries), site, answering),
     ):
         app.register_blueprint(others)
     follow_moves(app, config.moves)
