@@ -255,6 +255,22 @@ def build(
     )
 
 
+def with_notices(feed: Feed, notices: Iterable[Entry]) -> Feed:
+    """Return a feed with these entries too, which say that others were withdrawn.
+
+    They are more than the limit: readers have the text of a withdrawn entry until they see its
+    notice, however many newer entries there are.
+    """
+    notices = list(notices)
+    entries = sorted((*feed.entries, *notices), key=lambda entry: entry.id)
+    entries.sort(key=lambda entry: entry.published, reverse=True)
+    return replace(
+        feed,
+        entries=tuple(entries),
+        deleted=tuple((notice.id, notice.updated) for notice in notices),
+    )
+
+
 def address(base_url: str, slug: str) -> str:
     """Return the address of a feed's page; a format's address has `.atom` or the like added.
 

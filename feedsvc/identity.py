@@ -29,9 +29,10 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import count, islice
 from types import MappingProxyType
+from typing import Literal
 
 from feedsvc import weburl, xmltext
-from feedsvc.model import Article, Identity, name_as_title
+from feedsvc.model import Article, Identity, Withdrawal, name_as_title
 
 _LOOKED_UP = 3  # new ids of each article that `candidates` looks up in the ledger
 _NAMESPACE = uuid.UUID("8f2c6a0e-5d0b-5c57-9d0c-3f6f0f6b6f11")
@@ -287,6 +288,7 @@ def _new_ids(file: ReadFile, site_id: str) -> Iterator[str]:
 def _settle(file: ReadFile, id: str, before: Identity | None, now: datetime) -> Identity:
     article = file.article
     mtime = min(file.mtime, now)
+    withdrawn = _withdrawal(article, before, now)
     if before is None:
         first_seen = mtime
         published = article.published or first_seen
@@ -294,7 +296,8 @@ def _settle(file: ReadFile, id: str, before: Identity | None, now: datetime) -> 
     else:
         first_seen = before.first_seen
         updated = before.updated
-        if not _looks_as_before(file, before):
+        told_otherwise = withdrawn != before.withdrawn
+        if told_otherwise or not (withdrawn or _looks_as_before(file, before)):
             # RFC 4287 4.2.15: `updated` moves with every change that the publisher considers
             # significant; here, with any that a reader can see. It never moves back.
             moments = [article.updated, mtime, now]
@@ -311,7 +314,27 @@ def _settle(file: ReadFile, id: str, before: Identity | None, now: datetime) -> 
         first_seen=first_seen,
         updated=updated,
         link=own_link(article),
+        withdrawn=withdrawn,
     )
+
+
+def _withdrawal(article: Article, before: Identity | None, now: datetime) -> Withdrawal | None:
+    """Return the withdrawal of an entry, None where it is shown.
+
+    Only the file that withdrew an entry brings it back, and no file where a command withdrew it.
+    """
+    known, notice = before.withdrawn if before else None, article.withdrawn
+    if known is None:
+        if notice is None:
+            return None
+        # Who has never seen the article need not be told that it is gone.
+        stage: Literal["pending", "past"] = "pending" if before else "past"
+        return Withdrawal(notice=notice, at=now, source=article.source, stage=stage)
+    if known.source is None:
+        return known
+    if notice is None:
+        return None if known.source == article.source else known
+    return replace(known, notice=notice, source=article.source)
 
 
 def _looks_as_before(file: ReadFile, before: Identity) -> bool:

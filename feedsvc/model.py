@@ -153,11 +153,23 @@ class License:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What readers are told of a withdrawn article: the reason, "" for none.
+
+    `legal` tells that the law demands the withdrawal.
+    """
+
+    reason: str = ""
+    legal: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Article:
     """One file, parsed. `body` is raw: it is not safe to show.
 
     `id`, `published` and `updated` are None where the front matter does not declare them. `link` is
-    the original's address. `rights` is one line, such as "© 2022 Sina". `heading` is the beginning
+    the original's address. `rights` is one line, such as "© 2022 Sina". From `expires` on, the
+    article is in no feed; with `withdrawn`, nobody may read it any more. `heading` is the beginning
     of the file's text where the title was taken from it; `body` is what follows. `problems` are
     mistakes in the file that were ignored.
     """
@@ -178,6 +190,8 @@ class Article:
     origin: Origin | None = None
     rights: str | None = None
     license: License | None = None
+    withdrawn: Notice | None = None
+    expires: datetime | None = None
     draft: bool = False
     heading: str = ""
     problems: tuple[Problem, ...] = ()
@@ -186,6 +200,26 @@ class Article:
 def name_as_title(source: str) -> str:
     """Return the name of a file, as the title of an article that names none."""
     return xmltext.line(PurePosixPath(source).stem) or "untitled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawal:
+    """Why an entry is withdrawn, since when, and where readers may have it.
+
+    `source` is the file that says so, and so may take it back; None where a command said so.
+    `published` is the date that readers know. `feeds` are the slugs of the feeds that showed the
+    entry, `media` the paths of files that no reader gets any more. A `pending` withdrawal waits for
+    the next pass; the feeds show the notice of one that is `told`, and nothing of one that is
+    `past`.
+    """
+
+    notice: Notice
+    at: datetime
+    source: str | None = None
+    published: datetime | None = None
+    feeds: tuple[str, ...] = ()
+    media: tuple[str, ...] = ()
+    stage: Literal["pending", "told", "past"] = "pending"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +239,7 @@ class Identity:
     first_seen: datetime
     updated: datetime
     link: str | None = None
+    withdrawn: Withdrawal | None = None
     present: bool = True
 
 
@@ -270,7 +305,8 @@ class Feed:
     `link` is the feed's page, unless that has an address of its own, `page`; `query` belongs to the
     addresses of the feed of a search. `language` is "" where it is not known. `updated` is when the
     feed last changed. `icon` is the address of the site's icon. `hubs` are addresses (WebSub).
-    `license` is the address of the site's licence.
+    `license` is the address of the site's licence. `deleted` are ids of entries that were withdrawn
+    lately, and when; the entries are notices that say so.
     """
 
     slug: str
@@ -287,6 +323,7 @@ class Feed:
     query: str = ""
     hubs: tuple[str, ...] = ()
     license: str | None = None
+    deleted: tuple[tuple[str, datetime], ...] = ()
 
     def address(self, format: str) -> str:
         """Return the address of the feed in one format."""

@@ -18,7 +18,7 @@ from hypothesis import given, strategies as st
 
 from feedsvc.articles import dates, parse
 from feedsvc.errors import ArticleError
-from feedsvc.model import Article, License, Origin
+from feedsvc.model import Article, License, Notice, Origin
 
 CASES = Path(__file__).parent / "cases"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -40,6 +40,8 @@ def plain(value: object) -> object:
         return value.isoformat()
     if isinstance(value, tuple):
         return [plain(item) for item in value]
+    if isinstance(value, Notice):
+        return asdict(value)
     if isinstance(value, Origin | License):
         return {name: given for name, given in asdict(value).items() if given}
     if hasattr(value, "name"):

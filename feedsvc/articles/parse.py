@@ -16,6 +16,7 @@ from feedsvc.model import (
     Article,
     License,
     Markup,
+    Notice,
     Origin,
     Person,
     Problem,
@@ -49,7 +50,7 @@ _MARKUP: Mapping[str, Markup] = {
 FIELDS = frozenset(
     """title categories category tags author authors date updated modified lastmod headimg thumbnail
     cover image link from source_url id guid description summary excerpt lang language source rights
-    license licence draft published""".split()
+    license licence withdrawn legal expires draft published""".split()
 )
 """The fields of front matter that are read."""
 _SHORTEST_MISSPELLED = 5  # letters
@@ -102,6 +103,7 @@ def explain(source: str, data: bytes, *, zone_of: ZoneOf) -> ParsedFile:
     terms = fields.all(_terms, "categories", "category", "tags")
     zone = zone_of(title, terms)
     date, summary = partial(_date, zone=zone), partial(_line, longest=_LONGEST_SUMMARY)
+    legal = fields.flag("legal", default=False)
     fields.note_misspelled()
     article = Article(
         source=source,
@@ -120,6 +122,8 @@ def explain(source: str, data: bytes, *, zone_of: ZoneOf) -> ParsedFile:
         origin=fields.first(_origin, "source"),
         rights=fields.first(_rights, "rights"),
         license=fields.first(_license, "license", "licence"),
+        withdrawn=fields.first(partial(_withdrawn, legal=legal), "withdrawn"),
+        expires=fields.first(date, "expires"),
         draft=fields.flag("draft", default=False) or not fields.flag("published", default=True),
         heading=heading,
         problems=tuple(fields.problems),
@@ -324,6 +328,15 @@ def _license(value: Value) -> License | None:
     if license := licenses.named(value):
         return license
     raise _UnreadableError("is neither the SPDX name of a licence nor an address", _LICENSE_CURE)
+
+
+def _withdrawn(value: Value, legal: bool) -> Notice | None:
+    """Return what to say of a withdrawn article; only a clear no means that it is not withdrawn."""
+    text = value if isinstance(value, str) else ""
+    if _word(text) in _NO:
+        return None
+    reason = "" if _word(text) in _YES else xmltext.line(text, _LONGEST_LINE)
+    return Notice(reason=reason, legal=legal)
 
 
 def _word(text: str) -> str:

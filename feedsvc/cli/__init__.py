@@ -12,7 +12,7 @@ from feedsvc.cli.articles import check, explain, refresh
 from feedsvc.cli.common import CONFIG, PROBLEMS
 from feedsvc.cli.configuration import init, schema
 from feedsvc.cli.serving import serve, watch
-from feedsvc.cli.state import backup, ledger, restore
+from feedsvc.cli.state import backup, ledger, restore, withdraw
 from feedsvc.cli.status import status
 from feedsvc.errors import ConfigError, FeedsvcError
 
@@ -39,6 +39,19 @@ def main() -> None:
     """Turn a directory of article files into Atom, RSS and JSON feeds."""
 
 
-_COMMANDS = (init, serve, watch, refresh, check, status, explain, schema, ledger, backup, restore)
+_COMMANDS = (
+    init,
+    serve,
+    watch,
+    refresh,
+    check,
+    status,
+    explain,
+    schema,
+    ledger,
+    backup,
+    restore,
+    withdraw,
+)
 for command in _COMMANDS:
     main.add_command(command)

@@ -97,7 +97,8 @@ class Articles:
 class Feeds:
     """`feeds:` the settings of all feeds.
 
-    With `byline`, the text of an entry begins with its origin, rights and licence.
+    With `byline`, the text of an entry begins with its origin, rights and licence. Feeds say for
+    the time `notice` that an entry was withdrawn.
     """
 
     limit: int = 50
@@ -106,6 +107,7 @@ class Feeds:
     full_fetches: int = 0  # of a feed, by one client in an hour, without validators; 0: any number
     auto_categories: bool = True
     byline: bool = False
+    notice: timedelta = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -321,6 +323,7 @@ def read(top: Reader, folder: Path) -> Config:
             ),
             auto_categories=feeds.flag("auto_categories", default.feeds.auto_categories),
             byline=feeds.flag("byline", default.feeds.byline),
+            notice=feeds.duration("notice", default.feeds.notice, most=timedelta(days=3650)),
         ),
         content=Cleaning(**cleaning.overrides(content)),
         categories=categories,

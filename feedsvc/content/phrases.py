@@ -7,9 +7,14 @@ from html import escape
 
 from feedsvc import html5
 from feedsvc.content.sanitize import sanitize
-from feedsvc.model import License, Origin, SafeHTML
+from feedsvc.model import License, Notice, Origin, SafeHTML
 
 _SOURCE = {"en": "Source: ", "zh-Hans": "来源：", "zh-Hant": "來源："}
+_WITHDRAWN = {
+    "en": ("Withdrawn", "This article has been withdrawn.", "Reason: "),
+    "zh-Hans": ("已撤回", "本文已撤回。", "原因："),
+    "zh-Hant": ("已撤回", "本文已撤回。", "原因："),
+}
 _TRADITIONAL = {"hant", "tw", "hk", "mo"}
 
 
@@ -39,6 +44,14 @@ def byline(
         plain.append(license.name)
     paragraph = f"<p>{' · '.join(html)}</p>" if html else ""
     return sanitize(html5.parse(paragraph)), " · ".join(plain)
+
+
+def notice(notice: Notice, language: str) -> tuple[str, SafeHTML, str]:
+    """Return the title, the content and the summary of the notice in place of an article."""
+    title, sentence, label = _WITHDRAWN[_spoken(language)]
+    reason = f"{label}{notice.reason}" if notice.reason else ""
+    html = "".join(f"<p>{escape(text)}</p>" for text in (sentence, reason) if text)
+    return title, sanitize(html5.parse(html)), f"{sentence} {reason}".strip()
 
 
 def joined(first: SafeHTML, second: SafeHTML) -> SafeHTML:

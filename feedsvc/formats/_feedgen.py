@@ -35,6 +35,7 @@ _CC = "http://backend.userland.com/creativeCommonsRssModule"
 _CONTENT = "http://purl.org/rss/1.0/modules/content/"
 _DC = "http://purl.org/dc/elements/1.1/"
 _MEDIA = "http://search.yahoo.com/mrss/"  # with its slash
+_TOMBSTONES = "http://purl.org/atompub/tombstones/1.0"
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 # For lastBuildDate, feedgen switches the locale of the whole process and back: two threads at once
@@ -104,12 +105,19 @@ def _summary(entry: Entry) -> str:
 
 
 class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no types
-    """Declares the namespaces, and adds to RSS the links to hubs and to the licence."""
+    """Declares the namespaces; adds withdrawn entries to Atom, links to hubs and licence to RSS."""
 
     feed: Feed
 
     def extend_ns(self) -> dict[str, str]:
         return {"dc": _DC, "media": _MEDIA}
+
+    def extend_atom(self, element: etree._Element) -> etree._Element:
+        for id, when in self.feed.deleted:  # RFC 6721 3
+            name = f"{{{_TOMBSTONES}}}deleted-entry"
+            moment = {"ref": id, "when": when.isoformat()}
+            etree.SubElement(element, name, moment, {"at": _TOMBSTONES})
+        return element
 
     def extend_rss(self, element: etree._Element) -> etree._Element:
         for channel in element.findall("channel"):

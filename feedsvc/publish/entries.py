@@ -6,9 +6,9 @@ from datetime import datetime
 from feedsvc import content, contents, feeds, identity, mediatypes, sitelanguage, xmltext
 from feedsvc.config import Config
 from feedsvc.contents import Contents
-from feedsvc.errors import GoneError, NotFoundError, NotReadyError
+from feedsvc.errors import ForbiddenByLawError, GoneError, NotFoundError, NotReadyError
 from feedsvc.index import Content, FeedState, Index
-from feedsvc.model import Category, Entry, Feed, Published
+from feedsvc.model import Category, Entry, Feed, Identity, Notice, Published
 from feedsvc.publish.medialengths import MediaLengths
 from feedsvc.publish.sourcerules import SourceRules
 
@@ -78,8 +78,9 @@ class Entries:
         article = self._index.articles.article(key)
         if article is None:
             self.check_ready()
-            if self._index.ledger.has_key(key):
-                raise GoneError("This article has been withdrawn.")
+            known = self._index.ledger.of_key(key)
+            if known is not None:
+                raise _gone(known)
             self.check_whole()
             raise NotFoundError("There is no such article.")
         return article
@@ -179,7 +180,26 @@ class Entries:
         articles = self._index.articles.published(category.slug, limits.limit)
         if len(articles) < limits.limit:
             self.check_whole()
-        return self.feed_of(category, state, articles, full=limits.content == "full")
+        feed = self.feed_of(category, state, articles, full=limits.content == "full")
+        withdrawn = self._index.ledger.told_in(category.slug)[: limits.limit]
+        return feeds.with_notices(feed, map(self._notice, withdrawn)) if withdrawn else feed
+
+    def _notice(self, identity: Identity) -> Entry:
+        """Return the entry that stands in the place of a withdrawn one, under the same id."""
+        withdrawn = identity.withdrawn
+        notice = withdrawn.notice if withdrawn else Notice()
+        title, html, text = content.notice(notice, self.language())
+        return Entry(
+            id=identity.id,
+            key=identity.key,
+            title=title,
+            link=self._contents.page(identity.key),
+            published=(withdrawn and withdrawn.published)
+            or min(identity.first_seen, identity.updated),
+            updated=identity.updated,
+            summary=text,
+            content=html,
+        )
 
     def feed_of(
         self,
@@ -245,3 +265,14 @@ class Entries:
         if entry.content is None:
             return replace(entry, summary=f"{entry.summary} ({text})".strip())
         return replace(entry, content=content.joined(paragraph, entry.content))
+
+
+def _gone(identity: Identity) -> GoneError:
+    """Return the error for an entry that there was."""
+    withdrawn = identity.withdrawn
+    if withdrawn is None:
+        return GoneError("This article has been withdrawn.")
+    # The reason is for those who could read the article, and so for everybody if `all` had it.
+    reason = withdrawn.notice.reason if feeds.ALL in withdrawn.feeds else ""
+    kind = ForbiddenByLawError if withdrawn.notice.legal else GoneError
+    return kind("This article has been withdrawn.", reason)

@@ -34,9 +34,13 @@ class Fingerprints:
         language = sitelanguage.declared(self._config, writer.meta(sitelanguage.KEY))
         view = digest(self._view, language)
         limit, stamp = self._config.feeds.limit, self._contents.stamp
+        notices = writer.feeds.notices()
         fingerprints = {
             slug: digest(
-                view, self._configured.get(slug, slug), *writer.feeds.versions(slug, limit, stamp)
+                view,
+                self._configured.get(slug, slug),
+                *writer.feeds.versions(slug, limit, stamp),
+                *notices.get(slug, ()),
             )
             for slug in touched
         }

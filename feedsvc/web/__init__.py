@@ -21,6 +21,7 @@ from feedsvc.index import Index
 from feedsvc.policies import needs_image_key
 from feedsvc.publish import Documents, Entries, Overviews, Searching, Statuses
 from feedsvc.publish.sitemap import Sitemap
+from feedsvc.publish.withheld import WithheldMedia
 from feedsvc.web import (
     feeds,
     icon,
@@ -95,7 +96,7 @@ def build_app(
             hubs=config.websub.hubs,
         )
     )
-    app.register_blueprint(media.blueprint(config.articles, clock))
+    app.register_blueprint(media.blueprint(config.articles, clock, WithheldMedia(index)))
     app.register_blueprint(icon.blueprint(site))
     app.register_blueprint(
         imageproxy.blueprint(
@@ -162,7 +163,7 @@ def build_app(
 def _add_error_pages(app: Flask, error_pages: ErrorPages) -> None:
     @app.errorhandler(NotFoundError)
     def not_found(error: NotFoundError) -> Response:
-        return error_pages.gone() if isinstance(error, GoneError) else error_pages.missing()
+        return error_pages.gone(error) if isinstance(error, GoneError) else error_pages.missing()
 
     @app.errorhandler(NotReadyError)
     def not_ready(_: NotReadyError) -> Response:

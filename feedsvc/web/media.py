@@ -13,20 +13,25 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from feedsvc import mediatypes
 from feedsvc.config import Articles
 from feedsvc.errors import NotFoundError
+from feedsvc.publish.withheld import WithheldMedia
 from feedsvc.scan import Directory
 from feedsvc.web.http import page_headers
 
 _MAX_AGE = 24 * 3600
 
 
-def blueprint(articles: Articles, clock: Callable[[], datetime]) -> Blueprint:
-    """Return the route of the files beside the articles."""
+def blueprint(
+    articles: Articles, clock: Callable[[], datetime], withheld: WithheldMedia
+) -> Blueprint:
+    """Return the route of the files beside the articles, but those of withdrawn ones."""
     routes = Blueprint("media", __name__)
     directory = Directory(articles.directory, (), articles.links)
 
     @routes.get("/media/<path:source>")
     def media(source: str) -> Response:
         media_type = _media_type(directory, source)
+        if withheld.has(directory.root, source):
+            raise NotFoundError("The article that showed this file has been withdrawn.")
         file = _open(directory, source)
         status = os.fstat(file.fileno())
         # No download_name: it becomes a header, and a file's name may have any character.
