@@ -292,7 +292,9 @@ def test_the_files_that_it_alone_shows_are_gone_too(
 
 
 def run(config: Path, *arguments: str) -> str:
-    result = CliRunner().invoke(main, [*arguments[:1], "--config", str(config), *arguments[1:]])
+    command = 2 if arguments[0] == "ledger" else 1
+    words = [*arguments[:command], "--config", str(config), *arguments[command:]]
+    result = CliRunner().invoke(main, words)
     assert result.exit_code == 0, result.output
     return result.output
 
@@ -365,6 +367,24 @@ def test_readers_of_a_named_feed_are_told_as_well(
     run(config, "withdraw", "news/a.md", "--feed", "sport")
     published.refresh()
     assert "Withdrawn" in titles(published, "sport")
+
+
+def test_an_older_ledger_and_an_older_backup_do_not_bring_it_back(
+    published: Site, config: Path, open_site: Open, tmp_path: Path
+) -> None:
+    run(config, "backup", str(tmp_path / "copy.db"))
+    run(config, "ledger", "export", str(tmp_path / "ids.jsonl"))
+    run(config, "withdraw", "news/a.md")
+    published.refresh()
+    run(config, "ledger", "import", str(tmp_path / "ids.jsonl"))
+    published.refresh()
+    assert titles(published) == ["Other", "Withdrawn"]
+    published.close()
+    run(config, "restore", str(tmp_path / "copy.db"))
+    site = open_site()
+    site.refresh()
+    assert titles(site) == ["Other", "Withdrawn"]
+    assert SECRET not in str(items(site))
 
 
 def test_explain_says_that_an_article_is_withdrawn(published: Site, tree: Tree) -> None:

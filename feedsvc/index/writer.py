@@ -105,8 +105,19 @@ class Writer:
         self._connection.execute(unread.where(schema.files.c.source == identity.source))
 
     def take_over(self, identities: Iterable[Identity]) -> None:
-        """Write identities of another ledger in the place of those of the same files or keys."""
+        """Write identities of another ledger in the place of those of the same files or keys.
+
+        What is withdrawn stays so: the other ledger may be older.
+        """
         new = list(identities)
+        withdrawn = {
+            row.id: row.withdrawn
+            for row in self.identities({"id": [identity.id for identity in new]})
+        }
+        new = [
+            replace(identity, withdrawn=identity.withdrawn or withdrawn.get(identity.id))
+            for identity in new
+        ]
         sources = [identity.source for identity in new]
         delete_rows(self._connection, schema.ledger, "source", sources)
         delete_rows(self._connection, schema.ledger, "key", (identity.key for identity in new))

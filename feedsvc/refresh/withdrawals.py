@@ -75,9 +75,11 @@ class Withdrawals:
             withdrawn=replace(
                 withdrawn,
                 at=now,
-                published=min((article.published for article, _ in articles), default=None),
+                published=min(
+                    (article.published for article, _ in articles), default=withdrawn.published
+                ),
                 feeds=slugs,
-                media=tuple(sorted(self._media_of(writer, articles))),
+                media=tuple(sorted({*withdrawn.media, *self._media_of(writer, articles)})),
                 stage="told" if slugs and self._notice else "past",
             ),
         )
