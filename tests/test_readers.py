@@ -109,7 +109,7 @@ def test_newsboat_shows_the_source_and_replaces_what_is_withdrawn(
     assert newsboat(tmp_path, address)[0] == (secret, "Sina")
     tree.write("3.md", text.replace("title", "withdrawn: true\ntitle", 1))
     site.refresh()
-    assert newsboat(tmp_path, address)[0] == ("Withdrawn", "")
+    assert newsboat(tmp_path, address)[0] == ("已撤回", "")  # the language of the other titles
     assert secret.encode() not in (tmp_path / "cache.db").read_bytes()
 
 

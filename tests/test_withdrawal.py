@@ -231,6 +231,32 @@ def test_an_article_comes_back_when_its_file_says_no_more_that_it_is_withdrawn(
     assert after[id]["date_modified"] == clock.now.isoformat()
 
 
+def test_the_notice_goes_from_feeds_to_which_the_article_does_not_come_back(
+    published: Site, tree: Tree, clock: Clock
+) -> None:
+    tree.write("news/a.md", withdrawn())
+    published.refresh()
+    assert titles(published, "news") == ["Other", "Withdrawn"]
+    clock.advance(hours=1)
+    tree.write("news/a.md", TEXT.replace("[news]", "[sport]"))
+    published.refresh()
+    assert titles(published, "news") == ["Other"]
+    assert titles(published, "sport") == [f"{SECRET} in town"]
+
+
+def test_the_notice_goes_when_nothing_is_left_to_show(
+    published: Site, tree: Tree, config: Path
+) -> None:
+    tree.remove("news/a.md")
+    published.refresh()
+    run(config, "withdraw", "news/a.md")
+    published.refresh()
+    assert sorted(titles(published, "news")) == ["Other", "Withdrawn"]
+    run(config, "withdraw", "news/a.md", "--undo")
+    published.refresh()
+    assert titles(published) == titles(published, "news") == ["Other"]
+
+
 def test_a_copy_does_not_bring_it_back(published: Site, tree: Tree) -> None:
     tree.write("copy.md", TEXT)
     published.refresh()

@@ -125,6 +125,9 @@ def withdraw(
         updated = max(now, known.updated + timedelta(seconds=1))
         with index.writing() as writer:
             writer.write_withdrawal(replace(known, withdrawn=withdrawn, updated=updated))
+            if undo:
+                # The next pass finds out which feeds have had a notice, among all feeds.
+                writer.forget_meta("view")
     what = "is shown again" if undo else "is withdrawn"
     click.echo(
         f"{known.id} ({xmltext.shown(known.source)}) {what} with the next pass: within"

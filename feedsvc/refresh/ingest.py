@@ -153,6 +153,11 @@ class Ingest:
             if digests.get(owner.id, owner.file_digest) != owner.file_digest
         }
         withdrawn = {owner.id: owner for owner in assigned.values() if owner.withdrawn}
+        owners = {owner.id for owner in assigned.values()}
+        for row in known:
+            if row.withdrawn and row.id in owners and row.id not in withdrawn:
+                # It is shown again, but perhaps not in the feeds that say it is gone.
+                writer.feeds.touched.update(row.withdrawn.feeds)
         shown = [file for file in files if assigned[file.article.source].id not in withdrawn]
         published = self._with_feeds(
             self._published(file.article, assigned[file.article.source], file.seen_digest)
