@@ -17,6 +17,7 @@ FeedsvcError
 ├── NotReadyError    the first pass over the articles is still under way
 └── NotFoundError    no such feed or article
     └── GoneError    there was one, and it has been withdrawn
+        └── ForbiddenByLawError   because the law demands it
 """
 
 from dataclasses import dataclass
@@ -114,4 +115,12 @@ class NotFoundError(FeedsvcError):
 
 
 class GoneError(NotFoundError):
-    """There was such an article or feed; it has been withdrawn."""
+    """There was such an article or feed; it has been withdrawn. `reason` is for readers."""
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class ForbiddenByLawError(GoneError):
+    """There was such an article; the law demands that nobody reads it here."""

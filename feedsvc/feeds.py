@@ -10,7 +10,18 @@ from typing import Literal
 from urllib.parse import quote
 
 from feedsvc import mediatypes, patterns, xmltext
-from feedsvc.model import Article, Category, Enclosure, Entry, Feed, Person, Published, SafeHTML
+from feedsvc.model import (
+    Article,
+    Category,
+    Enclosure,
+    Entry,
+    Feed,
+    Origin,
+    Person,
+    Published,
+    SafeHTML,
+    SourceRule,
+)
 from feedsvc.slugs import FORMAT_SUFFIX
 
 POLICY = "2"
@@ -180,14 +191,21 @@ def entry(
     lead_image: str | None,
     lead_image_type: str | None = None,
     played: tuple[Enclosure, ...] = (),
+    rule: SourceRule | None = None,
 ) -> Entry:
     """Join an article with its cleaned content and its addresses.
 
     Character references in the front matter are decoded here, for readers; feeds and ids depend on
     the text as it is written. `summary` is plain text, for an article without a summary of its own.
-    `played` are the sound and video of the content.
+    `played` are the sound and video of the content. `rule` says whose the article is where it does
+    not say so itself.
     """
     article = published.article
+    origin = _origin(article, rule)
+    authors = article.authors
+    if not authors and origin:
+        # Readers show the author, and nothing of Atom's `source`.
+        authors = (Person(name=origin.name, uri=origin.url),)
     if lead_image is not None:
         lead_image_type = lead_image_type or mediatypes.of(lead_image)
     image: tuple[Enclosure, ...] = ()
@@ -202,9 +220,7 @@ def entry(
         updated=published.updated,
         summary=xmltext.plain(article.summary) if article.summary else summary,
         content=content,
-        authors=tuple(
-            replace(person, name=xmltext.plain(person.name)) for person in article.authors
-        ),
+        authors=tuple(replace(person, name=xmltext.plain(person.name)) for person in authors),
         categories=tuple(dict.fromkeys(map(xmltext.plain, article.terms))),
         lead_image=lead_image,
         lead_image_type=lead_image_type,
@@ -212,6 +228,22 @@ def entry(
         # sound and video.
         enclosures=played or image,
         language=article.language,
+        origin=replace(origin, name=xmltext.plain(origin.name)) if origin else None,
+        rights=xmltext.plain(article.rights) if article.rights else rule.rights if rule else None,
+        license=article.license or (rule.license if rule else None),
+    )
+
+
+def _origin(article: Article, rule: SourceRule | None) -> Origin | None:
+    """Return who published the original; the rule completes an origin that has the same name."""
+    own, known = article.origin, rule.origin if rule else None
+    if own is None or known is None or own.name != known.name:
+        return own or known
+    return Origin(
+        name=own.name,
+        url=own.url or known.url,
+        feed=own.feed or known.feed,
+        icon=own.icon or known.icon,
     )
 
 
@@ -227,6 +259,7 @@ def build(
     limit: int,
     icon: str | None = None,
     hubs: tuple[str, ...] = (),
+    license: str | None = None,
 ) -> Feed:
     """Put the entries of one category in order, newest first, and cut them at `limit`.
 
@@ -252,6 +285,23 @@ def build(
         entries=tuple(newest_first[:limit]),
         icon=icon,
         hubs=hubs,
+        license=license,
+    )
+
+
+def with_notices(feed: Feed, notices: Iterable[Entry]) -> Feed:
+    """Return a feed with these entries too, which say that others were withdrawn.
+
+    They are more than the limit: readers have the text of a withdrawn entry until they see its
+    notice, however many newer entries there are.
+    """
+    notices = list(notices)
+    entries = sorted((*feed.entries, *notices), key=lambda entry: entry.id)
+    entries.sort(key=lambda entry: entry.published, reverse=True)
+    return replace(
+        feed,
+        entries=tuple(entries),
+        deleted=tuple((notice.id, notice.updated) for notice in notices),
     )
 
 

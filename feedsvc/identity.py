@@ -29,9 +29,10 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import count, islice
 from types import MappingProxyType
+from typing import Literal
 
 from feedsvc import weburl, xmltext
-from feedsvc.model import Article, Identity, name_as_title
+from feedsvc.model import Article, Identity, Withdrawal, name_as_title
 
 _LOOKED_UP = 3  # new ids of each article that `candidates` looks up in the ledger
 _NAMESPACE = uuid.UUID("8f2c6a0e-5d0b-5c57-9d0c-3f6f0f6b6f11")
@@ -88,19 +89,30 @@ def seen_digest(article: Article) -> str:
         article.summary,
         article.language,
     )
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+    # They count only where they are set, so that articles without them keep their digests.
+    origin, license = article.origin, article.license
+    rights = (
+        (origin.name, origin.url, origin.feed, origin.icon) if origin else None,
+        article.rights,
+        (license.name, license.url) if license else None,
+    )
+    seen = (*parts, *rights) if any(rights) else parts
+    return hashlib.sha256(repr(seen).encode()).hexdigest()[:32]
 
 
-def _digest_without_heading(article: Article) -> str | None:
-    """Return the digest that was stored before a heading could be the title, None without one.
+def _earlier_digests(article: Article) -> Iterator[str]:
+    """Yield the digests that earlier versions of feedsvc stored for the same file.
 
-    It keeps entries from changing only because feedsvc now takes their titles from headings.
+    They keep entries from changing only because feedsvc reads more of a file than before: the title
+    in a heading, then origin, rights and licence.
     """
-    if not article.heading:
-        return None
-    body = f"{article.heading}{article.body}"
-    title = name_as_title(article.source)
-    return seen_digest(replace(article, title=title, heading="", body=body))
+    without_rights = replace(article, origin=None, rights=None, license=None)
+    if without_rights != article:
+        yield seen_digest(without_rights)
+    if article.heading:
+        body = f"{article.heading}{article.body}"
+        title = name_as_title(article.source)
+        yield seen_digest(replace(without_rights, title=title, heading="", body=body))
 
 
 def assign(
@@ -281,6 +293,7 @@ def _new_ids(file: ReadFile, site_id: str) -> Iterator[str]:
 def _settle(file: ReadFile, id: str, before: Identity | None, now: datetime) -> Identity:
     article = file.article
     mtime = min(file.mtime, now)
+    withdrawn = _withdrawal(article, before, now)
     if before is None:
         first_seen = mtime
         published = article.published or first_seen
@@ -288,7 +301,8 @@ def _settle(file: ReadFile, id: str, before: Identity | None, now: datetime) -> 
     else:
         first_seen = before.first_seen
         updated = before.updated
-        if before.seen_digest not in {file.seen_digest, _digest_without_heading(article)}:
+        told_otherwise = withdrawn != before.withdrawn
+        if told_otherwise or not (withdrawn or _looks_as_before(file, before)):
             # RFC 4287 4.2.15: `updated` moves with every change that the publisher considers
             # significant; here, with any that a reader can see. It never moves back.
             moments = [article.updated, mtime, now]
@@ -305,14 +319,46 @@ def _settle(file: ReadFile, id: str, before: Identity | None, now: datetime) -> 
         first_seen=first_seen,
         updated=updated,
         link=own_link(article),
+        withdrawn=withdrawn,
     )
+
+
+def _withdrawal(article: Article, before: Identity | None, now: datetime) -> Withdrawal | None:
+    """Return the withdrawal of an entry, None where it is shown.
+
+    Only the file that withdrew an entry brings it back, and no file where a command withdrew it.
+    """
+    known, notice = before.withdrawn if before else None, article.withdrawn
+    if known is None:
+        if notice is None:
+            return None
+        # Who has never seen the article need not be told that it is gone.
+        stage: Literal["pending", "past"] = "pending" if before else "past"
+        return Withdrawal(notice=notice, at=now, source=article.source, stage=stage)
+    if known.source is None:
+        return known
+    if notice is None:
+        return None if known.source == article.source else known
+    return replace(known, notice=notice, source=article.source)
+
+
+def _looks_as_before(file: ReadFile, before: Identity) -> bool:
+    """Tell whether a reader sees the same as before.
+
+    A digest of an earlier version of feedsvc counts only for the same bytes: else an article that
+    now names its licence would be one that has not changed.
+    """
+    if before.seen_digest == file.seen_digest:
+        return True
+    earlier = before.seen_digest in _earlier_digests(file.article)
+    return earlier and before.file_digest == file.file_digest
 
 
 def taken_over(identity: Identity, article: Article, now: datetime) -> Identity:
     """Return the identity of an entry whose source is deleted and whose copy takes its place."""
     digest = seen_digest(article)
     updated = identity.updated
-    if identity.seen_digest not in {digest, _digest_without_heading(article)}:
+    if identity.seen_digest not in {digest, *_earlier_digests(article)}:
         updated = max(now, updated + timedelta(seconds=1))
     return replace(identity, source=article.source, seen_digest=digest, updated=updated)
 

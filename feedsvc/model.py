@@ -135,12 +135,43 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Who published the original of an article: a name, a site, its feed, its icon."""
+
+    name: str
+    url: str | None = None
+    feed: str | None = None
+    icon: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class License:
+    """A licence: the address of its text, and a name for people."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What readers are told of a withdrawn article: the reason, "" for none.
+
+    `legal` tells that the law demands the withdrawal.
+    """
+
+    reason: str = ""
+    legal: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Article:
     """One file, parsed. `body` is raw: it is not safe to show.
 
     `id`, `published` and `updated` are None where the front matter does not declare them. `link` is
-    the original's address. `heading` is the beginning of the file's text where the title was taken
-    from it; `body` is what follows. `problems` are mistakes in the file that were ignored.
+    the original's address. `rights` is one line, such as "© 2022 Sina". From `expires` on, the
+    article is in no feed; with `withdrawn`, nobody may read it any more. `heading` is the beginning
+    of the file's text where the title was taken from it; `body` is what follows. `problems` are
+    mistakes in the file that were ignored.
     """
 
     source: str
@@ -156,6 +187,11 @@ class Article:
     id: str | None = None
     summary: str | None = None
     language: str | None = None
+    origin: Origin | None = None
+    rights: str | None = None
+    license: License | None = None
+    withdrawn: Notice | None = None
+    expires: datetime | None = None
     draft: bool = False
     heading: str = ""
     problems: tuple[Problem, ...] = ()
@@ -164,6 +200,26 @@ class Article:
 def name_as_title(source: str) -> str:
     """Return the name of a file, as the title of an article that names none."""
     return xmltext.line(PurePosixPath(source).stem) or "untitled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawal:
+    """Why an entry is withdrawn, since when, and where readers may have it.
+
+    `source` is the file that says so, and so may take it back; None where a command said so.
+    `published` is the date that readers know. `feeds` are the slugs of the feeds that showed the
+    entry, `media` the paths of files that no reader gets any more. A `pending` withdrawal waits for
+    the next pass; the feeds show the notice of one that is `told`, and nothing of one that is
+    `past`.
+    """
+
+    notice: Notice
+    at: datetime
+    source: str | None = None
+    published: datetime | None = None
+    feeds: tuple[str, ...] = ()
+    media: tuple[str, ...] = ()
+    stage: Literal["pending", "told", "past"] = "pending"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +239,7 @@ class Identity:
     first_seen: datetime
     updated: datetime
     link: str | None = None
+    withdrawn: Withdrawal | None = None
     present: bool = True
 
 
@@ -218,7 +275,8 @@ class Entry:
 
     `link` is the original's address where the article names one, else our page of it. `content` is
     None in feeds of summaries. `enclosures` are the sound and video of its content, or the lead
-    image where there are none.
+    image where there are none. `origin`, `rights` and `license` are the article's, or else those
+    that the configuration gives to its folder.
     """
 
     id: str
@@ -235,6 +293,9 @@ class Entry:
     lead_image_type: str | None = None
     enclosures: tuple[Enclosure, ...] = ()
     language: str | None = None
+    origin: Origin | None = None
+    rights: str | None = None
+    license: License | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +322,8 @@ class Feed:
     addresses of the feed of a search, and of a page of older entries. `language` is "" where it is
     not known. `updated` is when the feed last changed. `icon` is the address of the site's icon.
     `hubs` are addresses (WebSub). `paging` is None where nothing is older than the entries.
+    `license` is the address of the site's licence. `deleted` are ids of entries that were withdrawn
+    lately, and when; the entries are notices that say so.
     """
 
     slug: str
@@ -277,6 +340,8 @@ class Feed:
     query: str = ""
     hubs: tuple[str, ...] = ()
     paging: Paging | None = None
+    license: str | None = None
+    deleted: tuple[tuple[str, datetime], ...] = ()
 
     def address(self, format: str) -> str:
         """Return the address of the feed in one format."""
@@ -315,6 +380,19 @@ class ImageRoute:
 
     hosts: tuple[str, ...]
     via: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRule:
+    """Whose the articles at a path are, where they do not say it themselves.
+
+    `path` is a pattern such as `sina/**`, or a folder.
+    """
+
+    path: str
+    origin: Origin | None = None
+    rights: str | None = None
+    license: License | None = None
 
 
 SUMMARY_SKIP = (

@@ -66,6 +66,8 @@ class Passes:
             status.note(0, 0)
             seconds = _PUBLISHING_SECONDS if one_stage else None
             more = self._index.meta.is_ready() and self.documents.publish(now, seconds)
+            if not more:
+                self._index.forget_log()
         return replace(
             report,
             again_in=0.0 if more else report.again_in,

@@ -48,6 +48,10 @@ def policies(config: Config) -> dict[str, str]:
             repr((limits.limit, limits.content)),
             *config.websub.hubs,
             *private,
+            # Only what is set: else each update of feedsvc would change all feeds.
+            *([repr(config.sources)] if config.sources else []),
+            *(["byline"] if limits.byline else []),
+            *([f"license {site.license_url}"] if site.license_url else []),
             # The rules of `content:` that are applied when a feed is built.
             repr([(rules.get("convert"), rules.get("images")) for rules in _rules(config)]),
         ),

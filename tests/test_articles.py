@@ -7,6 +7,7 @@ fields. `cases/articles-refused/NAME.md` must be refused with the line and reaso
 import contextlib
 import json
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from hypothesis import given, strategies as st
 
 from feedsvc.articles import dates, parse
 from feedsvc.errors import ArticleError
-from feedsvc.model import Article
+from feedsvc.model import Article, License, Notice, Origin
 
 CASES = Path(__file__).parent / "cases"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -39,6 +40,10 @@ def plain(value: object) -> object:
         return value.isoformat()
     if isinstance(value, tuple):
         return [plain(item) for item in value]
+    if isinstance(value, Notice):
+        return asdict(value)
+    if isinstance(value, Origin | License):
+        return {name: given for name, given in asdict(value).items() if given}
     if hasattr(value, "name"):
         return value.name if value.uri is None else f"{value.name} <{value.uri}>"
     return value

@@ -14,7 +14,7 @@ from sites import Site
 from feedsvc import identity, plaindata
 from feedsvc.formats import FORMATS
 from feedsvc.index import Index, rows
-from feedsvc.model import Article, Person
+from feedsvc.model import Article, License, Notice, Origin, Person
 from feedsvc.outcome import Outcome
 
 WHEN = datetime(2022, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -32,6 +32,16 @@ EVERY = Article(
     id="urn:example:declared",
     summary="A summary",
     language="fr",
+    origin=Origin(
+        name="A publisher",
+        url="https://publisher.example.org/",
+        feed="https://publisher.example.org/feed",
+        icon="https://publisher.example.org/icon.png",
+    ),
+    rights="© A holder",
+    license=License(name="CC BY 4.0", url="https://creativecommons.org/licenses/by/4.0/"),
+    withdrawn=Notice(reason="A reason", legal=True),
+    expires=WHEN.replace(year=2090),
     draft=True,
     heading="# A title\n",
 )
@@ -49,11 +59,14 @@ UNSEEN = {
     "source": "a move changes nothing that a reader sees",
     "updated": "it is what the digest decides about",
     "id": "it names the entry and is not part of it",
+    "withdrawn": "the ledger says it, and moves `updated` itself",
+    "expires": "it says until when an entry is shown, and is not part of it",
     "draft": "what is left out has no digest",
     "heading": "the title shows it",
     "problems": "they are for the operator",
 }
 UNSTORED = {
+    "withdrawn": "it is erased, and the ledger remembers why",
     "draft": "what is left out is not stored",
     "problems": "they have a table of their own",
 }
@@ -70,10 +83,15 @@ SHOWN = {
     "summary": "A summary",
     "language": "fr",
     "id": "urn:example:declared",
+    "origin": "A publisher",
+    "rights": "© A holder",
+    "license": "https://creativecommons.org/licenses/by/4.0/",
 }
 NOT_SHOWN = {
     "source": "it is the operator's",
     "markup": "all of it is HTML by then",
+    "withdrawn": "a withdrawn article is not shown at all",
+    "expires": "readers need not know until when it is shown",
     "draft": "a draft is not shown at all",
     "heading": "the title shows it",
     "problems": "they are for the operator",
@@ -124,7 +142,9 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "date: 2022-01-02T03:04:05Z\nupdated: 2023-01-02T03:04:05Z\n"
         "headimg: https://images.example.org/lead.png\n"
         "link: https://original.example.org/article\nid: urn:example:declared\n"
-        "summary: A summary\nlang: fr\n---\n<p>A body</p>",
+        "summary: A summary\nlang: fr\n"
+        "source: {name: A publisher, url: 'https://publisher.example.org/'}\n"
+        "rights: © A holder\nlicense: CC BY 4.0\n---\n<p>A body</p>",
     )
     section = {"title": "Test", "base_url": "https://feeds.example.org", "language": "en"}
     config = configured(tree, folder, site=section)

@@ -7,7 +7,7 @@ from builders import WHEN, article
 
 from feedsvc import identity
 from feedsvc.identity import ReadFile
-from feedsvc.model import Article, Identity
+from feedsvc.model import Article, Identity, License, Origin, Person
 
 SITE = "test"
 
@@ -65,6 +65,25 @@ def test_a_title_that_is_now_taken_from_the_text_does_not_move_updated() -> None
     assert after.seen_digest != before.seen_digest, "its version and its feeds change"
     edited = replace(now, title="U", heading="# U\n")
     assert only(read(edited, mtime=timedelta(hours=2)), before).updated > before.updated
+
+
+def test_articles_that_name_no_rights_keep_the_digest_that_the_ledger_has() -> None:
+    kept = "dbd4de1ab755d0139abeaf4fb9c965ab"  # by the version before rights were read
+    assert identity.seen_digest(article(title="T", authors=(Person(name="P"),))) == kept
+
+
+def test_rights_that_are_read_now_do_not_move_updated() -> None:
+    before = only(read(article()))
+    now = article(
+        origin=Origin(name="Sina"),
+        rights="© Sina",
+        license=License(name="MIT", url="https://spdx.org/licenses/MIT.html"),
+    )
+    after = only(read(now, mtime=timedelta(hours=1)), before)
+    assert after.updated == before.updated, "the bytes of the file are the same"
+    assert after.seen_digest != before.seen_digest, "its version and its feeds change"
+    edited = only(read(now, digest="d2", mtime=timedelta(hours=1)), before)
+    assert edited.updated > before.updated, "somebody has written them into the file"
 
 
 def test_white_space_around_the_body_does_not_move_updated() -> None:

@@ -73,6 +73,20 @@ def test_a_later_step_is_added_to_an_older_database(tmp_path: Path) -> None:
         Index.open(url(tmp_path / "x.db"))
 
 
+def test_the_state_before_withdrawals_is_taken_over(tmp_path: Path) -> None:
+    engine = create_engine(url(tmp_path / "x.db"))
+    before = next(n for n, step in enumerate(schema.STEPS) if "withdrawn" in str(step))
+    with engine.connect() as connection:
+        schema.migrate(connection, schema.STEPS[:before])
+        connection.exec_driver_sql("INSERT INTO ledger VALUES ('urn:a','k','a.md','f','s',1,2,'l')")
+        connection.commit()
+    engine.dispose()
+    with closing(Index.open(url(tmp_path / "x.db"))) as index:
+        (row,) = index.ledger.all()
+        assert (row.id, row.link, row.withdrawn) == ("urn:a", "l", None)
+        assert index.ledger.withdrawals() == ()
+
+
 def test_a_refresh_that_fails_leaves_no_trace(tmp_path: Path) -> None:
     index = Index.open(url(tmp_path / "x.db"))
     with pytest.raises(ZeroDivisionError), index.writing() as writer:

@@ -96,6 +96,23 @@ def test_newsboat_lists_the_entries_and_polls_cheaply(
     assert statuses[-1] == "304", statuses
 
 
+@needs("newsboat")
+@pytest.mark.parametrize("suffix", ["atom", "rss"])
+def test_newsboat_shows_the_source_and_replaces_what_is_withdrawn(
+    served: tuple[str, Recorder], site: Site, tree: Tree, tmp_path: Path, suffix: str
+) -> None:
+    address = f"{served[0]}/feeds/all.{suffix}"
+    secret = "The minister met the banker"
+    text = f"---\ntitle: {secret}\nsource: Sina\ndate: 2022-01-03\n---\n{secret} at night"
+    tree.write("3.md", text)
+    site.refresh()
+    assert newsboat(tmp_path, address)[0] == (secret, "Sina")
+    tree.write("3.md", text.replace("title", "withdrawn: true\ntitle", 1))
+    site.refresh()
+    assert newsboat(tmp_path, address)[0] == ("已撤回", "")  # the language of the other titles
+    assert secret.encode() not in (tmp_path / "cache.db").read_bytes()
+
+
 @needs("sfeed", "sfeed_update", "curl")
 @pytest.mark.parametrize("suffix", ["atom", "rss"])
 def test_sfeed_lists_the_entries_and_polls_cheaply(

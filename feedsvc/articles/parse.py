@@ -9,12 +9,21 @@ from itertools import islice
 from pathlib import PurePosixPath
 from typing import TypeVar
 
-from feedsvc import commonmark, weburl, xmltext
+from feedsvc import commonmark, licenses, weburl, xmltext
 from feedsvc.articles import dates, encoding, frontmatter
 from feedsvc.articles.tables import Field, Value
-from feedsvc.model import Article, Markup, Person, Problem, name_as_title
+from feedsvc.model import (
+    Article,
+    License,
+    Markup,
+    Notice,
+    Origin,
+    Person,
+    Problem,
+    name_as_title,
+)
 
-POLICY = "4"
+POLICY = "5"
 """Raise it when the same bytes are read as another Article than before."""
 
 T = TypeVar("T")
@@ -40,8 +49,8 @@ _MARKUP: Mapping[str, Markup] = {
 }
 FIELDS = frozenset(
     """title categories category tags author authors date updated modified lastmod headimg thumbnail
-    cover image link from source_url id guid description summary excerpt lang language draft
-    published""".split()
+    cover image link from source_url id guid description summary excerpt lang language source rights
+    license licence withdrawn legal expires draft published""".split()
 )
 """The fields of front matter that are read."""
 _SHORTEST_MISSPELLED = 5  # letters
@@ -55,6 +64,8 @@ _MAIL = re.compile(r"(?P<local>[^\s@]+)@(?P<host>[^\s@]+)")
 _LONE_CR = re.compile(r"\r(?!\n)")
 _LONGEST_LINE = 1000
 _LONGEST_SUMMARY = 10_000
+_LONGEST_NAME = 200
+_LICENSE_CURE = "write an SPDX name such as CC-BY-4.0, or an address; other words are for `rights`"
 _MOST_TERMS = 100
 _MOST_PROBLEMS = 20  # of one article
 _NO_IMAGE = {"false", "no", "none", "off", "true", "yes", "on", "null"}
@@ -92,6 +103,7 @@ def explain(source: str, data: bytes, *, zone_of: ZoneOf) -> ParsedFile:
     terms = fields.all(_terms, "categories", "category", "tags")
     zone = zone_of(title, terms)
     date, summary = partial(_date, zone=zone), partial(_line, longest=_LONGEST_SUMMARY)
+    legal = fields.flag("legal", default=False)
     fields.note_misspelled()
     article = Article(
         source=source,
@@ -107,6 +119,11 @@ def explain(source: str, data: bytes, *, zone_of: ZoneOf) -> ParsedFile:
         id=fields.first(_line, "id", "guid"),
         summary=fields.first(summary, "description", "summary", "excerpt"),
         language=fields.first(_language, "lang", "language"),
+        origin=fields.first(_origin, "source"),
+        rights=fields.first(_rights, "rights"),
+        license=fields.first(_license, "license", "licence"),
+        withdrawn=fields.first(partial(_withdrawn, legal=legal), "withdrawn"),
+        expires=fields.first(date, "expires"),
         draft=fields.flag("draft", default=False) or not fields.flag("published", default=True),
         heading=heading,
         problems=tuple(fields.problems),
@@ -272,6 +289,58 @@ def _language(value: Value) -> str:
     if isinstance(value, str) and _LANGUAGE.match(tag := value.strip()):
         return tag.replace("_", "-")
     raise _UnreadableError("is not a language tag", "write one such as zh-CN")
+
+
+def _origin(value: Value) -> Origin | None:
+    """Return the publisher of the original; an address alone is one with the host as its name."""
+    match value:
+        case str():
+            if _word(value) in _YES | _NO:
+                return None
+            url = weburl.absolute(value)
+            parts = weburl.split(url) if url else None
+            name = parts.hostname if parts else xmltext.line(value, _LONGEST_NAME)
+            return Origin(name=name, url=url) if name else None
+        case {"name": str(text), **more} if name := xmltext.line(text, _LONGEST_NAME):
+            addresses = {
+                field: weburl.absolute(address)
+                for field in ("url", "feed", "icon")
+                if isinstance(address := more.get(field), str)
+            }
+            return Origin(name=name, **addresses)
+    raise _UnreadableError(
+        "is neither a name nor a mapping with a name",
+        "write a name, or {name: …, url: …, feed: …, icon: …}",
+    )
+
+
+def _rights(value: Value) -> str:
+    """Return a sentence about rights, "" for a mere yes or no, as some themes of blogs have it."""
+    text = _line(value)
+    return "" if _word(text) in _YES | _NO else text
+
+
+def _license(value: Value) -> License | None:
+    if not isinstance(value, str):
+        raise _UnreadableError("is not text", _LICENSE_CURE)
+    if not value.strip() or _word(value) in _YES | _NO:
+        return None
+    if license := licenses.named(value):
+        return license
+    raise _UnreadableError("is neither the SPDX name of a licence nor an address", _LICENSE_CURE)
+
+
+def _withdrawn(value: Value, legal: bool) -> Notice | None:
+    """Return what to say of a withdrawn article; only a clear no means that it is not withdrawn."""
+    text = value if isinstance(value, str) else ""
+    if _word(text) in _NO:
+        return None
+    reason = "" if _word(text) in _YES else xmltext.line(text, _LONGEST_LINE)
+    return Notice(reason=reason, legal=legal)
+
+
+def _word(text: str) -> str:
+    return text[:10].strip().lower()
 
 
 def _terms(value: Value) -> Iterator[tuple[str, str]]:

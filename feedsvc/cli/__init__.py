@@ -13,7 +13,7 @@ from feedsvc.cli.articles import check, explain, refresh
 from feedsvc.cli.common import CONFIG, PROBLEMS
 from feedsvc.cli.configuration import init, schema
 from feedsvc.cli.serving import serve, watch
-from feedsvc.cli.state import backup, ledger, restore
+from feedsvc.cli.state import backup, ledger, restore, withdraw
 from feedsvc.cli.status import status
 from feedsvc.errors import ConfigError, FeedsvcError
 
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 _COMMANDS = (
-    *(init, serve, watch, refresh, check, status, explain, token),
+    *(init, serve, watch, refresh, check, status, explain, token, withdraw),
     *(schema, ledger, backup, restore),
 )
 for command in _COMMANDS:

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
-from feedsvc import xmltext
+from feedsvc import licenses, weburl, xmltext
 from feedsvc.config import cleaning, document, environment
 from feedsvc.config.reader import Reader
 from feedsvc.errors import ConfigError, Mistake
 from feedsvc.feedreaders import OFFERED, READERS
-from feedsvc.model import Category, Cleaning, Links
+from feedsvc.model import Category, Cleaning, Links, Origin, SourceRule
 from feedsvc.slugs import is_slug
 
 _SQLITE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/)([^?]+)(\?.*)?")
@@ -55,7 +55,7 @@ class Site:
 
     `base_url` is left out unless `has_base_url`; then it is the address at which `serve` listens.
     `language` is "" if it is guessed from the articles. `icon` is an address, a file, or None for
-    the icon of feedsvc.
+    the icon of feedsvc. `license_url` is the address of the terms for all of the site.
     """
 
     id: str = "feedsvc"
@@ -66,6 +66,7 @@ class Site:
     language: str = ""
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     icon: str | Path | None = None
+    license_url: str | None = None
 
     @property
     def icon_address(self) -> str:
@@ -96,13 +97,19 @@ class Articles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feeds:
-    """`feeds:` the settings of all feeds."""
+    """`feeds:` the settings of all feeds.
+
+    With `byline`, the text of an entry begins with its origin, rights and licence. Feeds say for
+    the time `notice` that an entry was withdrawn.
+    """
 
     limit: int = 50
     content: EntryContent = "full"
     max_age: timedelta = timedelta(minutes=15)
     full_fetches: int = 0  # of a feed, by one client in an hour, without validators; 0: any number
     auto_categories: bool = True
+    byline: bool = False
+    notice: timedelta = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +210,7 @@ class Config:
     feeds: Feeds = field(default_factory=Feeds)
     content: Cleaning = field(default_factory=Cleaning)
     categories: tuple[Category, ...] = ()
+    sources: tuple[SourceRule, ...] = ()
     moves: Moves = field(default_factory=Moves)
     pages: Pages = field(default_factory=Pages)
     image_proxy: ImageProxy = field(default_factory=ImageProxy)
@@ -301,6 +309,7 @@ def read(top: Reader, folder: Path) -> Config:
             language=site.language("language", default.site.language),
             timezone=site.zone("timezone") or default.site.timezone,
             icon=site.icon("icon", folder),
+            license_url=_address(site, "license_url"),
         ),
         articles=Articles(
             directory=folder / articles.line("directory", str(default.articles.directory)),
@@ -325,9 +334,12 @@ def read(top: Reader, folder: Path) -> Config:
                 "full_fetches", default.feeds.full_fetches, least=0, most=100_000
             ),
             auto_categories=feeds.flag("auto_categories", default.feeds.auto_categories),
+            byline=feeds.flag("byline", default.feeds.byline),
+            notice=feeds.duration("notice", default.feeds.notice, most=timedelta(days=3650)),
         ),
         content=Cleaning(**cleaning.overrides(content)),
         categories=categories,
+        sources=tuple(map(_source, top.items("sources"))),
         moves=moves,
         pages=_pages(top.section("pages")),
         image_proxy=_image_proxy(top.section("image_proxy"), folder),
@@ -406,6 +418,35 @@ def _access(category: Reader) -> frozenset[str] | None:
         else:
             hashes[match[1]] = match[2]
     return frozenset(hashes.values()) if category.has("access") else None
+
+
+def _source(section: Reader) -> SourceRule:
+    path = section.line("path", "").removeprefix("./").strip("/")
+    name, rights = section.line("name", ""), section.line("rights", "")
+    license = section.line("license", "")
+    url, feed, icon = (_address(section, key) for key in ("url", "feed", "icon"))
+    named = licenses.named(license) if license else None
+    if not section.names("path"):
+        section.refuse(("path",), "is missing: a folder of articles, or a pattern as sina/**")
+    if not name and not rights and not license:
+        section.refuse((), "expected a name, rights or a license for the articles at this path")
+    if not name and (url or feed or icon):
+        section.refuse(("name",), "is missing: the name of whom the addresses belong to")
+    if license and named is None:
+        reason = f"expected an SPDX name such as CC-BY-4.0, or an address, got {license}"
+        section.refuse(("license",), reason)
+    return SourceRule(
+        path="" if path == "." else path,
+        origin=Origin(name=name, url=url, feed=feed, icon=icon) if name else None,
+        rights=rights or None,
+        license=named,
+    )
+
+
+def _address(section: Reader, key: str) -> str | None:
+    """Return an address as all clients accept it, None where there is none."""
+    value = section.address(key)
+    return None if value is None else weburl.absolute(value)
 
 
 def _pages(section: Reader) -> Pages:

@@ -39,6 +39,10 @@ _FORMATS = r"\.([aA][tT][oO][mM]|[rR][sS][sS]|[jJ][sS][oO][nN]|[xX][mM][lL]|[hH]
 # What the code asks of several values together, or of the items of a list.
 _MORE: Mapping[str, Schema] = {
     "categories[]": {"required": ["slug"]},
+    "sources[]": {
+        "required": ["path"],
+        "anyOf": [{"required": ["name"]}, {"required": ["rights"]}, {"required": ["license"]}],
+    },
     "content.replace[]": {"required": ["pattern"]},
     "categories[].content.replace[]": {"required": ["pattern"]},
     "content.images[]": {"required": ["hosts"]},

@@ -16,6 +16,7 @@ from feedsvc.content import markdown, summary as summaries
 from feedsvc.content.addresses import image
 from feedsvc.content.cost import seconds
 from feedsvc.content.media import depends_on_folder, is_relative, playable
+from feedsvc.content.phrases import byline, joined, notice
 from feedsvc.content.policy import Policy
 from feedsvc.content.sanitize import sanitize
 from feedsvc.content.text import plain
@@ -26,12 +27,15 @@ __all__ = [
     "POLICY",
     "Cleaned",
     "Policy",
+    "byline",
     "clean",
     "converted",
     "depends_on_folder",
     "image",
     "instead",
     "is_relative",
+    "joined",
+    "notice",
     "plain",
     "playable",
     "seconds",

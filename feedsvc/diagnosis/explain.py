@@ -10,7 +10,7 @@ from feedsvc.config import Config
 from feedsvc.contents import Contents
 from feedsvc.errors import ArticleError, CleaningError, NotFoundError
 from feedsvc.index import Index
-from feedsvc.model import Article, Category, Identity
+from feedsvc.model import Article, Category, Identity, Withdrawal
 from feedsvc.reading import Reading
 
 Explanation = Iterator[tuple[str, Sequence[str]]]
@@ -57,6 +57,12 @@ class Explainer:
         known = self._index.ledger.identities(identity.candidates([read], site_id))
         assigned = identity.assign([read], known, site_id=site_id, now=now)[source]
         yield "id", list(_id(article, assigned, known))
+        if assigned.withdrawn is not None:
+            yield "withdrawn", list(_withdrawn(assigned.withdrawn))
+            return
+        if article.expires is not None:
+            over = "; it is in no feed any more" if article.expires <= now else ""
+            yield "expires", [f"{_moment(article.expires)}{over}"]
         yield from self._content(article, assigned.key)
         yield from self._known(source)
 
@@ -141,6 +147,22 @@ def _id(article: Article, assigned: Identity, known: Sequence[Identity]) -> Iter
         yield f"that of {before.source}: the same bytes, look or original"
     if assigned.source != article.source:
         yield f"{assigned.source} is its canonical file; this one is a copy and is not shown"
+
+
+def _withdrawn(withdrawn: Withdrawal) -> Iterator[str]:
+    said_by = withdrawn.source or "`feedsvc withdraw`; `--undo` shows it again"
+    yield f"since {_moment(withdrawn.at)}, by {said_by}"
+    yield f"reason: {withdrawn.notice.reason or 'none'}"
+    if withdrawn.notice.legal:
+        yield "the law demands it: its page answers 451"
+    shown = {
+        "pending": "the next pass takes it out of everything",
+        "told": f"these feeds tell their readers: {', '.join(withdrawn.feeds)}",
+        "past": "no feed tells of it",
+    }
+    yield shown[withdrawn.stage]
+    if withdrawn.media:
+        yield f"files that nobody gets any more: {', '.join(withdrawn.media)}"
 
 
 def _why(category: Category, article: Article) -> str:

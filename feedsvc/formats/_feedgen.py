@@ -8,12 +8,14 @@ For each fault of feedgen 1.0.0 that is mended in this module, a test fails when
 * Atom entry links lose their `rel` and `type` (lkiesow/python-feedgen#135).
 * RSS gets no link to a hub or to another page. So this module writes them.
 * Entries have no language (RFC 4287 2).
+* The `source` of an entry has neither id nor date (RFC 4287 4.2.11).
 * Content is escaped, or in CDATA with `type="CDATA"`, which Atom does not know. Escaped HTML has
   thousands of references in one feed, and parsers that allow a thousand refuse it (fast-xml-parser
   4.5.7 and 5.5.9, REXML). 18 readers and libraries read CDATA the same; `_in_cdata` writes it.
 """
 
 import threading
+import uuid
 from collections.abc import Mapping, Sequence
 from email.utils import format_datetime
 from html import escape
@@ -25,15 +27,17 @@ from lxml import etree
 
 from feedsvc import xmltext
 from feedsvc.formats import plaintext
-from feedsvc.model import Entry, Feed
+from feedsvc.model import Entry, Feed, Origin
 
 GENERATOR = "feedsvc"
 
 _ATOM = "http://www.w3.org/2005/Atom"
+_CC = "http://backend.userland.com/creativeCommonsRssModule"
 _CONTENT = "http://purl.org/rss/1.0/modules/content/"
 _DC = "http://purl.org/dc/elements/1.1/"
 _HISTORY = "http://purl.org/syndication/history/1.0"
 _MEDIA = "http://search.yahoo.com/mrss/"  # with its slash
+_TOMBSTONES = "http://purl.org/atompub/tombstones/1.0"
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 # For lastBuildDate, feedgen switches the locale of the whole process and back: two threads at once
@@ -60,6 +64,7 @@ def generator(feed: Feed, format: str, media_type: str) -> FeedGenerator:
     made.link(href=feed.address(format), rel="self", type=media_type)
     for hub in feed.hubs:
         made.link(href=hub, rel="hub")
+    made.feedsvc.feed = feed
     pages = feed.related(format)
     for relation, address in pages.items():
         made.link(href=address, rel=relation, type=media_type)
@@ -70,6 +75,9 @@ def generator(feed: Feed, format: str, media_type: str) -> FeedGenerator:
             for relation, address in pages.items()
         ),
     ]
+    if feed.license:
+        made.link(href=feed.license, rel="license")  # RFC 4946
+        made.feedsvc.links.append({"href": feed.license, "rel": "license"})
     # RFC 5005 4: an archive document leads to others; the only page of a feed has none.
     made.feedsvc.is_archive = "current" in pages and bool(
         {"prev-archive", "next-archive"} & {*pages}
@@ -114,8 +122,9 @@ def _summary(entry: Entry) -> str:
 
 
 class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no types
-    """Declares the namespaces, marks archives, and adds to RSS the links to hubs and pages."""
+    """Declares the namespaces, marks archives and withdrawn entries, and adds to RSS the links."""
 
+    feed: Feed
     links: Sequence[Mapping[str, str]] = ()
     is_archive = False
 
@@ -125,6 +134,10 @@ class _FeedExtension(BaseExtension):  # type: ignore[misc]  # feedgen ships no t
     def extend_atom(self, element: etree._Element) -> etree._Element:
         if self.is_archive:
             _add(element, f"{{{_HISTORY}}}archive")  # RFC 5005 4
+        for id, when in self.feed.deleted:  # RFC 6721 3
+            name = f"{{{_TOMBSTONES}}}deleted-entry"
+            moment = {"ref": id, "when": when.isoformat()}
+            etree.SubElement(element, name, moment, {"at": _TOMBSTONES})
         return element
 
     def extend_rss(self, element: etree._Element) -> etree._Element:
@@ -156,7 +169,16 @@ class _EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ship
             _add(
                 element, "link", rel="enclosure", href=enclosure.href, type=enclosure.type, **length
             )
-        return self._media(element)
+        if entry.rights:
+            _add(element, "rights", entry.rights)
+        if entry.license:
+            _add(element, "link", rel="license", href=entry.license.url)  # RFC 4946
+        self._media(element)
+        if entry.origin:
+            # The last child: readers that take the first `title` or `id` below an entry for its own
+            # would find those of the source instead.
+            _add_source(element, entry, entry.origin)
+        return element
 
     def extend_rss(self, element: etree._Element) -> etree._Element:
         entry = self.entry
@@ -185,6 +207,16 @@ class _EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ship
                 length=str(enclosure.length or 0),
                 type=enclosure.type,
             )
+        if entry.rights:
+            _add(element, f"{{{_DC}}}rights", entry.rights)
+        if entry.license:
+            # Declared here, so that feeds without a licence stay as they are.
+            name, prefix = f"{{{_CC}}}license", {"creativeCommons": _CC}
+            etree.SubElement(element, name, nsmap=prefix).text = entry.license.url
+        if entry.origin and (address := entry.origin.feed or entry.origin.url):
+            # RSS 2.0: "It has one required attribute, url, which links to the XMLization of the
+            # source." Readers link it, so the site is better than nothing.
+            _add(element, "source", entry.origin.name, url=address)
         return self._media(element)
 
     def _media(self, element: etree._Element) -> etree._Element:
@@ -195,6 +227,22 @@ class _EntryExtension(BaseEntryExtension):  # type: ignore[misc]  # feedgen ship
             _add(element, f"{{{_MEDIA}}}content", url=image, medium="image", **type)
             _add(element, f"{{{_MEDIA}}}thumbnail", url=image)
         return element
+
+
+def _add_source(element: etree._Element, entry: Entry, origin: Origin) -> None:
+    """Add the feed that an entry comes from, as far as it is known (RFC 4287 4.2.11)."""
+    source = etree.SubElement(element, "source")
+    known_by = origin.feed or origin.url or origin.name
+    _add(source, "id", uuid.uuid5(uuid.NAMESPACE_URL, known_by).urn)
+    _add(source, "title", origin.name)
+    # The source had changed when it had this entry; more is not known.
+    _add(source, "updated", entry.updated.isoformat())
+    if origin.url:
+        _add(source, "link", rel="alternate", href=origin.url)
+    if origin.feed:
+        _add(source, "link", rel="self", href=origin.feed)
+    if origin.icon:
+        _add(source, "icon", origin.icon)
 
 
 def _add(

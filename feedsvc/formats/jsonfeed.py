@@ -47,6 +47,7 @@ def _item(entry: Entry) -> dict[str, Any]:
         attachments=[
             _filled(url=e.href, mime_type=e.type, size_in_bytes=e.length) for e in entry.enclosures
         ],
+        _source=_source(entry),
     )
     if "content_html" not in item:
         # "content_html and content_text are each optional - but one or both must be present."
@@ -54,9 +55,22 @@ def _item(entry: Entry) -> dict[str, Any]:
     return item
 
 
+def _source(entry: Entry) -> dict[str, Any]:
+    """Return our extension: whose an entry is. "Custom objects: … names must start with _"."""
+    origin, license = entry.origin, entry.license
+    return _filled(
+        name=origin and origin.name,
+        url=origin and origin.url,
+        feed_url=origin and origin.feed,
+        icon=origin and origin.icon,
+        rights=entry.rights,
+        license=license and license.url,
+    )
+
+
 def _author(person: Person) -> dict[str, Any]:
     return _filled(name=person.name, url=person.uri)
 
 
 def _filled(**members: Any) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value not in (None, "", [])}
+    return {name: value for name, value in members.items() if value not in (None, "", [], {})}

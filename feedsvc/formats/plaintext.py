@@ -67,12 +67,15 @@ def of_feed(feed: Feed) -> Feed:
 
 def of_entry(entry: Entry) -> Entry:
     """Return `entry` with `either_way` applied to its plain texts."""
+    origin = entry.origin
     return replace(
         entry,
         title=either_way(entry.title),
         summary=either_way(entry.summary),
         authors=tuple(map(_person, entry.authors)),
         categories=tuple(map(either_way, entry.categories)),
+        origin=replace(origin, name=either_way(origin.name)) if origin else None,
+        rights=either_way(entry.rights) if entry.rights else None,
     )
 
 

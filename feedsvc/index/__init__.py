@@ -110,6 +110,16 @@ class Index:
             if self.ledger.journal is not None:
                 self.ledger.journal.append(writer.identified.values())
 
+    def forget_log(self) -> None:
+        """Empty the database's log where it has text of withdrawn articles.
+
+        While somebody reads, or the full-text index is made anew, it is left to the next pass.
+        """
+        to_do = self.meta.get(schema.LOG) is not None
+        if to_do and self.search.is_anew() and self.database.empty_log():
+            with self.writing() as writer:
+                writer.forget_meta(schema.LOG)
+
     def import_ledger(self, identities: Iterable[Identity]) -> int:
         """Write these identities over those of the same files; return how many they are.
 

@@ -72,6 +72,15 @@ class ArticleTable:
             later = connection.execute(select(func.min(held)).where(held > second)).scalar()
             return list(ready.scalars()), None if later is None else rows.moment(later)
 
+    def expired(self, now: datetime) -> tuple[list[str], datetime | None]:
+        """Return the sources of articles whose time is over, and when the next one's will be."""
+        expires = schema.articles.c.expires
+        second = rows.seconds(now)
+        with self._database.reading() as connection:
+            over = connection.execute(select(schema.articles.c.source).where(expires <= second))
+            later = connection.execute(select(func.min(expires)).where(expires > second)).scalar()
+            return list(over.scalars()), None if later is None else rows.moment(later)
+
     def published(self, slug: str, limit: int) -> tuple[Published, ...]:
         """Return the newest articles of one feed, newest first, ties by id, without bodies."""
         return self._published(schema.newest_in_feed(published_articles(), slug, limit))

@@ -2,8 +2,9 @@
 
 import os
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,7 +12,9 @@ from feedsvc.errors import StateDamagedError, StateError
 from feedsvc.index import Index, journal_of
 from feedsvc.index.database import Database
 from feedsvc.index.engine import BUSY_SECONDS, file_of, is_state, set_aside
+from feedsvc.index.journal import Journal
 from feedsvc.index.watchlock import is_taken, watcher_lock_of
+from feedsvc.model import Identity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,7 @@ def restore(url: str, copy: Path) -> Restored:
             restored.migrate()
             restored.check()
         _sync(new)
+        withdrawn = [row for row in Journal(journal_of(target)).read().values() if row.withdrawn]
         aside = _set_aside(target)
         new.replace(target)
     except StateDamagedError as error:
@@ -76,9 +80,22 @@ def restore(url: str, copy: Path) -> Restored:
     finally:
         new.unlink(missing_ok=True)
     with closing(Index.open(url, owner=True)) as index:  # which writes the ledger's journal anew
+        _withdraw_again(index, withdrawn)
         return Restored(
             articles=index.articles.count(), ids=sum(1 for _ in index.ledger.all()), aside=aside
         )
+
+
+def _withdraw_again(index: Index, identities: Iterable[Identity]) -> None:
+    """Withdraw what was withdrawn before the restore: the copy may still have it."""
+    by_id = {identity.id: identity for identity in identities}
+    known = index.ledger.identities({"id": by_id})
+    with index.writing() as writer:
+        for row in known:
+            withdrawn = by_id[row.id].withdrawn
+            if withdrawn is not None and row.withdrawn is None:
+                pending = replace(withdrawn, stage="pending")
+                writer.write_withdrawal(replace(row, withdrawn=pending))
 
 
 def _set_aside(state: Path) -> str | None:

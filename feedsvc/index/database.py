@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +148,23 @@ class Database:
         """
         with suppress(StateError), self.transaction(patience=patience) as connection:
             write(connection)
+
+    def empty_log(self) -> bool:
+        """Write everything in the log into the database, and empty it; False where others read it.
+
+        A database that is no SQLite file keeps its own log.
+        """
+        if self.file is None:
+            return True
+        with closing(self._engine.raw_connection()) as connection:
+            database = connection.driver_connection
+            assert database is not None
+            database.execute(f"PRAGMA busy_timeout = {int(_PATIENCE * 1000)}")
+            try:
+                busy, _, _ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.OperationalError:
+                return False
+        return not busy
 
     def is_lost(self) -> bool:
         """Tell whether the file was deleted, emptied, or replaced by something else.

@@ -98,6 +98,9 @@ def make_engine(url: URL, alive: Callable[[], None]) -> Engine:
         try:
             _write_ahead(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
+            # What is deleted is overwritten, so that no text of a withdrawn article is left in free
+            # pages. Debian's SQLite does so by default.
+            connection.execute("PRAGMA secure_delete = ON")
             # After a long transaction, SQLite cuts the log to this size.
             connection.execute(f"PRAGMA journal_size_limit = {_LONGEST_LOG}")
             connection.set_progress_handler(alive, _STEPS)  # it returns None: SQLite goes on

@@ -99,6 +99,22 @@ class FeedWriter:
         newest = self._connection.execute(schema.newest_in_feed(query, slug, limit))
         return [f"{row.version} {row.policy or policy}" for row in newest]
 
+    def notices(self) -> dict[str, list[str]]:
+        """Return a text for each withdrawn entry that a feed tells of, by the feed's slug."""
+        ledger = schema.ledger
+        query = (
+            select(ledger.c.key, ledger.c.updated, ledger.c.withdrawn)
+            .where(ledger.c.withdrawn.is_not(None))
+            .order_by(ledger.c.id)
+        )
+        notices: dict[str, list[str]] = {}
+        for row in self._connection.execute(query):
+            withdrawn = rows.withdrawal(row.withdrawn)
+            if withdrawn is not None and withdrawn.stage == "told":
+                for slug in withdrawn.feeds:
+                    notices.setdefault(slug, []).append(f"{row.key} {row.updated}")
+        return notices
+
     def term_slugs(self) -> list[tuple[str, str]]:
         """Return the slug and term of each feed of a term that articles name now."""
         feeds, memberships = schema.feeds.c, schema.memberships.c

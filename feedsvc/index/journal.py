@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from feedsvc.errors import LedgerError
+from feedsvc.index import rows
 from feedsvc.model import Identity
 
 _TEXTS = ("id", "key", "source", "file_digest", "seen_digest")
@@ -19,6 +20,7 @@ _TEXTS = ("id", "key", "source", "file_digest", "seen_digest")
 
 def line(identity: Identity) -> str:
     """Return an identity as one line of JSON, without the line's end."""
+    withdrawn = rows.of_withdrawal(identity.withdrawn)
     return json.dumps(
         {
             "id": identity.id,
@@ -29,6 +31,7 @@ def line(identity: Identity) -> str:
             "key": identity.key,
             "file_digest": identity.file_digest,
             "seen_digest": identity.seen_digest,
+            **({"withdrawn": json.loads(withdrawn)} if withdrawn else {}),
         },
         ensure_ascii=False,
     )
@@ -44,12 +47,13 @@ def parse(text: str) -> Identity:
     )
     if first_seen.tzinfo is None or updated.tzinfo is None:
         raise ValueError("a date without a zone")
-    link = fields.get("link")
+    link, withdrawn = fields.get("link"), fields.get("withdrawn")
     return Identity(
         **{name: fields[name] for name in _TEXTS},
         first_seen=first_seen,
         updated=updated,
         link=link if isinstance(link, str) else None,
+        withdrawn=rows.withdrawal(json.dumps(withdrawn) if withdrawn else None),
         present=False,
     )
 

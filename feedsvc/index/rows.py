@@ -6,8 +6,18 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from feedsvc import plaindata
 from feedsvc.codings import unpack
-from feedsvc.model import Article, Identity, Person, Problem, Published
+from feedsvc.model import (
+    Article,
+    Identity,
+    License,
+    Origin,
+    Person,
+    Problem,
+    Published,
+    Withdrawal,
+)
 
 
 def seconds(moment: datetime) -> int:
@@ -29,11 +39,15 @@ def facts(article: Article) -> str:
         "authors": [asdict(person) for person in article.authors],
         "published": seconds(article.published) if article.published else None,
         "updated": seconds(article.updated) if article.updated else None,
+        "expires": seconds(article.expires) if article.expires else None,
         "lead_image": article.lead_image,
         "link": article.link,
         "id": article.id,
         "summary": article.summary,
         "language": article.language,
+        "origin": asdict(article.origin) if article.origin else None,
+        "rights": article.rights,
+        "license": asdict(article.license) if article.license else None,
         "heading": article.heading,
     }
     return json.dumps({k: v for k, v in fields.items() if v}, ensure_ascii=False)
@@ -49,11 +63,14 @@ def named(facts: str) -> tuple[str, list[str], list[str]]:
 def article(source: str, facts: str, body: str) -> Article:
     """Return the article that `facts` were made of."""
     fields: dict[str, Any] = json.loads(facts)
-    for name in ("published", "updated"):
+    for name in ("published", "updated", "expires"):
         if name in fields:
             fields[name] = moment(fields[name])
     fields["terms"] = tuple(fields.get("terms", ()))
     fields["authors"] = tuple(Person(**person) for person in fields.get("authors", ()))
+    for name, kind in (("origin", Origin), ("license", License)):
+        if name in fields:
+            fields[name] = kind(**fields[name])
     return Article(source=source, body=body, **fields)
 
 
@@ -80,6 +97,7 @@ def of_published(published: Published) -> dict[str, Any]:
         "version": published.version,
         "facts": facts(published.article),
         "held_until": seconds(published.held_until) if published.held_until else None,
+        "expires": seconds(published.article.expires) if published.article.expires else None,
     }
 
 
@@ -99,6 +117,7 @@ def identity(row: Any) -> Identity:
         first_seen=moment(row.first_seen),
         updated=moment(row.updated),
         link=row.link,
+        withdrawn=withdrawal(row.withdrawn),
         present=bool(row.present),
     )
 
@@ -114,7 +133,21 @@ def of_identity(identity: Identity) -> dict[str, Any]:
         "first_seen": seconds(identity.first_seen),
         "updated": seconds(identity.updated),
         "link": identity.link,
+        "withdrawn": of_withdrawal(identity.withdrawn),
     }
+
+
+def withdrawal(text: str | None) -> Withdrawal | None:
+    """Return the withdrawal that `of_withdrawal` wrote."""
+    if text is None:
+        return None
+    read: Withdrawal = plaindata.load(Withdrawal, text.encode())
+    return read
+
+
+def of_withdrawal(withdrawal: Withdrawal | None) -> str | None:
+    """Return a withdrawal as JSON, None for none."""
+    return None if withdrawal is None else plaindata.dump(withdrawal).decode()
 
 
 def problem(row: Any) -> Problem:

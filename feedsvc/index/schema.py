@@ -28,6 +28,8 @@ GENERATION = "generation"
 """The key in `meta` of a number that moves with every change of feeds or documents."""
 EDITION = "edition"
 """The key in `meta` of a number that moves whenever a refresh has changed articles or contents."""
+LOG = "log"
+"""The key in `meta` that is there while the database's log has text that must go."""
 CHANGED = "changed"
 """The key in `meta` of the second in which a refresh last changed articles or contents."""
 
@@ -47,8 +49,8 @@ files = _table("files", "source mtime_ns size ctime_ns inode")
 problems = _table("problems", "source ordinal line field reason cure", column("published", Boolean))
 
 # The last good version of each file; `facts` is JSON of the Article without its body. No feed shows
-# the article before `held_until`.
-articles = _table("articles", "source id published updated version facts held_until")
+# the article before `held_until`; from `expires` on it is removed.
+articles = _table("articles", "source id published updated version facts held_until expires")
 
 # The body of each article as it is in the file, compressed.
 bodies = _table("bodies", "source", column("packed", LargeBinary))
@@ -78,8 +80,11 @@ search = _table("search", "title body author")
 # in the order of their dates: see `search.docid`. `version` is the article's.
 searched = _table("searched", "docid source version")
 
-# Every id that was ever given, with what is needed to give it again.
-ledger = _table("ledger", "id key source file_digest seen_digest first_seen updated link")
+# Every id that was ever given, with what is needed to give it again. `withdrawn` is JSON of the
+# Withdrawal; `feeds` is JSON of the slugs of the feeds that showed an entry whose file is gone.
+ledger = _table(
+    "ledger", "id key source file_digest seen_digest first_seen updated link withdrawn feeds"
+)
 
 # How many requests for a feed were answered on a day, by class of status; the path is "" for all
 # that is no feed.
@@ -160,6 +165,13 @@ STEPS: Sequence[Sequence[str]] = (
         "CREATE TABLE pings (hub TEXT NOT NULL, path TEXT NOT NULL, since BIGINT NOT NULL,"
         " due BIGINT NOT NULL, attempts INTEGER NOT NULL, PRIMARY KEY (hub, path))",
         "CREATE INDEX pings_due ON pings (due)",
+    ),
+    (
+        "ALTER TABLE ledger ADD COLUMN withdrawn TEXT",
+        "ALTER TABLE ledger ADD COLUMN feeds TEXT",
+        "CREATE INDEX ledger_withdrawn ON ledger (id) WHERE withdrawn IS NOT NULL",
+        "ALTER TABLE articles ADD COLUMN expires BIGINT",
+        "CREATE INDEX articles_expires ON articles (expires) WHERE expires IS NOT NULL",
     ),
 )
 _UNRELEASED = 6

@@ -66,6 +66,10 @@ class SearchTable:
         """Tell whether all articles are in the index."""
         return bool(self._database.scalar(schema.read_meta(KEY)) == fulltext.POLICY)
 
+    def is_anew(self) -> bool:
+        """Tell whether no word is left that `SearchWriter.make_anew` was to remove."""
+        return bool(self._database.scalar(schema.read_meta(KEY)) != _STALE)
+
     def size(self) -> int:
         """Return how many bytes the index takes."""
         query = text("SELECT sum(length(block)) FROM search_data")
@@ -195,6 +199,11 @@ class SearchWriter:
         dead = int(self._meta(_DEAD) or 0) + len(known)
         self._set_meta(_DEAD, str(dead))
         if dead > _FEW_DEAD and dead > self._count():
+            self._set_meta(KEY, _STALE)
+
+    def make_anew(self) -> None:
+        """Have `build` begin with an empty index, in which no word of an old version is left."""
+        if self._available:
             self._set_meta(KEY, _STALE)
 
     def build(self) -> bool:

@@ -1,11 +1,12 @@
 """The Writer: all that a refresh writes, inside its one transaction."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, case, func, literal, select
+from sqlalchemy import Connection, bindparam, case, func, literal, select
 
 from feedsvc.codings import pack
 from feedsvc.index import rows, schema
@@ -52,6 +53,10 @@ class Writer:
         self.has_changed |= self.meta(key) != value
         replace_rows(self._connection, schema.meta, "key", [{"key": key, "value": value}])
 
+    def forget_meta(self, key: str) -> None:
+        """Forget one value that no page shows."""
+        delete_rows(self._connection, schema.meta, "key", [key])
+
     def identities(self, wanted: Mapping[str, Iterable[str]]) -> list[Identity]:
         """Return the ledger's rows that have any of the `wanted` values, by column."""
         return identities(self._connection, wanted)
@@ -87,9 +92,32 @@ class Writer:
             self._connection, schema.ledger, "id", list(map(rows.of_identity, new.values()))
         )
 
+    def write_withdrawal(self, identity: Identity) -> None:
+        """Write whether and why an entry is withdrawn, and when it changed; have its file read."""
+        ledger = schema.ledger
+        values = {
+            "withdrawn": rows.of_withdrawal(identity.withdrawn),
+            "updated": rows.seconds(identity.updated),
+        }
+        self._connection.execute(ledger.update().where(ledger.c.id == identity.id).values(values))
+        self.identified[identity.id] = identity
+        unread = schema.files.update().values(UNREAD._asdict())
+        self._connection.execute(unread.where(schema.files.c.source == identity.source))
+
     def take_over(self, identities: Iterable[Identity]) -> None:
-        """Write identities of another ledger in the place of those of the same files or keys."""
+        """Write identities of another ledger in the place of those of the same files or keys.
+
+        What is withdrawn stays so: the other ledger may be older.
+        """
         new = list(identities)
+        withdrawn = {
+            row.id: row.withdrawn
+            for row in self.identities({"id": [identity.id for identity in new]})
+        }
+        new = [
+            replace(identity, withdrawn=identity.withdrawn or withdrawn.get(identity.id))
+            for identity in new
+        ]
         sources = [identity.source for identity in new]
         delete_rows(self._connection, schema.ledger, "source", sources)
         delete_rows(self._connection, schema.ledger, "key", (identity.key for identity in new))
@@ -140,11 +168,71 @@ class Writer:
         self.feeds.know_terms(terms)
 
     def remove_articles(self, sources: Iterable[str]) -> None:
-        """Delete these articles from all tables but the ledger and the list of files."""
+        """Delete these articles from all tables but the ledger and the list of files.
+
+        The ledger remembers which feeds showed them: somebody may withdraw one later, and readers
+        of these feeds have it.
+        """
         sources = list(sources)
+        self._remember_feeds(sources)
         self.has_changed |= bool(self._forget(sources))
         self.search.forget(sources)
         delete_rows(self._connection, schema.contents, "source", sources)
+
+    def feeds_of(self, id: str) -> tuple[str, ...] | None:
+        """Return the slugs of the feeds that show an entry, or showed it before its file went.
+
+        Return None where that is not known.
+        """
+        articles, memberships = schema.articles.c, schema.memberships.c
+        shown = self._connection.execute(
+            select(memberships.slug)
+            .join_from(schema.articles, schema.memberships, isouter=True,
+                       onclause=memberships.source == articles.source)
+            .where(articles.id == id)
+            .distinct()
+            .order_by(memberships.slug)
+        ).scalars().all()  # fmt: skip
+        if shown:
+            return tuple(slug for slug in shown if slug is not None)
+        query = select(schema.ledger.c.feeds).where(schema.ledger.c.id == id)
+        remembered = self._connection.execute(query).scalar()
+        return None if remembered is None else tuple(json.loads(remembered))
+
+    def with_contents(self, id: str) -> list[tuple[Published, str]]:
+        """Return the articles with this id, without bodies, each with its HTML, "" for none."""
+        articles, contents = schema.articles.c, schema.contents.c
+        query = (
+            select(schema.articles, schema.ledger.c.key, literal("").label("body"), contents.html)
+            .join(schema.ledger, schema.ledger.c.id == articles.id)
+            .outerjoin(schema.contents, contents.source == articles.source)
+            .where(articles.id == id)
+        )
+        return [(rows.published(row), row.html or "") for row in self._connection.execute(query)]
+
+    def is_in_content(self, text: str, *, but: Iterable[str]) -> bool:
+        """Tell whether the HTML of any article contains a text, not looking at some sources."""
+        contents = schema.contents.c
+        query = select(contents.source).where(contents.html.contains(text, autoescape=True))
+        sources = set(self._connection.execute(query).scalars())
+        return not sources <= set(but)
+
+    def remove_entries(self, ids: Iterable[str]) -> bool:
+        """Delete the articles with these ids; return whether there were any."""
+        query = select(schema.articles.c.source)
+        found = execute_for(self._connection, query, schema.articles.c.id, ids)
+        self.remove_articles(row.source for row in found)
+        return bool(found)
+
+    def erase_remains(self) -> None:
+        """Let nothing of the text of removed articles stay in the state.
+
+        The full-text index is made anew, because it keeps the words of earlier versions; and after
+        this transaction, the database's log is emptied (`Index.forget_log`).
+        """
+        self.has_changed = True
+        self.search.make_anew()
+        self.set_meta(schema.LOG, "to be emptied")
 
     def remove_files(self, sources: Sequence[str]) -> None:
         """Forget files that are gone, and their articles; the ledger remembers their ids."""
@@ -229,6 +317,23 @@ class Writer:
         # A far later time was written while the clock was ahead.
         changed = max(second, before + 1) if before <= second + _FAR_AHEAD else second
         self.set_meta(schema.CHANGED, str(changed))
+
+    def _remember_feeds(self, sources: Sequence[str]) -> None:
+        memberships = schema.memberships.c
+        query = select(memberships.source, memberships.slug)
+        slugs: dict[str, list[str]] = {}
+        for row in execute_for(self._connection, query, memberships.source, sources):
+            slugs.setdefault(row.source, []).append(row.slug)
+        if slugs:
+            self._connection.execute(
+                schema.ledger.update()
+                .where(schema.ledger.c.source == bindparam("of"))
+                .values(feeds=bindparam("shown_in")),
+                [
+                    {"of": source, "shown_in": json.dumps(sorted(of_source))}
+                    for source, of_source in slugs.items()
+                ],
+            )
 
     def _first_copies(self, ids: Iterable[str]) -> dict[str, str]:
         """Return the first source of each of these ids that has copies but no canonical file."""

@@ -7,11 +7,21 @@ from datetime import datetime
 from feedsvc import content, contents, feeds, identity, mediatypes, sitelanguage, xmltext
 from feedsvc.config import Config
 from feedsvc.contents import Contents
-from feedsvc.errors import GoneError, NotFoundError, NotReadyError
+from feedsvc.errors import ForbiddenByLawError, GoneError, NotFoundError, NotReadyError
 from feedsvc.index import Content, FeedState, Index
-from feedsvc.model import Category, Entry, Feed, Paging, Published, SafeHTML
+from feedsvc.model import (
+    Category,
+    Entry,
+    Feed,
+    Identity,
+    Notice,
+    Paging,
+    Published,
+    SafeHTML,
+)
 from feedsvc.publish.medialengths import MediaLengths
 from feedsvc.publish.signedfiles import SignedFiles
+from feedsvc.publish.sourcerules import SourceRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +54,7 @@ class Entries:
             SignedFiles(site.base_url, contents.image_key) if config.private_slugs else None
         )
         self._private = config.private_slugs
+        self._rules = SourceRules(config.sources)
         self._last: tuple[tuple[str, str], Feed] | None = None
 
     def configured(self) -> list[str]:
@@ -83,8 +94,9 @@ class Entries:
         article = self._index.articles.article(key)
         if article is None:
             self.check_ready()
-            if self._index.ledger.has_key(key):
-                raise GoneError("This article has been withdrawn.")
+            known = self._index.ledger.of_key(key)
+            if known is not None:
+                raise _gone(known)
             self.check_whole()
         if article is None or feeds.ALL not in self.slugs(article):
             raise NotFoundError("There is no such article.")
@@ -249,9 +261,28 @@ class Entries:
         if len(shown) < limits.limit:
             self.check_whole()
         feed = self.feed_of(category, state, shown, full=limits.content == "full")
-        if len(articles) == len(shown) or self.is_private(category.slug):
-            return feed
-        return replace(feed, paging=Paging(older=feeds.place_query(shown[-1]), oldest=feeds.OLDEST))
+        if len(articles) > len(shown) and not self.is_private(category.slug):
+            older = feeds.place_query(shown[-1])
+            feed = replace(feed, paging=Paging(older=older, oldest=feeds.OLDEST))
+        withdrawn = self._index.ledger.told_in(category.slug)[: limits.limit]
+        return feeds.with_notices(feed, map(self._notice, withdrawn)) if withdrawn else feed
+
+    def _notice(self, identity: Identity) -> Entry:
+        """Return the entry that stands in the place of a withdrawn one, under the same id."""
+        withdrawn = identity.withdrawn
+        notice = withdrawn.notice if withdrawn else Notice()
+        title, html, text = content.notice(notice, self.language())
+        return Entry(
+            id=identity.id,
+            key=identity.key,
+            title=title,
+            link=self._contents.page(identity.key),
+            published=(withdrawn and withdrawn.published)
+            or min(identity.first_seen, identity.updated),
+            updated=identity.updated,
+            summary=text,
+            content=html,
+        )
 
     def feed_of(
         self,
@@ -274,6 +305,7 @@ class Entries:
             limit=len(articles),
             icon=site.icon_address,
             hubs=self.hubs(category.slug),
+            license=site.license_url,
         )
 
     def is_private(self, slug: str) -> bool:
@@ -315,8 +347,37 @@ class Entries:
             # The address of a proxy does not tell the type.
             lead_image_type=mediatypes.of(article.lead_image or ""),
             played=content.playable(html),
+            rule=self._rules.of(article.source),
         )
         # An article with an original elsewhere has no files of ours: its text is not to open any.
         if self._files is not None and article.link is None:
             entry = self._files.signed(entry)
+        if self._config.feeds.byline:
+            entry = self._with_byline(entry, article.link)
         return replace(entry, enclosures=tuple(map(self._lengths.add, entry.enclosures)))
+
+    def _with_byline(self, entry: Entry, link: str | None) -> Entry:
+        """Return an entry whose text says whose it is: few readers show what the elements say."""
+        paragraph, text = content.byline(
+            entry.origin,
+            entry.rights,
+            entry.license,
+            link=link,
+            language=entry.language or self.language(),
+        )
+        if not text:
+            return entry
+        if entry.content is None:
+            return replace(entry, summary=f"{entry.summary} ({text})".strip())
+        return replace(entry, content=content.joined(paragraph, entry.content))
+
+
+def _gone(identity: Identity) -> GoneError:
+    """Return the error for an entry that there was."""
+    withdrawn = identity.withdrawn
+    if withdrawn is None:
+        return GoneError("This article has been withdrawn.")
+    # The reason is for those who could read the article, and so for everybody if `all` had it.
+    reason = withdrawn.notice.reason if feeds.ALL in withdrawn.feeds else ""
+    kind = ForbiddenByLawError if withdrawn.notice.legal else GoneError
+    return kind("This article has been withdrawn.", reason)

@@ -174,6 +174,7 @@ class Searching:
             updated=self._entries.last_change(entries),
             limit=limits.limit,
             icon=site.icon_address,
+            license=site.license_url,
         )
         return replace(
             made, query=parameter(query), page=f"{site.base_url}/search{parameter(query)}"

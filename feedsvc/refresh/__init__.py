@@ -27,6 +27,7 @@ from feedsvc.refresh.fingerprints import Fingerprints
 from feedsvc.refresh.gather import Gathered, Gatherer, Paths, unlisted
 from feedsvc.refresh.ingest import Ingest
 from feedsvc.refresh.stages import Pass, Stages
+from feedsvc.refresh.withdrawals import Withdrawals
 
 __all__ = ["Paths", "Refresher"]
 
@@ -48,6 +49,7 @@ class Refresher:
         self._gatherer = Gatherer(config, index, self._reading.directory)
         self._backlog = Backlog()
         self._fingerprints = Fingerprints(config, index, contents)
+        self._withdrawals = Withdrawals(config)
         self._stages = Stages(
             config,
             index,
@@ -131,11 +133,15 @@ class Refresher:
         self._fill_backlog(gathered, by_date=first or incomplete, urgent=bool(paths))
         many = len(self._backlog) > stages.STAGE
         due, next_due = self._index.articles.due(now)
+        expired, _ = self._index.articles.expired(now)
+        withdrawn, _ = self._withdrawals.due(self._index.ledger.withdrawals(), now)
         this_pass = Pass(
             ingest=Ingest(self._config, now.replace(microsecond=0), self._stages.look_ahead),
             gathered=gathered,
             stale=stale,
             due=due,
+            expired=expired,
+            withdrawn=withdrawn,
             # The first feeds that readers see must not lack an article that is a second too young.
             ready=first and (many or not gathered.pending or self._passes > _PATIENCE),
             partial=incomplete or (first and many),
@@ -143,11 +149,18 @@ class Refresher:
         )
         unkeyed = IMAGE_KEY not in remembered
         has_work = self._backlog.has_work
-        if any((has_work, stale, due, this_pass.ready, this_pass.partial, unkeyed)):
+        to_do = (
+            *(has_work, stale, due, expired, withdrawn),
+            *(this_pass.ready, this_pass.partial, unkeyed),
+        )
+        if any(to_do):
             self._interrupted = True
             self._stages.make(this_pass, one_stage=one_stage, first=first)
             self._interrupted = False
             _, next_due = self._index.articles.due(now)
+            remembered = self._index.meta.all()
+        _, next_expired = self._index.articles.expired(now)
+        _, next_end = self._withdrawals.due(self._index.ledger.withdrawals(), now)
         more_to_clean = remembered.get("content") != self._stamp and (
             self._fingerprints.clean_again(this_pass.ingest.now, stages.CLEANING_SECONDS)
         )
@@ -156,7 +169,10 @@ class Refresher:
         )
         waits = [
             gathered.wait,
-            (next_due - now).total_seconds() if next_due else None,
+            *(
+                (moment - now).total_seconds() if moment else None
+                for moment in (next_due, next_expired, next_end)
+            ),
             0.0 if more_to_clean or more_to_index or self._backlog.has_work else None,
         ]
         changes = _joined(this_pass.changes)

@@ -33,8 +33,14 @@ class Fingerprints:
             touched |= writer.feeds.all_slugs() - {LIST, LIST_OF_ALL}
         language = sitelanguage.declared(self._config, writer.meta(sitelanguage.KEY))
         view = digest(self._view, language)
+        notices = writer.feeds.notices()
         fingerprints = {
-            slug: digest(view, self._configured.get(slug, slug), *self._shown(writer.feeds, slug))
+            slug: digest(
+                view,
+                self._configured.get(slug, slug),
+                *self._shown(writer.feeds, slug),
+                *notices.get(slug, ()),
+            )
             for slug in touched
         }
         terms = (f"{slug}\n{term}" for slug, term in writer.feeds.term_slugs())

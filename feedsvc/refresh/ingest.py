@@ -11,6 +11,7 @@ from feedsvc.index import Index, Writer
 from feedsvc.model import UNREAD, Article, Identity, Problem, Published, Signature
 from feedsvc.outcome import Outcome
 from feedsvc.policies import digest
+from feedsvc.refresh.withdrawals import Withdrawals
 
 _BATCH = 200  # articles held in memory at a time
 
@@ -37,6 +38,7 @@ class Ingest:
         self._relative_footer = any(
             content.depends_on_folder(footer, "html") for footer in footers if footer
         )
+        self.withdrawals = Withdrawals(config)
         self.edited: set[str] = set()
         self.unsettled: set[str] = set()
 
@@ -53,22 +55,23 @@ class Ingest:
             outcome.source
             for outcome in outcomes
             if outcome.file
-            and not outcome.file.article.draft
+            and not self._is_left_out(outcome.file.article)
+            and outcome.file.article.withdrawn is None
             and articles.is_empty(outcome.file.article)
         }
         known = writer.known_articles(empty)
         problems: dict[str, list[Problem]] = {}
         settled: dict[str, Signature] = {}
         complete: list[identity.ReadFile] = []
-        drafts: list[str] = []
+        left_out: list[str] = []
         for outcome in outcomes:
             source = outcome.source
             problems[source] = list(outcome.problems)
             settled[source] = UNREAD if outcome.again else signatures[source]
             if outcome.file is None:
                 continue
-            if outcome.file.article.draft:
-                drafts.append(source)
+            if self._is_left_out(outcome.file.article):
+                left_out.append(source)
             elif source not in empty:
                 complete.append(outcome.file)
             elif source in known:
@@ -81,12 +84,18 @@ class Ingest:
                     complete.append(outcome.file)
         for source, problem in self._publish(writer, complete):
             problems[source].append(problem)
-        writer.remove_articles(drafts)
+        writer.remove_articles(left_out)
         writer.write_files(settled)
         self.unsettled.update(
             source for source, signature in settled.items() if signature is UNREAD
         )
         writer.write_problems(problems)
+
+    def _is_left_out(self, article: Article) -> bool:
+        """Tell whether an article is in no feed: a draft, or one whose time is over."""
+        if article.withdrawn is not None:
+            return False  # readers are told that it is gone
+        return article.draft or (article.expires is not None and article.expires <= self.now)
 
     def rejoin(self, writer: Writer, articles: Iterator[Published]) -> None:
         """Put known articles into the feeds that they belong to now."""
@@ -143,15 +152,24 @@ class Ingest:
             for owner in assigned.values()
             if digests.get(owner.id, owner.file_digest) != owner.file_digest
         }
+        withdrawn = {owner.id: owner for owner in assigned.values() if owner.withdrawn}
+        owners = {owner.id for owner in assigned.values()}
+        for row in known:
+            if row.withdrawn and row.id in owners and row.id not in withdrawn:
+                # It is shown again, but perhaps not in the feeds that say it is gone.
+                writer.feeds.touched.update(row.withdrawn.feeds)
+        shown = [file for file in files if assigned[file.article.source].id not in withdrawn]
         published = self._with_feeds(
             self._published(file.article, assigned[file.article.source], file.seen_digest)
-            for file in files
+            for file in shown
         )
         writer.write_articles(published)
         writer.write_identities(
             owner for source, owner in assigned.items() if owner.source == source
         )
-        for file in files:
+        if withdrawn:
+            self.withdrawals.apply(writer, list(withdrawn.values()), self.now)
+        for file in shown:
             source, owner = file.article.source, assigned[file.article.source]
             if owner.source != source and owner.seen_digest != file.seen_digest:
                 # The log has the problems of public files, and not the names of private ones.

@@ -37,14 +37,17 @@ class Pass:
     """The state of the pass under way.
 
     `stale` are names of `policies` that have changed; `due` are the sources of held articles whose
-    time has come. `ready` tells that the index may be served after the first stage, `partial` that
-    the oldest articles have never been read yet.
+    time has come, `expired` of those whose time is over; `withdrawn` are ids of entries that are to
+    be withdrawn, or whose notices have been there for long enough. `ready` tells that the index may
+    be served after the first stage, `partial` that the oldest articles have never been read yet.
     """
 
     ingest: Ingest
     gathered: Gathered
     stale: set[str]
     due: Sequence[str]
+    expired: Sequence[str]
+    withdrawn: Sequence[str]
     ready: bool
     partial: bool
     progress: Progress | None
@@ -157,6 +160,7 @@ class Stages:
             outcome.source
             for outcome in outcomes
             if outcome.file is not None
+            and outcome.file.article.withdrawn is None
             and is_costly(outcome.file.article.body, outcome.file.article.markup)
             and not writer.identities({"file_digest": {outcome.file.file_digest}})
         }
@@ -224,6 +228,16 @@ class Stages:
             with self._step(writer, this_pass, "publishing the articles whose time has come"):
                 writer.release(this_pass.due)
                 ingest.rejoin(writer, writer.all_articles(this_pass.due))
+        if this_pass.expired:
+            with self._step(writer, this_pass, "removing the articles whose time is over"):
+                writer.remove_articles(this_pass.expired)
+        if this_pass.withdrawn:
+            with self._step(writer, this_pass, "withdrawing articles"):
+                # Read again: a command may have changed them since.
+                identities = writer.identities({"id": this_pass.withdrawn})
+                ingest.withdrawals.apply(
+                    writer, [row for row in identities if row.withdrawn], ingest.now
+                )
         writer.set_meta("root", this_pass.gathered.root)
 
     def _finish(self, writer: Writer, this_pass: Pass) -> None:

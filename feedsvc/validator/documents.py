@@ -25,9 +25,11 @@ from feedsvc.validator.values import (
 ATOM = "{http://www.w3.org/2005/Atom}"
 XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 DC = "{http://purl.org/dc/elements/1.1/}"
+SOURCE = f"{ATOM}source"
 MEDIA = "{http://search.yahoo.com/mrss/}"
 ARCHIVE = "{http://purl.org/syndication/history/1.0}archive"
 ENCODED = "{http://purl.org/rss/1.0/modules/content/}encoded"
+LICENSE = "{http://backend.userland.com/creativeCommonsRssModule}license"
 
 RELATIONS = frozenset(
     """alternate current describedby edit edit-media enclosure first hub last license next
@@ -57,7 +59,9 @@ def links(parent: Any, place: str) -> Warnings:
             yield Warned("UnregisteredAtomLinkRel", f"{place}/link", rel)
         if type_ is not None and not MIME.fullmatch(type_):
             yield Warned("InvalidMIMEType", f"{place}/link", type_)
-        if rel == "self" and type_ not in {"application/atom+xml", "application/rss+xml"}:
+        # A link to the feed of a source may have no type: that one is often not known.
+        types = {"application/atom+xml", "application/rss+xml"}
+        if rel == "self" and type_ not in (types if parent.tag != SOURCE else {*types, None}):
             yield Warned("SelfNotAtom", f"{place}/link", str(type_))
         if not _DIGITS.fullmatch(link.get("length", "")):
             yield Warned("InvalidNonNegativeInteger", f"{place}/link", link.get("length"))
@@ -149,10 +153,25 @@ def of_atom(body: bytes) -> Warnings:
         if not [*entry.findall(f"{ATOM}content"), *entry.findall(f"{ATOM}summary")]:
             yield Warned("MissingTextualContent", "entry", str(entry.findtext(f"{ATOM}id")))
         yield from media(entry, "entry")
+        yield from sources(entry)
     for element in (*feed.findall(f"{ATOM}icon"), *feed.findall(f"{ATOM}logo")):
         yield from address("feed/icon", element.text, *WEB)
     ids = [entry.findtext(f"{ATOM}id") for entry in entries]
     yield from unique("entry/id", ids, "DuplicateEntries")
+
+
+def sources(entry: Any) -> Warnings:
+    """Yield the warnings about the feed that an entry comes from."""
+    for source in entry.findall(SOURCE):
+        for name in ("id", "title", "updated"):
+            if source.find(f"{ATOM}{name}") is None:
+                yield Warned("MissingSourceElement", "entry/source", name)
+        yield from canonical("entry/source/id", source.findtext(f"{ATOM}id"))
+        yield from rfc3339("entry/source/updated", source.findtext(f"{ATOM}updated"))
+        yield from construct(source, "title", "entry/source")
+        yield from links(source, "entry/source")
+        for icon in source.findall(f"{ATOM}icon"):
+            yield from address("entry/source/icon", icon.text, *WEB)
 
 
 def of_rss(body: bytes) -> Warnings:
@@ -191,6 +210,7 @@ def of_item(item: Any) -> Warnings:
     yield from each(item, "item", {
         "title": text, "link": web, "pubDate": rfc822, "description": html, ENCODED: html,
         "category": text, "author": contact, f"{DC}creator": text, f"{DC}language": language,
+        f"{DC}rights": text, "source": text, LICENSE: web,
     })  # fmt: skip
     names = [child.tag for child in item]
     if ENCODED in names and "description" not in names[: names.index(ENCODED)]:
@@ -205,6 +225,8 @@ def of_item(item: Any) -> Warnings:
             yield from web("item/guid", guid.text)
         if _SHORT_NUMBER.fullmatch(guid.text or ""):
             yield Warned("NotSufficientlyUnique", "item/guid", str(guid.text))
+    for source in item.findall("source"):
+        yield from web("item/source", source.get("url"))
     for enclosure in item.findall("enclosure"):
         yield from web("item/enclosure", enclosure.get("url"))
         if not _NUMBER.fullmatch(enclosure.get("length", "")):

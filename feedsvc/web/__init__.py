@@ -40,6 +40,7 @@ from feedsvc.publish import (
     Statuses,
 )
 from feedsvc.publish.sitemap import Sitemap
+from feedsvc.publish.withheld import WithheldMedia
 from feedsvc.web import (
     feeds,
     icon,
@@ -117,7 +118,10 @@ def build_app(
     )
     app.register_blueprint(
         media.blueprint(
-            config.articles, clock, contents.image_key if config.private_slugs else None
+            config.articles,
+            clock,
+            WithheldMedia(index),
+            contents.image_key if config.private_slugs else None,
         )
     )
     app.register_blueprint(icon.blueprint(site))
@@ -144,7 +148,7 @@ def build_app(
             config, index, judge, statuses, overviews, clock=clock, today=page_versions.today
         ),
         searchfeeds.blueprint(searching, clock, config.feeds.max_age, page_versions.now),
-        sitemap.blueprint(Sitemap(config, index, entries), site.base_url, answering),
+        sitemap.blueprint(Sitemap(config, index, entries), site, answering),
     ):
         app.register_blueprint(others)
     follow_moves(app, config.moves)
@@ -209,7 +213,7 @@ class _Application(Flask):
 def _add_error_pages(app: Flask, error_pages: ErrorPages) -> None:
     @app.errorhandler(NotFoundError)
     def not_found(error: NotFoundError) -> Response:
-        return error_pages.gone() if isinstance(error, GoneError) else error_pages.missing()
+        return error_pages.gone(error) if isinstance(error, GoneError) else error_pages.missing()
 
     @app.errorhandler(BusyError)
     def busy(_: BusyError) -> Response:

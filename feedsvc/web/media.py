@@ -13,6 +13,7 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from feedsvc import mediatypes, signing
 from feedsvc.config import Articles
 from feedsvc.errors import NotFoundError
+from feedsvc.publish.withheld import WithheldMedia
 from feedsvc.scan import Directory
 from feedsvc.web.http import page_headers
 
@@ -22,9 +23,10 @@ _MAX_AGE = 24 * 3600
 def blueprint(
     articles: Articles,
     clock: Callable[[], datetime],
+    withheld: WithheldMedia,
     key: Callable[[], bytes | None] | None = None,
 ) -> Blueprint:
-    """Return the route of the files beside the articles.
+    """Return the route of the files beside the articles, but those of withdrawn ones.
 
     With a function that returns a `key`, a file is sent only at its signed address.
     """
@@ -36,6 +38,8 @@ def blueprint(
         if key is not None and not _is_signed(key(), source):
             raise NotFoundError("There is no such file.")
         media_type = _media_type(directory, source)
+        if withheld.has(directory.root, source):
+            raise NotFoundError("The article that showed this file has been withdrawn.")
         file = _open(directory, source)
         status = os.fstat(file.fileno())
         # No download_name: it becomes a header, and a file's name may have any character.

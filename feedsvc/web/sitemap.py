@@ -6,11 +6,12 @@ from xml.sax.saxutils import escape
 
 from flask import Blueprint, Response, request, url_for
 
+from feedsvc.config import Site
 from feedsvc.publish.sitemap import Place, Sitemap
 from feedsvc.web.pages.answering import Answering
 
 
-def blueprint(sitemap: Sitemap, base_url: str, answering: Answering) -> Blueprint:
+def blueprint(sitemap: Sitemap, site: Site, answering: Answering) -> Blueprint:
     """Return the routes for search engines."""
     routes = Blueprint("sitemap", __name__)
     routes.before_request(answering.begin)
@@ -21,7 +22,10 @@ def blueprint(sitemap: Sitemap, base_url: str, answering: Answering) -> Blueprin
     def robots() -> Response:
         # Behind a proxy at a path, the proxy's own file names these paths.
         root = request.script_root
+        # Really Simple Licensing 1.0, 3: the address of the terms for automatic use.
+        terms = (f"License: {site.license_url}",) if site.license_url else ()
         lines = (
+            *terms,
             "User-agent: *",
             f"Disallow: {root}/search",
             f"Disallow: {root}/feeds/search.",
@@ -29,7 +33,7 @@ def blueprint(sitemap: Sitemap, base_url: str, answering: Answering) -> Blueprin
             f"Disallow: {root}/*&raw=",
             f"Allow: {url_for('pages.index')}",
             "",
-            f"Sitemap: {base_url}/sitemap.xml",
+            f"Sitemap: {site.base_url}/sitemap.xml",
         )
         return answering.text("\n".join(lines) + "\n", "text/plain")
 

@@ -7,7 +7,7 @@ from datetime import date
 from flask import Response, render_template, request
 from flask_babel import gettext as _
 
-from feedsvc.errors import FeedsvcError
+from feedsvc.errors import FeedsvcError, ForbiddenByLawError, GoneError
 from feedsvc.index import Index
 from feedsvc.publish import Overviews
 from feedsvc.slugs import FORMAT_SUFFIX
@@ -38,11 +38,14 @@ class ErrorPages:
             text = _("There is no feed called “%(name)s”.", name=name)
         return self.page(404, _("Not found"), text, near=near)
 
-    def gone(self) -> Response:
+    def gone(self, error: GoneError) -> Response:
         """Return the page of an article that was withdrawn, or of a feed that was closed."""
         if request.path.startswith("/feeds/"):
             return self.page(410, _("Closed"), _("This feed was here, and has been closed."))
-        return self.page(410, _("Withdrawn"), _("This article was here, and has been withdrawn."))
+        # RFC 7725: 451 is for what a legal demand has closed.
+        status = 451 if isinstance(error, ForbiddenByLawError) else 410
+        text = _("This article was here, and has been withdrawn.")
+        return self.page(status, _("Withdrawn"), text, reason=error.reason)
 
     def refused(self, text: str) -> Response:
         """Return the page for an address with a parameter that cannot be used."""
