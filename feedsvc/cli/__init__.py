@@ -11,6 +11,7 @@ from feedsvc import __version__
 from feedsvc.cli.articles import check, explain, refresh
 from feedsvc.cli.common import CONFIG, PROBLEMS
 from feedsvc.cli.configuration import init, schema
+from feedsvc.cli.exporting import export
 from feedsvc.cli.serving import serve, watch
 from feedsvc.cli.state import backup, ledger, restore
 from feedsvc.cli.status import status
@@ -39,6 +40,19 @@ def main() -> None:
     """Turn a directory of article files into Atom, RSS and JSON feeds."""
 
 
-_COMMANDS = (init, serve, watch, refresh, check, status, explain, schema, ledger, backup, restore)
+_COMMANDS = (
+    init,
+    serve,
+    watch,
+    refresh,
+    export,
+    check,
+    status,
+    explain,
+    schema,
+    ledger,
+    backup,
+    restore,
+)
 for command in _COMMANDS:
     main.add_command(command)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from flask import Flask, Response, request
+from flask import Blueprint, Flask, Response, request
 from flask_babel import Babel
 from werkzeug.exceptions import HTTPException
 
@@ -66,12 +66,14 @@ def build_app(
     cache: bool = True,
     slow_requests: int = SLOW_REQUESTS,
     write_counts: bool = False,
+    for_files: bool = False,
 ) -> Flask:
     """Return the WSGI application that serves what `index` holds.
 
     With a `cache`, a request that was answered before is answered from memory, in front of Flask.
     `slow_requests` is how many are answered at a time: fewer than the server has threads. With
-    `write_counts`, a thread writes once a minute how many requests there were.
+    `write_counts`, a thread writes once a minute how many requests there were. The application
+    `for_files` has only what files can answer: no search, no status, no choice of language.
     """
     app = Flask("feedsvc.web")
     app.config["MAX_CONTENT_LENGTH"] = 0  # no route takes a body
@@ -82,6 +84,7 @@ def build_app(
     documents = Documents(config, index, entries, clock)
     site = config.site
     app.jinja_env.globals["site"] = site
+    app.jinja_env.globals["for_files"] = for_files
     page_versions = Versions(index, clock, site.timezone)
     answering = Answering(page_versions)
     preview = Preview(entries, answering).page
@@ -97,31 +100,29 @@ def build_app(
     )
     app.register_blueprint(media.blueprint(config.articles, clock))
     app.register_blueprint(icon.blueprint(site))
-    app.register_blueprint(
-        imageproxy.blueprint(
-            contents.image_key if needs_image_key(config) else lambda: None,
-            config.image_proxy,
-            base_url=site.base_url,
-        )
-    )
-    judge = Judge(lambda: clock().timestamp())
-    app.register_blueprint(ops.blueprint(index, judge))
     overviews = Overviews(config, index, entries)
-    searching = Searching(config, index, entries, documents)
-    routes = pages.blueprint(config, index, entries, overviews, answering, searching=searching)
-    app.jinja_env.globals["status_is_public"] = config.status.access == "public"
+    searching = None if for_files else Searching(config, index, entries, documents)
+    routes = pages.blueprint(
+        config, index, entries, overviews, answering, searching=searching, for_files=for_files
+    )
+    app.jinja_env.globals["status_is_public"] = config.status.access == "public" and not for_files
     app.jinja_env.globals["source"] = config.pages.source
-    statuses = Statuses(config, index, overviews)
-    status.add_to(routes, index, statuses, config.status, clock=clock, today=page_versions.today)
-    for others in (
-        routes,
-        metrics.blueprint(
-            config, index, judge, statuses, overviews, clock=clock, today=page_versions.today
-        ),
-        searchfeeds.blueprint(searching, clock, config.feeds.max_age, page_versions.now),
-        sitemap.blueprint(Sitemap(config, index, entries), site.base_url, answering),
-    ):
-        app.register_blueprint(others)
+    if searching is not None:
+        _add_live(
+            app,
+            routes,
+            config,
+            index,
+            clock,
+            contents=contents,
+            overviews=overviews,
+            searching=searching,
+            page_versions=page_versions,
+        )
+    app.register_blueprint(routes)
+    app.register_blueprint(
+        sitemap.blueprint(Sitemap(config, index, entries), site.base_url, answering)
+    )
     follow_moves(app, config.moves)
     app.after_request(forbid_guessing)
     Babel(app, locale_selector=lambda: visitor.visitor_of(request.environ, site.language).locale)
@@ -157,6 +158,32 @@ def build_app(
         inner = SubPath(inner, site.base_url, is_address=_is_address(app))
     app.wsgi_app = inner  # type: ignore[method-assign, assignment]  # documented by Flask
     return app
+
+
+def _add_live(
+    app: Flask,
+    routes: Blueprint,
+    config: Config,
+    index: Index,
+    clock: Callable[[], datetime],
+    *,
+    contents: Contents,
+    overviews: Overviews,
+    searching: Searching,
+    page_versions: Versions,
+) -> None:
+    """Add the routes that no file could answer."""
+    judge, today = Judge(lambda: clock().timestamp()), page_versions.today
+    statuses = Statuses(config, index, overviews)
+    status.add_to(routes, index, statuses, config.status, clock=clock, today=today)
+    image_key = contents.image_key if needs_image_key(config) else lambda: None
+    for others in (
+        imageproxy.blueprint(image_key, config.image_proxy, base_url=config.site.base_url),
+        ops.blueprint(index, judge),
+        metrics.blueprint(config, index, judge, statuses, overviews, clock=clock, today=today),
+        searchfeeds.blueprint(searching, clock, config.feeds.max_age, page_versions.now),
+    ):
+        app.register_blueprint(others)
 
 
 def _add_error_pages(app: Flask, error_pages: ErrorPages) -> None:
