@@ -15,9 +15,8 @@ from feedsvc.config import Config
 from feedsvc.formats import FORMATS
 from feedsvc.index import Index
 from feedsvc.policies import digest, stamp as policy_of
-from feedsvc.publish import Entries
+from feedsvc.publish import Entries, feedpages
 from feedsvc.publish.entries import Listing
-from feedsvc.publish.feedpages import SIZE, newest_start
 from feedsvc.web import icon
 
 MISSING = "/404.html"
@@ -139,11 +138,11 @@ class Versions:
     def pages(self, slug: str) -> Iterator[tuple[int, str]]:
         """Yield the number and the stamp of each numbered page to which pages link."""
         members = self._members.get(slug, ())
-        last = newest_start(len(members)) // SIZE
+        last = feedpages.newest_start(len(members)) // feedpages.SIZE
         for number in range(1, last + 1):
-            end = len(members) - (number - 1) * SIZE
+            end = len(members) - (number - 1) * feedpages.SIZE
             is_last = "last" if number == last else ""  # its link leads to the newest page
-            yield number, _stamp(is_last, *members[end - SIZE : end])
+            yield number, _stamp(is_last, *members[end - feedpages.SIZE : end])
 
 
 def _stamp(*parts: str) -> str:

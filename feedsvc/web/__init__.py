@@ -34,6 +34,7 @@ from feedsvc.web import (
     visitor,
 )
 from feedsvc.web.boundary import Boundary
+from feedsvc.web.cachetags import add_tag
 from feedsvc.web.counting import RequestCounter
 from feedsvc.web.fairness import FairFetches
 from feedsvc.web.headers import ReadableHeaders
@@ -125,6 +126,8 @@ def build_app(
     )
     follow_moves(app, config.moves)
     app.after_request(forbid_guessing)
+    if config.cdn.tags:
+        app.after_request(add_tag)
     Babel(app, locale_selector=lambda: visitor.visitor_of(request.environ, site.language).locale)
 
     _add_error_pages(app, ErrorPages(index, overviews, page_versions.today))
