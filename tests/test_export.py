@@ -16,7 +16,7 @@ from sites import Open, Site
 
 from feedsvc.cli import main
 from feedsvc.errors import ExportError
-from feedsvc.export import ConflictError, Exporter, Report, target_at
+from feedsvc.export import ConflictError, Exporter, Report
 from feedsvc.export.folder import Folder
 from feedsvc.export.manifest import Manifest
 from feedsvc.export.names import file_name, object_name
@@ -73,7 +73,7 @@ def test_every_file_has_the_bytes_that_the_service_sends(many: Site, tmp_path: P
     for name, body in files.items():
         if name.startswith("_") or name == "404.html":
             continue
-        stem, dot, last = name.rpartition(".")
+        stem, _, last = name.rpartition(".")
         coding = suffixes.get(f".{last}", "identity")
         path = "/" + (stem if coding != "identity" else name)
         if name == "index.html":
@@ -89,9 +89,22 @@ def test_every_file_has_the_bytes_that_the_service_sends(many: Site, tmp_path: P
     assert report.written == len(files) > 100
     assert compared >= len(files) - 2
     # Articles and feeds are there in all forms.
-    for name in ("feeds/all.atom", "feeds/news.rss.br", "feeds/财经.json.gz", "feeds/empty.html",
-                 "feeds/all/1.html", "opml.xml", "feeds/opml.xml", "sitemap.xml", "robots.txt",
-                 "topics.html", "media/图 a.png", "static/style.css", "favicon.ico", "404.html"):  # fmt: skip
+    for name in (
+        "feeds/all.atom",
+        "feeds/news.rss.br",
+        "feeds/财经.json.gz",
+        "feeds/empty.html",
+        "feeds/all/1.html",
+        "opml.xml",
+        "feeds/opml.xml",
+        "sitemap.xml",
+        "robots.txt",
+        "topics.html",
+        "media/图 a.png",
+        "static/style.css",
+        "favicon.ico",
+        "404.html",
+    ):
         assert name in files
 
 
@@ -334,8 +347,12 @@ def test_headers_for_hosts_are_those_of_the_service(many: Site, tmp_path: Path) 
         name, _, value = line.strip().partition(": ")
         rules[[*rules][-1]][name] = value
     key = next(iter(many.index.articles.versions("").values()))[0]
-    samples = {"/*": "/", "/articles/*.md": f"/articles/{key}.md", "/opml.xml": "/opml.xml",
-               "/feeds/opml.xml": "/feeds/opml.xml"}  # fmt: skip
+    samples = {
+        "/*": "/",
+        "/articles/*.md": f"/articles/{key}.md",
+        "/opml.xml": "/opml.xml",
+        "/feeds/opml.xml": "/feeds/opml.xml",
+    }
     samples |= {f"/feeds/*.{name}": f"/feeds/news.{name}" for name in ("atom", "rss", "json")}
     assert rules.keys() == samples.keys()
     for pattern, path in samples.items():

@@ -142,10 +142,23 @@ def test_pages_and_files_are_answered_as_by_the_service(
     host: httpx.Client, exported: tuple[FlaskClient, Path, str]
 ) -> None:
     service, _, key = exported
-    pages = ["/", "/topics", "/feeds/all", "/feeds/all/1", f"/feeds/{quote('新闻')}",
-             "/feeds/node.js", f"/articles/{key}"]  # fmt: skip
-    same = [f"/articles/{key}.md", "/sitemap.xml", "/robots.txt", "/static/style.css",
-            f"/media/{quote('图 a.png')}", "/icon.png"]  # fmt: skip
+    pages = [
+        "/",
+        "/topics",
+        "/feeds/all",
+        "/feeds/all/1",
+        f"/feeds/{quote('新闻')}",
+        "/feeds/node.js",
+        f"/articles/{key}",
+    ]
+    same = [
+        f"/articles/{key}.md",
+        "/sitemap.xml",
+        "/robots.txt",
+        "/static/style.css",
+        f"/media/{quote('图 a.png')}",
+        "/icon.png",
+    ]
     for path in pages + same:
         answer, expected = host.get(path), service.get(path, headers={"Accept": "*/*"})
         assert answer.status_code == expected.status_code == 200, path
@@ -163,8 +176,17 @@ def test_pages_and_files_are_answered_as_by_the_service(
 
 
 def test_what_is_no_address_is_not_found(host: httpx.Client) -> None:
-    missing = ["/feeds/none", "/feeds/none.atom", "/none", "/.feedsvc-export", "/_headers",
-               "/.feedsvc-export.lock", "/feeds/all?page=../../x", "/feeds/", "/articles/"]  # fmt: skip
+    missing = [
+        "/feeds/none",
+        "/feeds/none.atom",
+        "/none",
+        "/.feedsvc-export",
+        "/_headers",
+        "/.feedsvc-export.lock",
+        "/feeds/all?page=../../x",
+        "/feeds/",
+        "/articles/",
+    ]
     for path in missing:
         answer = host.get(path)
         if path.endswith("x"):

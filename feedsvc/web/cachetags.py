@@ -1,7 +1,7 @@
 """Names the feed or the article of an answer for content delivery networks, which drop by name.
 
-`Cache-Tag` is read by Cloudflare, Akamai and Google, `Surrogate-Key` by Fastly and Varnish. A feed's
-name is on all its formats and pages, an article's on its page and its Markdown.
+`Cache-Tag` is read by Cloudflare, Akamai and Google, `Surrogate-Key` by Fastly and Varnish. A
+feed's name is on all its formats and pages, an article's on its page and its Markdown.
 """
 
 import unicodedata
