@@ -10,6 +10,8 @@ FeedsvcError
 │   └── StateDamagedError   it is damaged, and can be set aside and made anew
 ├── LedgerError      the file to import is no ledger
 ├── ServeError       the service cannot start (`serve.endpoint`)
+├── ExportError      an export cannot be made, or not to this target
+│   └── ConflictError   another export is writing to the target (`export.target`)
 ├── OutgoingError    a request to an address of the operator's fails
 ├── ImageError       an image cannot be had from its host (`web.imageproxy.failure`)
 ├── ParameterError   a parameter of an address cannot be used
@@ -93,6 +95,10 @@ class LedgerError(FeedsvcError):
 
 class OutgoingError(FeedsvcError):
     """A request to an address that the operator has configured fails; no secret is in the text."""
+
+
+class ExportError(FeedsvcError):
+    """An export cannot be made, or not to this target."""
 
 
 class ParameterError(FeedsvcError):

@@ -55,7 +55,7 @@ def of_file(key: bytes, source: str) -> str:
     """Return the signature of a file's path in the articles directory.
 
     >>> of_file(b"secret", "2024/a b.png")
-    'v1SU6qdVbfhYcJAhQD_mRg'
+    'FezLjbsPKgxnJ2P9OviazQ'
     """
     return _sign(key, source, _PURPOSE_OF_FILES)
 

@@ -204,10 +204,10 @@ def test_a_costly_article_is_published_after_all_others(
     cleaned: list[list[str]] = []
     clean = cleaner.clean
 
-    def note(body: str, *more: Any) -> content.Cleaned:
+    def note(body: str, *more: Any, **options: Any) -> content.Cleaned:
         if len(body) > 1000:
             cleaned.append(titles(site))
-        return clean(body, *more)
+        return clean(body, *more, **options)
 
     monkeypatch.setattr(cleaner, "clean", note)
     site.refresh()

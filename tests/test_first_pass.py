@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -100,6 +101,11 @@ def test_feeds_are_served_as_soon_as_their_newest_entries_are_known(
     assert client.get("/readyz").json["articles"] == ARTICLES
 
 
+def timeless(body: bytes) -> bytes:
+    """Return a feed without the time of its last change: a later stage may add links to it."""
+    return re.sub(rb"<(updated|lastBuildDate)>[^<]*<", b"<", body, count=1)
+
+
 def test_stages_give_the_same_result_as_one_transaction(
     many: Tree, open_site: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,7 +115,7 @@ def test_stages_give_the_same_result_as_one_transaction(
     whole = open_site(state={"url": "sqlite:///state/other.db"}, **SECTIONS)
     whole.refresh()
     for path in [*PATHS, "/feeds/rare.json", "/opml.xml"]:
-        assert staged.document(path).body == whole.document(path).body
+        assert timeless(staged.document(path).body) == timeless(whole.document(path).body)
     assert list(staged.index.ledger.all()) == list(whole.index.ledger.all())
 
 

@@ -12,6 +12,7 @@ from feedsvc.cli.access import token
 from feedsvc.cli.articles import check, explain, refresh
 from feedsvc.cli.common import CONFIG, PROBLEMS
 from feedsvc.cli.configuration import init, schema
+from feedsvc.cli.exporting import export
 from feedsvc.cli.serving import serve, watch
 from feedsvc.cli.state import backup, ledger, restore, withdraw
 from feedsvc.cli.status import status
@@ -41,7 +42,7 @@ def main() -> None:
 
 
 _COMMANDS = (
-    *(init, serve, watch, refresh, check, status, explain, token, withdraw),
+    *(init, serve, watch, refresh, export, check, status, explain, token, withdraw),
     *(schema, ledger, backup, restore),
 )
 for command in _COMMANDS:

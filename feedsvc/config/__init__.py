@@ -27,8 +27,10 @@ TOKEN = re.compile(r"(\S{1,80}) (sha256:[0-9a-f]{64})")
 """A name and the hash of a token, as `feedsvc token new` prints them."""
 
 __all__ = [
+    "CDN",
     "Articles",
     "Config",
+    "Export",
     "Feeds",
     "ImageProxy",
     "Monitoring",
@@ -165,6 +167,30 @@ class WebSub:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """`export:` where the watcher exports to after each pass; None for nowhere.
+
+    `to` is a folder, or the address of an object store.
+    """
+
+    to: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CDN:
+    """`cdn:` what a content delivery network in front is told.
+
+    With `tags`, each answer names its feed or article, so that a network can drop all that it keeps
+    of one. After an export, `purge_command` gets the addresses whose bytes have changed, one a
+    line, and `purge_url` is fetched for each, in the place of `{address}`.
+    """
+
+    tags: bool = False
+    purge_command: tuple[str, ...] = field(default=(), repr=False)  # both may have secrets
+    purge_url: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Monitoring:
     """`monitoring:` how the operator learns that something is wrong.
 
@@ -217,6 +243,8 @@ class Config:
     status: Status = field(default_factory=Status)
     websub: WebSub = field(default_factory=WebSub)
     monitoring: Monitoring = field(default_factory=Monitoring)
+    export: Export = field(default_factory=Export)
+    cdn: CDN = field(default_factory=CDN)
     state: State = field(default_factory=State)
     file: str | None = field(default=None, compare=False)
     places: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
@@ -346,6 +374,8 @@ def read(top: Reader, folder: Path) -> Config:
         status=_status(top.section("status")),
         websub=_websub(top.section("websub"), has_base_url=site.names("base_url")),
         monitoring=_monitoring(top.section("monitoring")),
+        export=_export(top.section("export"), folder),
+        cdn=_cdn(top.section("cdn")),
         state=State(url=_state_url(state.database("url", default.state.url), folder)),
     )
     top.finish()
@@ -496,6 +526,24 @@ def _websub(section: Reader, *, has_base_url: bool) -> WebSub:
     if hubs and not has_base_url:
         section.refuse(("hubs",), "hubs need site.base_url, the address at which they read feeds")
     return WebSub(hubs=tuple(dict.fromkeys(hubs)))
+
+
+def _export(section: Reader, folder: Path) -> Export:
+    to = section.line("to", "")
+    if not to:
+        return Export()
+    return Export(to=to if "://" in to else str(folder / to))
+
+
+def _cdn(section: Reader) -> CDN:
+    url = section.address("purge_url")
+    if url is not None and "{address}" not in url:
+        section.refuse(("purge_url",), "expected {address} in it, the place of what has changed")
+    return CDN(
+        tags=section.flag("tags", CDN().tags),
+        purge_command=section.lines("purge_command", CDN().purge_command),
+        purge_url=url,
+    )
 
 
 def _monitoring(section: Reader) -> Monitoring:

@@ -250,6 +250,37 @@ class ArticleTable:
         with self._database.reading() as connection:
             return {row.source for row in execute_for(connection, query, member.source, sources)}
 
+    def versions(self, policy: str) -> dict[str, tuple[str, str]]:
+        """Return the key of every published article, and a text for its version, by source.
+
+        The text names the policy that cleaned its content, which is `policy` where no content is
+        kept: it will be cleaned by that one.
+        """
+        articles, contents, ledger = schema.articles.c, schema.contents.c, schema.ledger.c
+        query = (
+            select(articles.source, ledger.key, articles.version, contents.policy)
+            .join(schema.ledger, schema.IS_SHOWN)
+            .outerjoin(
+                schema.contents,
+                and_(contents.source == articles.source, contents.version == articles.version),
+            )
+        )
+        return {
+            row.source: (row.key, f"{row.version} {row.policy or policy}")
+            for row in self._database.rows(query)
+        }
+
+    def memberships(self) -> list[tuple[str, str]]:
+        """Return the slug of each feed with the source of each article in it, in its order.
+
+        Articles that are held, and copies, are among them.
+        """
+        memberships = schema.memberships.c
+        query = select(memberships.slug, memberships.source).order_by(
+            memberships.slug, memberships.published.desc(), memberships.id
+        )
+        return [(row.slug, row.source) for row in self._database.rows(query)]
+
     def copies(self) -> list[tuple[str, str]]:
         """Return the files that are copies of others, each with the file that is shown."""
         articles, ledger = schema.articles.c, schema.ledger.c

@@ -41,14 +41,25 @@ _LATELY = timedelta(days=7)  # documents that were asked for longer ago are not 
 
 
 class Documents:
-    """Answers from one index under one configuration; safe to share between threads."""
+    """Answers from one index under one configuration; safe to share between threads.
+
+    Without pages, the documents that it returns have no links to older entries: a host of files
+    would answer such an address, which has a query, with the same document again.
+    """
 
     def __init__(
-        self, config: Config, index: Index, entries: Entries, clock: Callable[[], datetime]
+        self,
+        config: Config,
+        index: Index,
+        entries: Entries,
+        clock: Callable[[], datetime],
+        *,
+        has_pages: bool = True,
     ) -> None:
         self._config = config
         self._entries = entries
         self._clock = clock
+        self._has_pages = has_pages
         self._view = policies(config)["view"]
         self._index = index
         self.stopwatch = Stopwatch()  # of rendering
@@ -68,7 +79,17 @@ class Documents:
                 document = self._stored(path) or self._make(
                     path, self._entries.state(_slug(path)), self._clock()
                 )
-        return document
+        return (
+            document if self._has_pages or path in _LISTS else self._without_pages(path, document)
+        )
+
+    def _without_pages(self, path: str, document: Document) -> Document:
+        feed = self._entries.feed(_slug(path))
+        if feed.paging is None:
+            return document
+        format = FORMATS[path.rpartition(".")[2]]
+        body = self.rendered(format, replace(feed, paging=None))
+        return as_document(body, format.media_type, document.last_modified, document.version)
 
     def versions(self, paths: Collection[str]) -> dict[str, str]:
         """Return the versions of those of these documents that are stored, by path.

@@ -9,12 +9,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
 
 from feedsvc.children import lower_priority
 from feedsvc.config import Config
-from feedsvc.errors import FeedsvcError
+from feedsvc.errors import ExportError, FeedsvcError
 from feedsvc.health import PassNotes
-from feedsvc.index import file_of, journal_of, watchlock
+from feedsvc.index import Index, file_of, journal_of, watchlock
 from feedsvc.model import Progress, Refresh
 from feedsvc.monitoring import Monitor
 from feedsvc.passes import Passes
@@ -28,11 +29,15 @@ from feedsvc.serve.watcherprocess import STOP_SECONDS, lock_file_of
 from feedsvc.watch import Watcher
 from feedsvc.websub import Pinger
 
+if TYPE_CHECKING:
+    from feedsvc.export.following import Follower
+
 logger = logging.getLogger(__name__)
 
 _PROGRESS_SECONDS = 2.0  # between two lines in the log
 LONG_PASS = 1000  # articles; the progress of a longer pass is shown
 QUIET_SECONDS = 60.0  # without progress of a pass, after which the watcher ends
+_EXPORT_SECONDS = 30.0  # between two looks at the day, and at documents that a worker has made
 _NICE = 5  # the processes that answer readers come first
 
 
@@ -78,6 +83,7 @@ def watch(config: Config, lock: int, stop_signal: threading.Event) -> None:
     pinger = Pinger(index, config.site.base_url, hubs, utc_now) if hubs else None
 
     monitor = Monitor(config, index, utc_now)
+    follower = _follower(config, index)
 
     def refresh(paths: Paths | None) -> Refresh:
         with notes.noting() as note, showing() as progress:
@@ -87,6 +93,8 @@ def watch(config: Config, lock: int, stop_signal: threading.Event) -> None:
             note.report = report
         if pinger is not None:
             pinger.wake()
+        if follower is not None:
+            follower.wake()
         if not report.failures:
             monitor.note_good_pass()
         return report
@@ -103,16 +111,35 @@ def watch(config: Config, lock: int, stop_signal: threading.Event) -> None:
     monitor.start()
     if pinger is not None:
         pinger.start()
+    if follower is not None:
+        follower.start()
     logger.info("watcher %d watches %s", os.getpid(), articles.directory)
     stop_signal.wait()
     if pinger is not None:
         pinger.stop()
+    if follower is not None:
+        follower.stop()
     monitor.stop()
     if watcher.stop(STOP_SECONDS):
         passes.close()
         index.close()
     else:
         _give_up()
+
+
+def _follower(config: Config, index: Index) -> "Follower | None":
+    """Return what keeps the export up to date, in a thread: no pass waits for it."""
+    if config.export.to is None:
+        return None
+    from feedsvc.export import Exporter, target_at  # noqa: PLC0415 - it imports the web
+    from feedsvc.export.following import Follower  # noqa: PLC0415 - see above
+
+    try:
+        exporter = Exporter(config, index, utc_now, target_at(config.export.to, config))
+    except ExportError as error:
+        logger.error("there is no export: %s", error)  # noqa: TRY400 - the error says it all
+        return None
+    return Follower(config, index, exporter, utc_now, look_seconds=_EXPORT_SECONDS)
 
 
 def _give_up() -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from traceback import format_tb
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, request
+from flask import Blueprint, Flask, Response, request
 from flask_babel import Babel
 from werkzeug.exceptions import HTTPException
 
@@ -54,6 +54,7 @@ from feedsvc.web import (
     visitor,
 )
 from feedsvc.web.boundary import Boundary
+from feedsvc.web.cachetags import add_tag
 from feedsvc.web.counting import RequestCounter
 from feedsvc.web.fairness import FairFetches
 from feedsvc.web.headers import ReadableHeaders
@@ -87,17 +88,19 @@ def build_app(
     cache: bool = True,
     slow_requests: int = SLOW_REQUESTS,
     write_counts: bool = False,
+    for_files: bool = False,
 ) -> Flask:
     """Return the WSGI application that serves what `index` holds.
 
     With a `cache`, a request that was answered before is answered from memory, in front of Flask.
     `slow_requests` is how many are answered at a time: fewer than the server has threads. With
-    `write_counts`, a thread writes once a minute how many requests there were.
+    `write_counts`, a thread writes once a minute how many requests there were. The application
+    `for_files` has only what files can answer: no search, no status, no choice of language.
     """
-    app = _empty_app(config)
+    app = _empty_app(config, for_files=for_files)
     contents = Contents(config, index, cleaner or Cleaner())
     entries = Entries(config, index, contents)
-    documents = Documents(config, index, entries, clock)
+    documents = Documents(config, index, entries, clock, has_pages=not for_files)
     site = config.site
     making = OneAtATime()
     combining = Combining(config, index, entries, documents, making, clock=clock)
@@ -125,34 +128,36 @@ def build_app(
         )
     )
     app.register_blueprint(icon.blueprint(site))
-    app.register_blueprint(
-        imageproxy.blueprint(
-            contents.image_key if uses_image_proxy(config) else lambda: None,
-            config.image_proxy,
-            base_url=site.base_url,
-        )
-    )
-    judge = Judge(lambda: clock().timestamp())
-    count = partial(index.articles.count_in, ALL) if config.private_slugs else index.articles.count
-    app.register_blueprint(ops.blueprint(index, judge, count))
     overviews = Overviews(config, index, entries)
-    searching = Searching(config, index, entries, documents)
+    searching = None if for_files else Searching(config, index, entries, documents)
     routes = pages.blueprint(
-        config, index, entries, overviews, answering, combining=combining, searching=searching
+        config,
+        index,
+        entries,
+        overviews,
+        answering,
+        combining=combining,
+        searching=searching,
+        for_files=for_files,
     )
-    statuses = Statuses(config, index, overviews)
-    status.add_to(routes, index, statuses, config.status, clock=clock, today=page_versions.today)
-    for others in (
-        routes,
-        metrics.blueprint(
-            config, index, judge, statuses, overviews, clock=clock, today=page_versions.today
-        ),
-        searchfeeds.blueprint(searching, clock, config.feeds.max_age, page_versions.now),
-        sitemap.blueprint(Sitemap(config, index, entries), site, answering),
-    ):
-        app.register_blueprint(others)
+    if searching is not None:
+        _add_live(
+            app,
+            routes,
+            config,
+            index,
+            clock,
+            contents=contents,
+            overviews=overviews,
+            searching=searching,
+            page_versions=page_versions,
+        )
+    app.register_blueprint(routes)
+    app.register_blueprint(sitemap.blueprint(Sitemap(config, index, entries), site, answering))
     follow_moves(app, config.moves)
     app.after_request(forbid_guessing)
+    if config.cdn.tags:
+        app.after_request(add_tag)
     Babel(app, locale_selector=lambda: visitor.visitor_of(request.environ, site.language).locale)
 
     _add_error_pages(app, ErrorPages(index, overviews, page_versions.today))
@@ -188,7 +193,7 @@ def build_app(
     return app
 
 
-def _empty_app(config: Config) -> Flask:
+def _empty_app(config: Config, *, for_files: bool) -> Flask:
     """Return an application without routes."""
     app = _Application("feedsvc.web") if config.private_slugs else Flask("feedsvc.web")
     guard(app, config)
@@ -197,7 +202,8 @@ def _empty_app(config: Config) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["site"] = config.site
     app.jinja_env.globals["source"] = config.pages.source
-    app.jinja_env.globals["status_is_public"] = config.status.access == "public"
+    app.jinja_env.globals["for_files"] = for_files
+    app.jinja_env.globals["status_is_public"] = config.status.access == "public" and not for_files
     return app
 
 
@@ -208,6 +214,33 @@ class _Application(Flask):
         """Log where an unexpected error was, without its text, which may be of an article."""
         kind, _, where = exc_info
         self.logger.error("a request failed (%s)\n%s", kind.__name__, "".join(format_tb(where)))
+
+
+def _add_live(
+    app: Flask,
+    routes: Blueprint,
+    config: Config,
+    index: Index,
+    clock: Callable[[], datetime],
+    *,
+    contents: Contents,
+    overviews: Overviews,
+    searching: Searching,
+    page_versions: Versions,
+) -> None:
+    """Add the routes that no file could answer."""
+    judge, today = Judge(lambda: clock().timestamp()), page_versions.today
+    statuses = Statuses(config, index, overviews)
+    status.add_to(routes, index, statuses, config.status, clock=clock, today=today)
+    image_key = contents.image_key if uses_image_proxy(config) else lambda: None
+    count = partial(index.articles.count_in, ALL) if config.private_slugs else index.articles.count
+    for others in (
+        imageproxy.blueprint(image_key, config.image_proxy, base_url=config.site.base_url),
+        ops.blueprint(index, judge, count),
+        metrics.blueprint(config, index, judge, statuses, overviews, clock=clock, today=today),
+        searchfeeds.blueprint(searching, clock, config.feeds.max_age, page_versions.now),
+    ):
+        app.register_blueprint(others)
 
 
 def _add_error_pages(app: Flask, error_pages: ErrorPages) -> None:

@@ -18,14 +18,16 @@ def blueprint(
     answering: Answering,
     *,
     combining: Combining,
-    searching: Searching,
+    searching: Searching | None,
+    for_files: bool = False,
 ) -> Blueprint:
-    """Return the routes of all pages."""
+    """Return the routes of all pages, without search where `searching` is None."""
     routes = Blueprint("pages", __name__, static_folder="../static", static_url_path="/static")
     routes.before_request(answering.begin)
     add_look(routes, config.site.timezone, answering.today, config.pages.readers)
     home.add_to(routes, answering.page, overviews, entries, answering.today)
-    feed.add_to(routes, config, index, entries, answering, combining=combining)
+    feed.add_to(routes, config, index, entries, answering, combining=combining, for_files=for_files)
     article.add_to(routes, config, index, entries, answering)
-    search.add_to(routes, searching, overviews, answering)
+    if searching is not None:
+        search.add_to(routes, searching, overviews, answering)
     return routes

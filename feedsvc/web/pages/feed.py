@@ -30,24 +30,36 @@ def add_to(
     answering: Answering,
     *,
     combining: Combining,
+    for_files: bool = False,
 ) -> None:
-    """Add the route of the pages of feeds."""
+    """Add the routes of the pages of feeds.
+
+    The pages of older articles have two addresses each: `/feeds/SLUG?page=2`, to which other pages
+    link, and `/feeds/SLUG/2`, to which they link `for_files`: a host of files ignores the query.
+    """
     feed_pages = FeedPages(config, index, entries)
     zone = config.site.timezone
 
-    def page_of(slug: str) -> FeedPage:
+    def page_of(slug: str, number: str | None) -> FeedPage:
         if filters_feed(request.environ):
             return combined_page(combining.feed(slug, request.args))
         try:
-            return feed_pages.page(slug, _number(), answering.today(), zone)
+            return feed_pages.page(slug, _number(number), answering.today(), zone)
         except NotFoundError:
-            if _PAGE in request.args or not {*SIGNS} & {*slug}:
+            if number is not None or not {*SIGNS} & {*slug}:
                 raise
             return combined_page(combining.feed(slug, {}))
 
     @routes.get("/feeds/<slug>")
     def feed(slug: str) -> Response:
-        page = page_of(unicodedata.normalize("NFC", slug))
+        return answer(page_of(unicodedata.normalize("NFC", slug), request.args.get(_PAGE)))
+
+    # A number of more digits may be the key of an article in a private feed.
+    @routes.get("/feeds/<slug>/<int(max=999999999):number>")
+    def feed_page(slug: str, number: int) -> Response:
+        return answer(page_of(unicodedata.normalize("NFC", slug), str(number)))
+
+    def answer(page: FeedPage) -> Response:
         days = [entry.published.astimezone(zone).date() for entry in page.feed.entries]
         return answering.page(
             "feed.html",
@@ -56,13 +68,12 @@ def add_to(
             language=page.feed.language,
             rhythm=rhythm_words(page.rhythm) if page.rhythm else None,
             dates=interval(days[-1], days[0]) if days else None,
-            **_links(page),
+            **_links(page, in_path=for_files),
         )
 
 
-def _number() -> int | None:
+def _number(text: str | None) -> int | None:
     """Return the number of the page that is asked for, None for the newest articles."""
-    text = request.args.get(_PAGE)
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
@@ -70,18 +81,21 @@ def _number() -> int | None:
     return int(text)
 
 
-def _links(page: FeedPage) -> dict[str, Any]:
-    """Return the addresses of a page of a feed and of the pages beside it."""
+def _links(page: FeedPage, *, in_path: bool) -> dict[str, Any]:
+    """Return the addresses of a page of a feed and of the pages beside it.
 
-    def link(number: int | None, *, absolute: bool = False) -> str:
-        if absolute:
-            newest = page.feed.page or page.feed.link
-            return newest if number is None else f"{page.feed.link}?{_PAGE}={number}"
+    The number of a page is `in_path`, else in the query.
+    """
+
+    def link(number: int | None) -> str:
+        if number is not None and in_path:
+            return url_for("pages.feed_page", slug=page.feed.slug, number=number)
         values: dict[str, Any] = {} if number is None else {_PAGE: number}
         return feed_link(page.feed.slug, **values)
 
+    suffix = f"/{page.number}" if in_path else f"?{_PAGE}={page.number}"
     return {
-        "canonical": link(page.number, absolute=True),
+        "canonical": page.feed.link + suffix if page.number else page.feed.page or page.feed.link,
         "newest": link(None) if page.number else None,
         "newer": link(page.newer) if page.has_newer else None,
         "older": link(page.older) if page.older else None,
