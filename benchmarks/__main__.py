@@ -19,6 +19,7 @@ from typing import Any
 from benchmarks import (
     against_bleach,
     drops,
+    exports,
     hot,
     machine,
     pages,
@@ -125,6 +126,12 @@ MEASUREMENTS = {
             name="search",
             title="Searches that were never made before, one at a time, and the cost of the index",
             run=searches.search,
+        ),
+        Measurement(
+            name="export",
+            title="An export, a drop until its file is there, and nginx over it beside `serve`",
+            run=exports.export,
+            programs=("nginx", "wrk"),
         ),
         Measurement(
             name="scale",

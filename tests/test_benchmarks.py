@@ -34,6 +34,7 @@ TINY = [
     pytest.param("cleaning", "--size 2000 --rounds 1 --only ampersands"),
     pytest.param("torture", f"{SIZES} --drops 2 --leisure 0"),
     pytest.param("search", f"{SIZES} --requests 8 --indexed 30"),
+    pytest.param("export", f"{SIZES} --tags 3 --drops 1 --seconds 0.2 --rounds 1", marks=wrk),
     pytest.param("scale", "--sizes 60 --drops-each 1 --requests 50 --passes-each 1", marks=linux),
 ]
 YARDSTICKS = {  # the program that each measurement is compared with
@@ -44,6 +45,7 @@ YARDSTICKS = {  # the program that each measurement is compared with
     "first-start-100k": "hugo",
     "idle-pass": "find",
     "drop": "hugo",
+    "export": "nginx",
     "scale": "hugo",
 }
 # The measurements to run without their yardstick: one for each yardstick.

@@ -6,12 +6,12 @@ its answer depends on, apart from the settings. While the stamp stays, nobody ne
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import PurePath
 
 from feedsvc import __version__, content, formats
-from feedsvc.config import Config
+from feedsvc.config import CDN, Config, Export, Monitoring, State
 from feedsvc.formats import FORMATS
 from feedsvc.index import Index
 from feedsvc.policies import digest, stamp as policy_of
@@ -54,11 +54,19 @@ class Addresses:
 
     def settings(self) -> str:
         """Return a digest of everything beside articles that the answers depend on."""
+        config = replace(  # without what no answer depends on
+            self._config,
+            export=Export(),
+            cdn=CDN(),
+            monitoring=Monitoring(),
+            state=State(),
+            file=None,
+        )
         return digest(
             __version__,
             content.POLICY,
             formats.POLICY,
-            repr(self._config),
+            repr(config),
             self._entries.language(),
         )[:16]
 
