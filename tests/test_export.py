@@ -380,6 +380,30 @@ def test_the_command_exports_and_says_what_it_did(
     assert "begins with none of s3://" in run(main, ["export", "ftp://x/y"]).output
 
 
+def test_an_export_is_not_told_to_come_later(open_site: Open, tree: Tree, tmp_path: Path) -> None:
+    article(tree, 1)
+    site = open_site(feeds={"full_fetches": 1})
+    site.refresh()
+    assert not export(site, tmp_path / "public").left_out
+    assert "feeds/all.atom.gz" in contents(tmp_path / "public")
+
+
+def test_what_the_service_cannot_answer_stays_as_it_was(
+    many: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "public"
+    export(many, folder)
+    before = contents(folder)
+
+    def failing(*_: object, **__: object) -> None:
+        raise RuntimeError("a mistake of the service")
+
+    monkeypatch.setattr("feedsvc.publish.Overviews.newest", failing)
+    report = export(many, folder)
+    assert report.left_out == {"/": "the service answers 500"}
+    assert contents(folder) == before
+
+
 def test_bytes_of_codings_belong_to_the_document(many: Site, tmp_path: Path) -> None:
     export(many, tmp_path / "public")
     body = (tmp_path / "public/feeds/all.atom").read_bytes()

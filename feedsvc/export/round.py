@@ -29,6 +29,7 @@ NOT_READY = (
     " them"
 )
 
+_NOTHING = (301, 302, 404, 410)  # the answers for an address that has no document of its own
 _BATCH_FILES, _BATCH_BYTES = 1000, 32 * 1024 * 1024  # that are in memory at a time
 _END_OF_ADDRESS = re.compile(r"[\s\"'<>?#]|&(?:quot|lt|gt|#39|#34);")
 
@@ -152,7 +153,7 @@ class Round:
             if answer.status != (404 if path == MISSING else 200):
                 if answer.status == 503:
                     raise ExportError(NOT_READY)
-                if answer.status >= 500:
+                if answer.status not in _NOTHING:
                     self._report.left_out[path] = f"the service answers {answer.status}"
                 return None
             answers = {"": answer}
@@ -194,8 +195,10 @@ class Round:
         answers = []
         for pattern, (path, names) in hosting.samples().items():
             answer = self._asking.ask(path)
-            if answer.status == 200:
-                answers.append((pattern, names, answer.headers))
+            if answer.status != 200:  # what is there stays
+                self._seen.update({hosting.HEADERS, hosting.REDIRECTS})
+                return
+            answers.append((pattern, names, answer.headers))
         files = {
             hosting.HEADERS: hosting.headers(answers),
             hosting.REDIRECTS: hosting.redirects(self._config),
