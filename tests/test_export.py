@@ -381,6 +381,69 @@ def test_the_command_exports_and_says_what_it_did(
     assert "begins with none of s3://" in run(main, ["export", "ftp://x/y"]).output
 
 
+def test_a_feed_that_changes_now_is_exported_again_when_its_date_has_come(
+    open_site: Open, tree: Tree, tmp_path: Path
+) -> None:
+    article(tree, 1)
+    site = open_site()
+    site.refresh()
+    site.clock.advance(milliseconds=300)
+    article(tree, 2)
+    site.refresh()
+    report = export(site, tmp_path / "public")
+    assert report.again
+    feed = tmp_path / "public/feeds/all.atom"
+    state = site.index.feeds.state("all")
+    assert state is not None
+    assert feed.stat().st_mtime < state.changed.timestamp()
+    site.clock.advance(seconds=1)
+    report = export(site, tmp_path / "public", complete=False)
+    assert not report.again
+    assert report.written
+    assert report.changed == []  # the bytes are the same
+    assert feed.stat().st_mtime == state.changed.timestamp()
+
+
+@pytest.mark.parametrize("path", ["/feeds", "/%E8%AE%A2%E9%98%85/x"])
+def test_a_site_at_a_path_is_exported_from_its_root(
+    open_site: Open, tree: Tree, tmp_path: Path, path: str
+) -> None:
+    article(tree, 1, text="![](a.png)")
+    tree.write("a.png", PICTURE)
+    site = open_site(site={"title": "T", "base_url": f"https://example.org{path}"})
+    site.refresh()
+    report = export(site, tmp_path / "public")
+    files = contents(tmp_path / "public")
+    assert files["feeds/all.atom"] == site.document("/feeds/all.atom").body
+    assert files["media/a.png"] == PICTURE
+    assert b"Not found" not in files["index.html"]
+    assert f"https://example.org{path}/feeds/all.atom" in report.changed
+
+
+def test_an_export_is_not_told_to_come_later(open_site: Open, tree: Tree, tmp_path: Path) -> None:
+    article(tree, 1)
+    site = open_site(feeds={"full_fetches": 1})
+    site.refresh()
+    assert not export(site, tmp_path / "public").left_out
+    assert "feeds/all.atom.gz" in contents(tmp_path / "public")
+
+
+def test_what_the_service_cannot_answer_stays_as_it_was(
+    many: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "public"
+    export(many, folder)
+    before = contents(folder)
+
+    def failing(*_: object, **__: object) -> None:
+        raise RuntimeError("a mistake of the service")
+
+    monkeypatch.setattr("feedsvc.publish.Overviews.newest", failing)
+    report = export(many, folder)
+    assert report.left_out == {"/": "the service answers 500"}
+    assert contents(folder) == before
+
+
 def test_bytes_of_codings_belong_to_the_document(many: Site, tmp_path: Path) -> None:
     export(many, tmp_path / "public")
     body = (tmp_path / "public/feeds/all.atom").read_bytes()

@@ -1,6 +1,7 @@
 """The command that writes what the service serves as files."""
 
 import signal
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def export(config_file: Path | None, watch: bool, target: str | None, log: Log) 
     that differ are written.
     """
     from feedsvc.export import Exporter, target_at  # noqa: PLC0415 - it imports the web
-    from feedsvc.export.following import Follower  # noqa: PLC0415 - see above
+    from feedsvc.export.following import SETTLE_SECONDS, Follower  # noqa: PLC0415 - see above
     from feedsvc.export.purge import purge  # noqa: PLC0415 - see above
 
     config = load(config_file)
@@ -46,6 +47,9 @@ def export(config_file: Path | None, watch: bool, target: str | None, log: Log) 
         with closing(Exporter(config, index, utc_now, target_at(where, config))) as exporter:
             with progress_bar() as progress:
                 report = exporter.export(progress, complete=True)
+            if report.again:
+                time.sleep(SETTLE_SECONDS)
+                report.written += exporter.export(complete=False).written
             click.echo(
                 f"{where}: {report.addresses} addresses, {report.written} files written,"
                 f" {report.deleted} addresses deleted, {report.seconds:.1f} s"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_to_bytes
 
 from feedsvc import weburl
+from feedsvc.errors import ExportError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -46,9 +47,14 @@ class Asking:
         return Answer(status=status, headers=headers, body=body, version=version)
 
     def pieces(self, path: str, query: str = "") -> Iterator[bytes]:
-        """Yield the body of the answer for a path, piece by piece, where it may be long."""
-        pieces, *_ = self._send(path, "GET", "", query)
+        """Yield the body of the answer for a path, piece by piece, where it may be long.
+
+        Raises ExportError where there is nothing any more.
+        """
+        pieces, status, *_ = self._send(path, "GET", "", query)
         try:
+            if status != 200:
+                raise ExportError(f"{path} was there, and is gone; the next export knows")
             yield from pieces
         finally:
             _close(pieces)

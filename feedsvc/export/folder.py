@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -24,6 +24,7 @@ class Folder:
         self._lock: int | None = None
         self._new = path / _NEW  # files are written there first; it is on the same disk
         self._number = 0
+        self._kept: tuple[tuple[int, int], Manifest] | None = None  # with the file's time and inode
         self._folds_case = False
         self._folded: dict[str, str] = {}
 
@@ -53,7 +54,10 @@ class Folder:
             (self._new / "case").touch()
             self._folds_case = (self._new / "CASE").exists()
             self._folded.clear()
+            kept, self._kept = self._kept, None
             try:
+                if kept is not None and kept[0] == self._manifest_file():
+                    return kept[1]
                 data = (self._path / NAME).read_bytes()
             except FileNotFoundError:
                 return Manifest()
@@ -83,11 +87,13 @@ class Folder:
                         sizes[name] = entry.stat(follow_symlinks=False).st_size
         return sizes
 
-    def save(self, manifest: Manifest, pending: Iterable[str] = ()) -> None:
+    def save(self, manifest: Manifest, pending: Sequence[str] = ()) -> None:
         """Replace the manifest."""
         data = manifests.dump(manifest, pending)
         with self._errors():
             self._put(File(name=NAME, body=data, modified=None, headers={}))
+            # Not read again in the next round, if it is as it was at the end of this one.
+            self._kept = None if pending else (self._manifest_file(), manifest)
 
     def write(self, files: Iterable[File]) -> None:
         """Write files; each takes the place of the one before at once."""
@@ -106,6 +112,10 @@ class Folder:
                         if folder == self._path:
                             break
                         folder.rmdir()
+
+    def _manifest_file(self) -> tuple[int, int]:
+        status = (self._path / NAME).stat()
+        return status.st_mtime_ns, status.st_ino
 
     def _check(self) -> None:
         """Raise ExportError for a folder with files of others."""

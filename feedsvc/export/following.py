@@ -13,6 +13,9 @@ from feedsvc.index import Index
 
 logger = logging.getLogger(__name__)
 
+SETTLE_SECONDS = 1.0
+"""After which a feed that changes now has changed: its date is the next whole second."""
+
 _AGAIN_SECONDS = 10.0  # after an export that failed
 
 
@@ -61,7 +64,9 @@ class Follower:
             self._woken.clear()
             seconds = self._look_seconds
             try:
-                self.follow()
+                report = self.follow()
+                if report is not None and report.again:
+                    seconds = min(seconds, SETTLE_SECONDS)
             except NotReadyError:
                 pass
             except FeedsvcError as error:
@@ -86,7 +91,7 @@ class Follower:
         report = None
         if now != self._done:
             report = self._exporter.export(complete=False)
-            self._done = now
+            self._done = None if report.again else now
             self._tell(report)
             self._untold += report.changed
         self._purge()

@@ -29,6 +29,8 @@ NOT_READY = (
     " them"
 )
 
+_KEPT_HEADERS = ("Content-Type", "Cache-Control", "Last-Modified")
+_NOTHING = (301, 302, 404, 410)  # the answers for an address that has no document of its own
 _BATCH_FILES, _BATCH_BYTES = 1000, 32 * 1024 * 1024  # that are in memory at a time
 _END_OF_ADDRESS = re.compile(r"[\s\"'<>#]|&(?:quot|lt|gt|#39|#34);")
 _SIGNATURE = "signature="  # in the query of the address of a media file
@@ -46,6 +48,7 @@ class Report:
     addresses: int = 0
     seconds: float = 0.0
     changed: list[str] = field(default_factory=list)
+    again: bool = False  # a feed says that it changes in a moment: export again then
     left_out: dict[str, str] = field(default_factory=dict)
 
 
@@ -56,6 +59,7 @@ class _Change:
     entry: Entry
     files: list[File]
     stale: list[str]  # names of files that the address has no more
+    has_other_bytes: bool
 
 
 class Round:
@@ -96,11 +100,11 @@ class Round:
     def run(self, progress: Progress | None) -> Report:
         """Bring the target up to date. Raises ExportError, NotReadyError and StateError."""
         self._manifest = self._target.open()
-        self._manifest.doubt(self._doubtful & self._manifest.entries.keys())
-        self._manifest.doubt(self._doubtful - self._manifest.entries.keys())
+        self._manifest.doubt(self._doubtful)
         settings = self._addresses.settings()
         if self._manifest.settings != settings:
             self._manifest.settings, self._complete = settings, True
+            self._has_moved = True
         if self._complete:
             self._sizes = self._target.sizes()
         addresses = list(self._addresses.all(self._today))
@@ -125,14 +129,12 @@ class Round:
             and each.stamp is not None
             and known.stamp == each.stamp
         ):
-            self._seen.add(each.path)
-            for path in known.media:
-                self._look_at_media(path, trust=True)
+            self._leave(each.path, known)
             return
         answers = self._answers(each.path)
         if answers is None:
             if known is not None and each.path in self._report.left_out:
-                self._seen.add(each.path)  # what is there stays
+                self._leave(each.path, known)
             return
         answer = answers[""]
         media = self._media_of(answer) if each.path.startswith("/articles/") else ()
@@ -145,6 +147,22 @@ class Round:
             stamp=answer.version if each.document else each.stamp,
             media=media,
         )
+        self._report.again |= each.document and answer.version is None
+
+    def _leave(self, path: str, known: Entry) -> None:
+        """Leave what is there for an address, and for the media that it names, as it is."""
+        if self._claim(path) is not None:
+            self._seen.add(path)
+            for media in known.media:
+                self._look_at_media(media, trust=True)
+
+    def _claim(self, path: str) -> str | None:
+        """Return the name for a path; None where it can have none, or another path has it."""
+        name = self._target.name(path)
+        if name is None or self._names.setdefault(name, path) != path:
+            self._report.left_out[path] = "no file can have this name"
+            return None
+        return name
 
     def _answers(self, path: str) -> dict[str, Answer] | None:
         """Return the answers for a path in all its codings; None where there is no document."""
@@ -153,7 +171,7 @@ class Round:
             if answer.status != (404 if path == MISSING else 200):
                 if answer.status == 503:
                     raise ExportError(NOT_READY)
-                if answer.status >= 500:
+                if answer.status not in _NOTHING:
                     self._report.left_out[path] = f"the service answers {answer.status}"
                 return None
             answers = {"": answer}
@@ -188,12 +206,17 @@ class Round:
         path, query = (path, f"{_SIGNATURE}{signature}") if mark else (address, "")
         if path in self._seen:
             return
-        if trust and path in self._manifest.entries and self._manifest.entries[path].digest:
-            self._seen.add(path)
+        known = self._manifest.entries.get(path)
+        if trust and known is not None and known.digest:
+            self._leave(path, known)
             return
         # The file may be long, so its entity tag stands for its bytes.
         answer = self._asking.ask(path, method="HEAD", query=query)
-        if answer.status == 200:
+        if answer.status not in {200, *_NOTHING}:
+            self._report.left_out[path] = f"the service answers {answer.status}"
+            if known is not None:
+                self._leave(path, known)
+        elif answer.status == 200:
             tag = answer.headers.get("Etag", "").encode()
             size = int(answer.headers.get("Content-Length", 0))
 
@@ -207,8 +230,10 @@ class Round:
         answers = []
         for pattern, (path, names) in hosting.samples().items():
             answer = self._asking.ask(path)
-            if answer.status == 200:
-                answers.append((pattern, names, answer.headers))
+            if answer.status != 200:  # what is there stays
+                self._seen.update({hosting.HEADERS, hosting.REDIRECTS})
+                return
+            answers.append((pattern, names, answer.headers))
         files = {
             hosting.HEADERS: hosting.headers(answers),
             hosting.REDIRECTS: hosting.redirects(self._config),
@@ -233,20 +258,19 @@ class Round:
         `forms` are bodies and headers by what their names end with. For a body that is not in
         memory, `tag` stands for its bytes, and `size` is their number.
         """
-        name = self._target.name(path)
-        if name is None or self._names.setdefault(name, path) != path:
-            self._report.left_out[path] = "no file can have this name"
+        name = self._claim(path)
+        if name is None:
             return
         self._seen.add(path)
-        hashed = hashlib.sha256(tag)
+        bodies, heads = hashlib.sha256(tag), hashlib.sha256()
         sizes: dict[str, int] = {}
         for suffix, (body, headers) in forms.items():
-            kept = [headers.get(each, "") for each in ("Content-Type", "Cache-Control")]
-            head = "\n".join((suffix, *kept, headers.get("Last-Modified", "")))
-            hashed.update(head.encode())
-            hashed.update(body if isinstance(body, bytes) else b"")
+            kept = [headers.get(each, "") for each in _KEPT_HEADERS]
+            heads.update("\n".join((suffix, *kept)).encode())
+            bodies.update(body if isinstance(body, bytes) else b"")
             sizes[suffix] = len(body) if isinstance(body, bytes) else size
-        entry = Entry(digest=hashed.hexdigest()[:24], sizes=sizes, stamp=stamp, media=media)
+        digest = f"{bodies.hexdigest()[:20]} {heads.hexdigest()[:8]}"
+        entry = Entry(digest=digest, sizes=sizes, stamp=stamp, media=media)
         known = self._manifest.entries.get(path)
         if known is not None and known.digest == entry.digest and self._is_there(name, sizes):
             if known != entry:
@@ -270,6 +294,7 @@ class Round:
                 for suffix, (body, headers) in forms.items()
             ],
             stale=[name + suffix for suffix in before if suffix not in sizes],
+            has_other_bytes=known is None or known.digest[:20] != digest[:20],
         )
         self._batch.append(change)
         self._batch_bytes += sum(sizes.values()) if size == 0 else 0
@@ -300,7 +325,8 @@ class Round:
             self._report.written += len(files)
         for change in batch:
             self._manifest.entries[change.path] = change.entry
-            self._report.changed.append(address(self._config.site.base_url, change.path))
+            if change.has_other_bytes:
+                self._report.changed.append(address(self._config.site.base_url, change.path))
         self._has_moved = True
 
     def _delete(self) -> None:

@@ -4,7 +4,7 @@ The one place that knows obstore. Its credentials come from the environment, as 
 names them for each store (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`, …).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
@@ -47,6 +47,7 @@ class Store:
         self._store = store
         self._url = url
         self._version: dict[str, str] | None = None  # of the manifest; None where there is none
+        self._kept: Manifest | None = None  # as it was saved in this version
 
     def __str__(self) -> str:
         return self._url
@@ -57,8 +58,11 @@ class Store:
 
     def open(self) -> Manifest:
         """Begin a round; return what the store has. Raises ExportError."""
+        kept, self._kept = self._kept, None
         with self._errors():
             try:
+                if kept and self._version == _version(self._obstore.head(self._store, NAME)):
+                    return kept
                 result = self._obstore.get(self._store, NAME)
                 self._version = _version(result.meta)
                 return manifests.parse(bytes(result.bytes()))
@@ -80,7 +84,7 @@ class Store:
             listed = self._obstore.list(self._store, chunk_size=1000)
             return {meta["path"]: int(meta["size"]) for chunk in listed for meta in chunk}
 
-    def save(self, manifest: Manifest, pending: Iterable[str] = ()) -> None:
+    def save(self, manifest: Manifest, pending: Sequence[str] = ()) -> None:
         """Replace the manifest, if it is still the one that was read or saved last."""
         data = manifests.dump(manifest, pending)
         mode = self._version or "create"
@@ -93,6 +97,8 @@ class Store:
             except (exceptions.PreconditionError, exceptions.AlreadyExistsError) as error:
                 raise ConflictError(f"another export is writing to {self._url}") from error
         self._version = _version(result)
+        # Not read again in the next round, if it is as it was at the end of this one.
+        self._kept = None if pending else manifest
 
     def write(self, files: Iterable[File]) -> None:
         """Upload files, many at a time."""

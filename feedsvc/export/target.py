@@ -1,6 +1,6 @@
 """What a target of an export is: a folder or an object store."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,8 +40,11 @@ class Target(Protocol):
     def sizes(self) -> Mapping[str, int]:
         """Return the sizes of all files by their names."""
 
-    def save(self, manifest: Manifest, pending: Iterable[str] = ()) -> None:
-        """Replace the manifest. Raises ConflictError where another export has replaced it."""
+    def save(self, manifest: Manifest, pending: Sequence[str] = ()) -> None:
+        """Replace the manifest, the last time in a round without `pending` paths.
+
+        Raises ConflictError where another export has replaced it.
+        """
 
     def write(self, files: Iterable[File]) -> None:
         """Write files; a reader gets each as it was before or as it is after."""

@@ -182,7 +182,7 @@ def build_app(
             variant=variant,
             wall=lambda: clock().timestamp(),
         )
-    if config.feeds.full_fetches:
+    if config.feeds.full_fetches and not for_files:
         inner = FairFetches(inner, config.feeds.full_fetches)
     counter = RequestCounter(index.requests, page_versions.today, background=write_counts)
     app.extensions["feedsvc.counter"] = counter
