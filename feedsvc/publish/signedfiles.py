@@ -14,8 +14,7 @@ from feedsvc.errors import NotReadyError
 from feedsvc.model import Entry, SafeHTML
 
 _PARAMETER = "signature"
-# The rest of an address, up to its query. A comma at its end is of the list in `srcset`.
-_PATH = re.compile(r"[^\s\"<>?#]*[^\s\"<>?#,]")
+_PATH = re.compile(r"[^\s\"<>?#]+")  # the rest of an address, up to its query
 
 
 class SignedFiles:
@@ -58,7 +57,8 @@ def _with_signature(rest: str, key: bytes, joint: str) -> str:
     match = _PATH.match(rest)
     if match is None:
         return rest
-    path, after = match[0], rest[match.end() :]
+    path = match[0].rstrip(",")  # a comma at its end is of the list in `srcset`
+    after = rest[len(path) :]
     source = unquote(html.unescape(path) if joint == "&amp;" else path)
     end = f"{joint}{after[1:]}" if after.startswith("?") else after
     return f"{path}?{_PARAMETER}={signing.of_file(key, source)}{end}"
